@@ -1,4 +1,4 @@
-//! What is thrown at the public door, by the fuzzer without end and by `cargo test` for a moment.
+//! The input of the public endpoints, for the fuzzer without end and for `cargo test` in a short run.
 
 use jiff::Timestamp;
 use lambda_http::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -13,10 +13,10 @@ use leadfeed_shared::web::tamed;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
-const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
+const FORM_ID: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
 /// Types that the parsers know, and some that they do not.
-const TYPES: [&str; 8] = [
+const CONTENT_TYPES: [&str; 8] = [
     "application/x-www-form-urlencoded",
     "application/x-www-form-urlencoded; charset=iso-2022-jp",
     "application/json",
@@ -27,8 +27,8 @@ const TYPES: [&str; 8] = [
     "text/html",
 ];
 
-/// A new one for each request, so that nothing piles up.
-fn world() -> Memory {
+/// New for each request, so that nothing accumulates.
+fn memory_with_form() -> Memory {
     let memory = Memory::new(Timestamp::UNIX_EPOCH);
     let form = Form {
         required: vec!["last_name".into()],
@@ -50,36 +50,36 @@ fn world() -> Memory {
     memory
 }
 
-/// A body of any kind, at a form, a signed webhook and a web-to-lead address: the first byte chooses.
+/// A body of any content type, at a form, a signed webhook and a web-to-lead address: the first byte chooses.
 pub fn body(data: &[u8]) {
     let Some((choice, body)) = data.split_first() else {
         return;
     };
-    let kind = TYPES[usize::from(*choice) % TYPES.len()];
-    let kind = ("content-type", kind.as_bytes());
+    let content_type = CONTENT_TYPES[usize::from(*choice) % CONTENT_TYPES.len()];
+    let content_type = ("content-type", content_type.as_bytes());
     match *choice >> 6 {
-        0 => post(&format!("/f/{FORM}"), &[kind], body),
+        0 => post(&format!("/f/{FORM_ID}"), &[content_type], body),
         1 => {
-            let form = FORM.parse().expect("an id");
-            let secret = world().keys().webhook_secret(&form, 1);
+            let form = FORM_ID.parse().expect("an id");
+            let secret = memory_with_form().keys().webhook_secret(&form, 1);
             let signature = signature(secret.expose_secret(), "msg_1", 0, body).expect("a secret");
             let signed = [
-                kind,
+                content_type,
                 ("webhook-id", &b"msg_1"[..]),
                 ("webhook-timestamp", &b"0"[..]),
                 ("webhook-signature", signature.as_bytes()),
             ];
-            let status = post(&format!("/hooks/{FORM}"), &signed, body);
+            let status = post(&format!("/hooks/{FORM_ID}"), &signed, body);
             assert_ne!(status, 401);
             status
         }
-        _ => post("/servlet/servlet.WebToLead", &[kind], body),
+        _ => post("/servlet/servlet.WebToLead", &[content_type], body),
     };
 }
 
 /// Every header that is read, one line of the data each.
 pub fn headers(data: &[u8]) {
-    const READ: [&str; 12] = [
+    const NAMES: [&str; 12] = [
         "content-type",
         "accept",
         "idempotency-key",
@@ -94,37 +94,37 @@ pub fn headers(data: &[u8]) {
         "leadfeed-rehearse",
     ];
     let lines = data.split(|byte| *byte == b'\n');
-    let given: Vec<_> = READ.into_iter().zip(lines).collect();
-    let form = format!("/f/{FORM}");
+    let given: Vec<_> = NAMES.into_iter().zip(lines).collect();
+    let form = format!("/f/{FORM_ID}");
     let lead = "email=ada%40example.com&consent=yes&last_name=L";
     for (method, path, body) in [
         ("POST", form.clone(), lead),
-        ("POST", format!("/hooks/{FORM}"), "{}"),
+        ("POST", format!("/hooks/{FORM_ID}"), "{}"),
         ("GET", form.clone(), ""),
         ("OPTIONS", form, ""),
     ] {
-        if let Some(request) = handed_on(method, &path, "", &given, body) {
-            answered(request);
+        if let Some(request) = gateway_request(method, &path, "", &given, body) {
+            answer_to(request);
         }
     }
 }
 
-/// What ends every query: no word of a page, and of a path only where the fuzzer has learned it.
-const PLANTED: &str = "whatAQuerySays";
+/// Ends every query; occurs in no page, and in a path only if the fuzzer has learned it.
+const MARKER: &str = "whatAQuerySays";
 
 /// A path and a query, at a hosted form and in the address of a web-to-lead form.
 pub fn query(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    if text.contains(PLANTED) {
+    if text.contains(MARKER) {
         return;
     }
     let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    let query = format!("{query}{PLANTED}");
-    let lead = format!("oid={FORM}&email=ada%40example.com&consent=on&last_name=%E9");
+    let query = format!("{query}{MARKER}");
+    let lead = format!("oid={FORM_ID}&email=ada%40example.com&consent=on&last_name=%E9");
     let encoding = format!("encoding={query}");
     for (method, path, query, body) in [
         ("GET", format!("/{path}"), query.as_str(), ""),
-        ("GET", format!("/f/{FORM}"), query.as_str(), ""),
+        ("GET", format!("/f/{FORM_ID}"), query.as_str(), ""),
         (
             "POST",
             "/servlet/servlet.WebToLead".to_owned(),
@@ -132,19 +132,19 @@ pub fn query(data: &[u8]) {
             lead.as_str(),
         ),
     ] {
-        let kind = ("content-type", TYPES[0].as_bytes());
-        if let Some(request) = handed_on(method, &path, query, &[kind], body) {
-            let answer = String::from_utf8_lossy(answered(request).body()).into_owned();
-            assert!(!answer.contains(PLANTED), "the query is told again");
+        let content_type = ("content-type", CONTENT_TYPES[0].as_bytes());
+        if let Some(request) = gateway_request(method, &path, query, &[content_type], body) {
+            let answer = String::from_utf8_lossy(answer_to(request).body()).into_owned();
+            assert!(!answer.contains(MARKER), "the answer echoes the query");
         }
     }
 }
 
-/// Bytes of a request's line and headers that the gateway lets through.
-const HEAD: usize = 10_240;
+/// Most bytes of a request's line and headers that the gateway lets through.
+const MAX_HEAD_LENGTH: usize = 10_240;
 
-/// A request as the gateway hands it on; none where it could not have come.
-fn handed_on(
+/// A request as the gateway passes it on; `None` if the gateway would not.
+fn gateway_request(
     method: &str,
     path: &str,
     query: &str,
@@ -157,7 +157,7 @@ fn handed_on(
         .map(|(name, value)| ((*name).to_owned(), String::from_utf8_lossy(value).into()));
     let headers: Map<String, Value> = sent.collect();
     let long = headers.values().filter_map(Value::as_str).map(str::len);
-    if path.len() + query.len() + long.sum::<usize>() > HEAD {
+    if path.len() + query.len() + long.sum::<usize>() > MAX_HEAD_LENGTH {
         return None;
     }
     let http = json!({
@@ -180,17 +180,17 @@ fn post(path: &str, headers: &[(&'static str, &[u8])], body: &[u8]) -> StatusCod
         .body(Body::Binary(body.to_vec()));
     let mut request = request.expect("a plain request").with_raw_http_path(path);
     for (name, value) in headers {
-        let value = HeaderValue::from_bytes(value).expect("a header of ours");
+        let value = HeaderValue::from_bytes(value).expect("a valid header");
         request
             .headers_mut()
             .insert(HeaderName::from_static(name), value);
     }
-    answered(request).status()
+    answer_to(request).status()
 }
 
-/// Whatever came, the answer is one: no fault of ours, and of bounded length.
-fn answered(request: Request) -> Response<Body> {
-    let answer = at_once(handle(&world().intake(), request));
+/// The answer to a request, which must not be a 5xx and must have a bounded length.
+fn answer_to(request: Request) -> Response<Body> {
+    let answer = at_once(handle(&memory_with_form().intake(), request));
     assert!(answer.status().as_u16() < 500, "{}", answer.status());
     let length = answer.body().len();
     assert!(length < 1_000_000, "{length} bytes");

@@ -21,16 +21,16 @@ use leadfeed_shared::ports::{
 };
 
 use crate::Effort;
-use crate::world::{ACCOUNT, Maker};
+use crate::world::{ACCOUNT, Fixtures};
 
 /// Concurrent drains, as by default.
 const DRAINS: usize = 2;
 /// Workers of the naive program.
 const WORKERS: usize = 5;
 /// How long a call of the naive program takes.
-const CALL_TAKES: SignedDuration = SignedDuration::from_millis(150);
+const CALL_DURATION: SignedDuration = SignedDuration::from_millis(150);
 /// The naive program's longest pause.
-const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(60);
+const MAX_PAUSE: SignedDuration = SignedDuration::from_secs(60);
 
 /// The way in which the leads are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,21 +80,21 @@ fn run(way: Way, leads: u32) -> Result<Backlog> {
     let memory = Memory::with_clock(VirtualClock::standing(midnight), 1);
     let clock = memory.clock.clone();
     let refused = match way {
-        Way::Naive => clock.drive(naive(&memory, leads))?,
-        _ => clock.drive(ours(&memory, way, leads)).map(|()| 0)?,
+        Way::Naive => clock.drive(run_naive(&memory, leads))?,
+        _ => clock.drive(run_leadfeed(&memory, way, leads)).map(|()| 0)?,
     };
     Ok(Backlog {
         way,
         leads,
         calls: memory.crm.calls().len(),
-        refused: refused + sent_in_vain(&memory, way, leads),
+        refused: refused + excess_sign_ups(&memory, way, leads),
         imported: memory.crm.imports(ACCOUNT).iter().sum(),
         took: clock.now().duration_since(midnight),
     })
 }
 
 /// Our sign-up calls beyond one for each lead that was not imported.
-fn sent_in_vain(memory: &Memory, way: Way, leads: u32) -> usize {
+fn excess_sign_ups(memory: &Memory, way: Way, leads: u32) -> usize {
     let imported: usize = memory.crm.imports(ACCOUNT).iter().sum();
     match way {
         Way::Naive => 0,
@@ -106,13 +106,13 @@ fn sent_in_vain(memory: &Memory, way: Way, leads: u32) -> usize {
 }
 
 /// The customer, connected, at the start of a UTC day.
-async fn connected(memory: &Memory, way: Way) -> Result<(Maker, RemoteId)> {
+async fn connected(memory: &Memory, way: Way) -> Result<(Fixtures, RemoteId)> {
     let now = memory.clock.now();
     let bulk = match way {
         Way::SpillOver => BulkImport::WhenOverBudget,
         _ => BulkImport::Never,
     };
-    let maker = Maker::new(memory.keys(), STACK, bulk)?;
+    let fixtures = Fixtures::new(memory.keys(), STACK, bulk)?;
     memory.crm.open_account(ACCOUNT, "Analytical Engines");
     memory.crm.set_limits(RemoteLimits {
         per_second: Some(4),
@@ -122,41 +122,52 @@ async fn connected(memory: &Memory, way: Way) -> Result<(Maker, RemoteId)> {
     let list = memory.crm.add_list(ACCOUNT, "Newsletter");
     let unspent = BudgetState::unspent(now);
     memory.budget.set(&AppId::default_app(), unspent);
-    memory.directory.put_customer(&maker.customer(now)).await?;
-    memory.directory.put_form(&maker.form(now)).await?;
-    let connection = maker.connection(&list, now);
+    memory
+        .directory
+        .put_customer(&fixtures.customer(now))
+        .await?;
+    memory.directory.put_form(&fixtures.form(now)).await?;
+    let connection = fixtures.connection(&list, now);
     memory.put_connected(connection, "client").await;
-    Ok((maker, list))
+    Ok((fixtures, list))
 }
 
 /// Runs the scheduler each minute and the drains, until every lead is delivered.
-async fn ours(memory: &Memory, way: Way, leads: u32) -> Result<()> {
-    let (maker, _) = connected(memory, way).await?;
+async fn run_leadfeed(memory: &Memory, way: Way, leads: u32) -> Result<()> {
+    let (fixtures, _) = connected(memory, way).await?;
     let now = memory.clock.now();
     let quota = LeadState::waits(WaitReason::Quota);
     for number in 0..leads {
         memory
             .ledger
-            .record(&maker.lead(number, now), &quota, now)
+            .record(&fixtures.lead(number, now), &quota, now)
             .await?;
     }
-    memory.ledger.mark_lane(&maker.customer, now).await?;
+    memory.ledger.mark_lane(&fixtures.customer, now).await?;
     let done = Cell::new(false);
     let (scheduled, ..) = futures::join!(
-        schedule(memory, &maker, leads, &done),
+        schedule(memory, &fixtures, leads, &done),
         join_all((0..DRAINS).map(|_| drain(memory, &done))),
     );
     scheduled
 }
 
-async fn schedule(memory: &Memory, maker: &Maker, leads: u32, done: &Cell<bool>) -> Result<()> {
-    let work = memory.scheduler();
+async fn schedule(
+    memory: &Memory,
+    fixtures: &Fixtures,
+    leads: u32,
+    done: &Cell<bool>,
+) -> Result<()> {
+    let scheduler = memory.scheduler();
     let (clock, minute) = (&memory.clock, SignedDuration::from_mins(1));
     loop {
         let now = clock.now();
-        let imported = work.bulk.run(now + SignedDuration::from_secs(30)).await?;
-        work.release(&imported.gathering).await?;
-        let tallies = memory.directory.tallies(&maker.customer).await?;
+        let imported = scheduler
+            .bulk
+            .run(now + SignedDuration::from_secs(30))
+            .await?;
+        scheduler.release(&imported.gathering).await?;
+        let tallies = memory.directory.tallies(&fixtures.customer).await?;
         let delivered = tallies
             .iter()
             .filter_map(|tally| tally.counts.get("delivered"));
@@ -185,19 +196,19 @@ async fn drain(memory: &Memory, done: &Cell<bool>) {
 }
 
 /// Returns how many calls were refused for a limit.
-async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
-    let (maker, list) = connected(memory, Way::Naive).await?;
+async fn run_naive(memory: &Memory, leads: u32) -> Result<usize> {
+    let (fixtures, list) = connected(memory, Way::Naive).await?;
     let (next, refused) = (Cell::new(0), Cell::new(0));
     let worker = async || -> Result<()> {
         while next.get() < leads {
             let number = next.replace(next.get() + 1);
             let sign_up = SignUp {
-                contact: maker.lead(number, memory.clock.now()).contact,
+                contact: fixtures.lead(number, memory.clock.now()).contact,
                 custom_fields: Vec::new(),
                 lists: vec![list.clone()],
             };
-            let in_vain = insist(memory, &sign_up).await?;
-            refused.set(refused.get() + in_vain);
+            let failures = call_until_accepted(memory, &sign_up).await?;
+            refused.set(refused.get() + failures);
         }
         Ok(())
     };
@@ -207,23 +218,23 @@ async fn naive(memory: &Memory, leads: u32) -> Result<usize> {
 }
 
 /// Repeats a call until it is accepted, with doubling pauses; returns how often it failed.
-async fn insist(memory: &Memory, sign_up: &SignUp) -> Result<usize> {
+async fn call_until_accepted(memory: &Memory, sign_up: &SignUp) -> Result<usize> {
     let (clock, mut pause) = (&memory.clock, SignedDuration::from_secs(1));
     let mut token = memory.crm.connect(ACCOUNT, "client").access;
-    for in_vain in 0.. {
-        clock.sleep_until(clock.now() + CALL_TAKES).await;
+    for failures in 0.. {
+        clock.sleep_until(clock.now() + CALL_DURATION).await;
         match memory.crm.sign_up(&token, sign_up).await {
-            Ok(_) => return Ok(in_vain),
+            Ok(_) => return Ok(failures),
             Err(CrmError::Unauthorized) => token = memory.crm.connect(ACCOUNT, "client").access,
             Err(_) => {
                 let part = i64::from(memory.random.bytes()[0]) + 1;
                 let jitter = SignedDuration::from_millis(pause.as_millis() as i64 * part / 256);
                 clock.sleep_until(clock.now() + jitter).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(MAX_PAUSE);
             }
         }
     }
-    None.context("a loop without an end")
+    None.context("an endless loop ended")
 }
 
 #[cfg(test)]
@@ -231,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lead_costs_one_call_where_a_naive_program_makes_more() {
+    fn leadfeed_makes_one_call_per_lead_while_the_naive_program_makes_more() {
         let (ours, naive) = (
             run(Way::Single, 100).unwrap(),
             run(Way::Naive, 100).unwrap(),

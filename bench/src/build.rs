@@ -9,10 +9,10 @@ use leadfeed_local::tools::build_for_lambda;
 use crate::programs::{OURS, Program};
 
 /// Builds all of ours with the release profile, for this machine; the empty handlers only if requested.
-pub async fn release(floors: bool, progress: &Progress) -> Result<Vec<Program>> {
+pub async fn release(with_empty_handlers: bool, progress: &Progress) -> Result<Vec<Program>> {
     let functions = OURS.iter().filter(|ours| ours.name != ours.floor);
     let mut packages: Vec<_> = functions.map(|ours| ours.name).collect();
-    if floors {
+    if with_empty_handlers {
         packages.push("empty-handlers");
     }
     Ok(at(&build_for_lambda(progress, &packages).await?))

@@ -49,7 +49,7 @@ pub async fn measure(
                 row.startups.push(function.startup);
                 row.memory.push(function.peak_memory()?);
             }
-            function.end().await?;
+            function.kill().await?;
         }
         step.at(round);
     }

@@ -34,13 +34,13 @@ pub async fn measure(
     progress: &Progress,
 ) -> Result<Vec<Emulated>> {
     let emulator = runtime_emulator(progress).await?;
-    let blank = |program: &Program| Emulated {
+    let new_row = |program: &Program| Emulated {
         program: program.clone(),
         first: Vec::new(),
         warm: Vec::new(),
     };
     let url = &stage.aws.url;
-    let mut rows: Vec<_> = programs.iter().map(blank).collect();
+    let mut rows: Vec<_> = programs.iter().map(new_row).collect();
     let step = progress.count("under the runtime interface emulator", effort.emulated);
     for round in 1..=effort.emulated {
         for row in &mut rows {

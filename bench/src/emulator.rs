@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use crate::programs::Program;
 
 /// How long the emulator may take to listen.
-const PATIENCE: Duration = Duration::from_secs(10);
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The emulator's report on one run of a program.
 #[derive(Debug)]
@@ -35,29 +35,29 @@ pub async fn run(
     let log = NamedTempFile::new()?;
     let scratch = TempDir::new()?.keep(); // removed by the guard
     let address = || anyhow::Ok(format!("127.0.0.1:{}", free_port()?));
-    let (door, api) = (address()?, address()?);
-    let started = Guarded::start(&scratch, log.reopen()?, emulator, |command| {
+    let (invoke_address, api_address) = (address()?, address()?);
+    let running = Guarded::start(&scratch, log.reopen()?, emulator, |command| {
         command
-            .args(["--runtime-interface-emulator-address", &door])
-            .args(["--runtime-api-address", &api])
+            .args(["--runtime-interface-emulator-address", &invoke_address])
+            .args(["--runtime-api-address", &api_address])
             .args(&program.command)
             .env_clear()
             .envs(program.environment(aws));
     })?;
-    tokio::time::timeout(PATIENCE, listens(&door))
+    tokio::time::timeout(LISTEN_TIMEOUT, wait_until_listening(&invoke_address))
         .await
         .context("the emulator does not listen")?;
-    let url = format!("http://{door}/2015-03-31/functions/function/invocations");
+    let url = format!("http://{invoke_address}/2015-03-31/functions/function/invocations");
     let client = reqwest::Client::builder().no_proxy().build()?;
     for _ in 0..times {
         let answer = client.post(&url).body(event.clone()).send().await?;
         let status = answer.status();
         ensure!(status.is_success(), "{status}: {}", answer.text().await?);
-        let told = answer.text().await?;
-        let failed = told.contains("\"errorMessage\"");
-        ensure!(!failed, "{} answered {told}", program.name);
+        let body = answer.text().await?;
+        let failed = body.contains("\"errorMessage\"");
+        ensure!(!failed, "{} answered {body}", program.name);
     }
-    drop(started);
+    drop(running);
     let mut durations = durations(&fs::read_to_string(log.path())?)?;
     ensure!(
         durations.len() == usize::try_from(times)?,
@@ -71,7 +71,7 @@ pub async fn run(
     })
 }
 
-async fn listens(address: &str) {
+async fn wait_until_listening(address: &str) {
     while TcpStream::connect(address).await.is_err() {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_report_tells_its_duration_and_not_what_is_billed() {
+    fn report_yields_the_duration_not_the_init_or_billed_duration() {
         let log = "START RequestId: 1\nREPORT RequestId: 1\tInit Duration: 0.05 ms\t\
                    Duration: 12.50 ms\tBilled Duration: 13 ms\tMemory Size: 128 MB\n";
 

@@ -35,8 +35,8 @@ pub fn times(own: f64, floor: f64) -> String {
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_quantile_is_one_of_the_samples() {
+    fn quantile_returns_the_nearest_rank_sample_or_none() {
         let samples: Vec<u32> = (1..=200).rev().collect();
 
         assert_eq!(quantile(&samples, 50), Some(100));

@@ -11,7 +11,7 @@ use crate::Effort;
 pub const TABLES: [Service; 2] = [Service::Directory, Service::Ledger];
 
 /// The day used for the bill: many customers, and more leads than one application can carry.
-pub fn usual(rows: &[Row]) -> Result<&Row> {
+pub fn billing_day(rows: &[Row]) -> Result<&Row> {
     let within = |row: &&Row| row.day.customers <= 1_000 && row.day.leads <= 100_000;
     rows.iter().rfind(within).context("growth was not measured")
 }
@@ -20,20 +20,20 @@ pub fn usual(rows: &[Row]) -> Result<&Row> {
 #[derive(Debug)]
 pub struct Row {
     pub day: Growth,
-    quiet: Growth,
+    idle: Growth,
 }
 
 impl Row {
     /// Operations caused by the leads. What a scheduler does each minute even without leads is not included.
     pub fn per_lead(&self, services: &[Service]) -> f64 {
-        let own = self.day.of(services);
+        let operations = self.day.of(services);
         self.day
-            .per_lead(own.saturating_sub(self.quiet.of(services)))
+            .per_lead(operations.saturating_sub(self.idle.of(services)))
     }
 
     /// Operations of a minute with nothing due.
     pub fn per_minute(&self, services: &[Service]) -> f64 {
-        self.quiet.of(services) as f64 / (24.0 * 60.0)
+        self.idle.of(services) as f64 / (24.0 * 60.0)
     }
 }
 
@@ -44,7 +44,7 @@ pub fn measure(effort: Effort, progress: &Progress) -> Vec<Row> {
         step.say(&format!("{customers} customers, {leads} leads"));
         rows.push(Row {
             day: growth(*customers, *leads),
-            quiet: growth(*customers, 0),
+            idle: growth(*customers, 0),
         });
         step.at(rows.len());
     }

@@ -24,10 +24,10 @@ use tokio::time::timeout;
 const TIMEOUT: SignedDuration = SignedDuration::from_secs(60);
 
 /// Longer than any function's time limit.
-const PATIENCE: Duration = Duration::from_secs(70);
+const WAIT_LIMIT: Duration = Duration::from_secs(70);
 
 /// What a function does at its runtime API, and when.
-enum Moment {
+enum RuntimeEvent {
     /// It polled for an event.
     Polled(Instant),
     /// It answered.
@@ -36,8 +36,8 @@ enum Moment {
     Failed(Bytes),
 }
 
-struct Desk {
-    moments: mpsc::UnboundedSender<Moment>,
+struct Runtime {
+    events: mpsc::UnboundedSender<RuntimeEvent>,
     work: Mutex<mpsc::UnboundedReceiver<(Bytes, mpsc::UnboundedSender<Instant>)>>,
 }
 
@@ -46,7 +46,7 @@ pub struct Function {
     child: Child,
     api: JoinHandle<std::io::Result<()>>,
     work: mpsc::UnboundedSender<(Bytes, mpsc::UnboundedSender<Instant>)>,
-    moments: mpsc::UnboundedReceiver<Moment>,
+    events: mpsc::UnboundedReceiver<RuntimeEvent>,
     /// Time from the process's start to its first poll.
     pub startup: Duration,
 }
@@ -63,9 +63,9 @@ impl Function {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?.to_string();
         let (work, queue) = mpsc::unbounded_channel();
-        let (sender, mut moments) = mpsc::unbounded_channel();
-        let desk = std::sync::Arc::new(Desk {
-            moments: sender,
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let runtime = std::sync::Arc::new(Runtime {
+            events: sender,
             work: Mutex::new(queue),
         });
         let service = Router::new()
@@ -73,7 +73,7 @@ impl Function {
             .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error))
-            .with_state(desk);
+            .with_state(runtime);
         let api = tokio::spawn(async move { axum::serve(listener, service).await });
         let program = command.get_program().to_owned();
         let start = Instant::now();
@@ -87,36 +87,36 @@ impl Function {
             .with_context(|| format!("{} does not start", program.display()))?;
         let first = tokio::select! {
             biased;
-            first = timeout(PATIENCE, moments.recv()) => first?,
+            first = timeout(WAIT_LIMIT, events.recv()) => first?,
             ended = child.wait() => bail!("{} ended at its start: {}", program.display(), ended?),
         };
         let startup = match first {
-            Some(Moment::Polled(at)) => at - start,
-            Some(Moment::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
-            _ => bail!("{} did not ask for work", program.display()),
+            Some(RuntimeEvent::Polled(at)) => at - start,
+            Some(RuntimeEvent::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
+            _ => bail!("{} did not poll for an event", program.display()),
         };
         Ok(Self {
             child,
             api,
             work,
-            moments,
+            events,
             startup,
         })
     }
 
     /// Gives the function an event; returns the time until its next poll, and its answer.
     pub async fn invoke(&mut self, event: &Bytes) -> Result<(Duration, Bytes)> {
-        let (handed, mut start) = mpsc::unbounded_channel();
-        self.work.send((event.clone(), handed))?;
+        let (start_sender, mut start) = mpsc::unbounded_channel();
+        self.work.send((event.clone(), start_sender))?;
         let start = start.recv().await.context("the function is gone")?;
         let mut answered = None;
         loop {
-            match timeout(PATIENCE, self.moments.recv()).await? {
-                Some(Moment::Answered(at, body)) => answered = Some((at - start, body)),
-                Some(Moment::Polled(_)) => {
-                    return answered.context("the function asked for more without an answer");
+            match timeout(WAIT_LIMIT, self.events.recv()).await? {
+                Some(RuntimeEvent::Answered(at, body)) => answered = Some((at - start, body)),
+                Some(RuntimeEvent::Polled(_)) => {
+                    return answered.context("the function polled again without answering");
                 }
-                Some(Moment::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
+                Some(RuntimeEvent::Failed(why)) => bail!("{}", String::from_utf8_lossy(&why)),
                 None => bail!("the function is gone"),
             }
         }
@@ -137,8 +137,8 @@ impl Function {
     pub fn cpu(&self) -> Result<Duration> {
         let mut nanos = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.pid()?))? {
-            let account = fs::read_to_string(thread?.path().join("schedstat"))?;
-            let ran: u64 = account
+            let schedstat = fs::read_to_string(thread?.path().join("schedstat"))?;
+            let ran: u64 = schedstat
                 .split(' ')
                 .next()
                 .context("no run time in schedstat")?
@@ -149,15 +149,15 @@ impl Function {
     }
 
     /// Asks the process to end, and waits until it has.
-    pub async fn end_in_order(mut self) -> Result<()> {
+    pub async fn terminate(mut self) -> Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.pid()?)?);
         signal::kill(pid, Signal::SIGTERM)?;
-        timeout(PATIENCE, self.child.wait()).await??;
+        timeout(WAIT_LIMIT, self.child.wait()).await??;
         Ok(())
     }
 
     /// Kills the process.
-    pub async fn end(mut self) -> Result<()> {
+    pub async fn kill(mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 
@@ -166,13 +166,17 @@ impl Function {
     }
 }
 
-type Shared = State<std::sync::Arc<Desk>>;
+type Shared = State<std::sync::Arc<Runtime>>;
 
-async fn next(State(desk): Shared) -> Response {
-    if desk.moments.send(Moment::Polled(Instant::now())).is_err() {
+async fn next(State(runtime): Shared) -> Response {
+    if runtime
+        .events
+        .send(RuntimeEvent::Polled(Instant::now()))
+        .is_err()
+    {
         return StatusCode::GONE.into_response();
     }
-    let Some((event, handed)) = desk.work.lock().await.recv().await else {
+    let Some((event, start_sender)) = runtime.work.lock().await.recv().await else {
         return StatusCode::GONE.into_response();
     };
     let deadline = (Timestamp::now() + TIMEOUT).as_millisecond().to_string();
@@ -185,26 +189,26 @@ async fn next(State(desk): Shared) -> Response {
             "arn:aws:lambda:us-east-1:123456789012:function:bench",
         ),
     ];
-    match handed.send(Instant::now()) {
+    match start_sender.send(Instant::now()) {
         Ok(()) => (headers, event).into_response(),
         Err(_) => StatusCode::GONE.into_response(),
     }
 }
 
-async fn answer(State(desk): Shared, Segments(_): Segments<String>, body: Bytes) -> StatusCode {
-    told(&desk, Moment::Answered(Instant::now(), body))
+async fn answer(State(runtime): Shared, Segments(_): Segments<String>, body: Bytes) -> StatusCode {
+    notify(&runtime, RuntimeEvent::Answered(Instant::now(), body))
 }
 
-async fn error(State(desk): Shared, Segments(_): Segments<String>, body: Bytes) -> StatusCode {
-    told(&desk, Moment::Failed(body))
+async fn error(State(runtime): Shared, Segments(_): Segments<String>, body: Bytes) -> StatusCode {
+    notify(&runtime, RuntimeEvent::Failed(body))
 }
 
-async fn init_error(State(desk): Shared, body: Bytes) -> StatusCode {
-    told(&desk, Moment::Failed(body))
+async fn init_error(State(runtime): Shared, body: Bytes) -> StatusCode {
+    notify(&runtime, RuntimeEvent::Failed(body))
 }
 
-fn told(desk: &Desk, moment: Moment) -> StatusCode {
-    match desk.moments.send(moment) {
+fn notify(runtime: &Runtime, event: RuntimeEvent) -> StatusCode {
+    match runtime.events.send(event) {
         Ok(()) => StatusCode::ACCEPTED,
         Err(_) => StatusCode::GONE,
     }

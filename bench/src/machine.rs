@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::place::{of_bench, root};
+use crate::place::{bench_path, root};
 use crate::programs::{NODE, Program};
 
 /// Processor, memory and kernel.
@@ -29,13 +29,13 @@ pub fn machine() -> Result<String> {
 /// Day and commit.
 pub fn when() -> String {
     let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
-    let commit = told("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
+    let commit = output_of("git", &["describe", "--always", "--dirty", "--abbrev=10"]);
     format!("{day}, commit {}", commit.as_deref().unwrap_or("unknown"))
 }
 
 /// The versions of everything that the figures depend on.
 pub fn versions(programs: &[&Program]) -> Result<String> {
-    let rustc = told("rustc", &["--version"]).unwrap_or_default();
+    let rustc = output_of("rustc", &["--version"]).unwrap_or_default();
     let rustc = rustc.split(" (").next().unwrap_or_default().to_owned();
     let locked = |name| locked(name).unwrap_or_else(|| "?".to_owned());
     let mut all = vec![
@@ -47,10 +47,10 @@ pub fn versions(programs: &[&Program]) -> Result<String> {
         pinned("local/ministack.in", "ministack")?,
     ];
     for program in programs {
-        let runtime = told(&program.command[0].to_string_lossy(), &["--version"]);
+        let runtime = output_of(&program.command[0].to_string_lossy(), &["--version"]);
         all.push(runtime.unwrap_or_default().replace('v', "Node.js "));
         if program.name == NODE {
-            let package = fs::read_to_string(of_bench("peers/node/package.json"))?;
+            let package = fs::read_to_string(bench_path("peers/node/package.json"))?;
             let package: serde_json::Value = serde_json::from_str(&package)?;
             let sdk = &package["dependencies"]["@aws-sdk/client-dynamodb"];
             all.push(format!("client-dynamodb {}", sdk.as_str().unwrap_or("?")));
@@ -67,13 +67,13 @@ fn first_field(file: &str, name: &str) -> Option<String> {
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-fn told(program: &str, arguments: &[&str]) -> Option<String> {
-    let told = Command::new(program)
+fn output_of(program: &str, arguments: &[&str]) -> Option<String> {
+    let output = Command::new(program)
         .args(arguments)
         .current_dir(root())
         .output()
         .ok()?;
-    let text = String::from_utf8(told.stdout).ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
     Some(text.trim().to_owned())
 }
 

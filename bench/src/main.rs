@@ -138,12 +138,12 @@ async fn main() -> Result<ExitCode> {
     }
 }
 
-/// Simulates first: a fault there costs no measurement, and measurements are fresh when they are written.
+/// Simulates first: a failure there wastes no measurements, and these are fresh when they are written.
 async fn measure(mut programs: Vec<Program>, quick: bool, progress: &Progress) -> Result<()> {
     let effort = if quick { QUICK } else { WHOLE };
     let (backlogs, growth) = simulate(effort, progress).await?;
     programs.extend(peers::install(progress).await?);
-    let stage = Stage::set().await?;
+    let stage = Stage::prepare().await?;
     let measured = Measured {
         effort,
         cold: cold::measure(&programs, &stage, effort, progress).await?,

@@ -9,32 +9,32 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     /// Nothing in the intake depends on the clock.
-    Calm,
+    Middle,
     /// Within 15 s of the turn, where equal submissions without a key agree on an id.
     Turn,
 }
 
 impl Part {
     /// Seconds at which a measurement of at most 15 s may begin.
-    const fn beginnings(self) -> Range<i64> {
+    const fn start_seconds(self) -> Range<i64> {
         match self {
-            Self::Calm => 15..30,
+            Self::Middle => 15..30,
             Self::Turn => 45..60,
         }
     }
 
     /// Waits until a measurement may begin.
-    pub async fn come(self) {
-        tokio::time::sleep(self.wait_from(Timestamp::now())).await;
+    pub async fn wait(self) {
+        tokio::time::sleep(self.delay_from(Timestamp::now())).await;
     }
 
-    fn wait_from(self, now: Timestamp) -> Duration {
+    fn delay_from(self, now: Timestamp) -> Duration {
         let second = now.as_second().rem_euclid(60);
-        let beginnings = self.beginnings();
-        let wait = if beginnings.contains(&second) {
+        let start_seconds = self.start_seconds();
+        let wait = if start_seconds.contains(&second) {
             0
         } else {
-            (beginnings.start - second).rem_euclid(60)
+            (start_seconds.start - second).rem_euclid(60)
         };
         Duration::from_secs(wait.unsigned_abs())
     }
@@ -45,21 +45,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_measurement_begins_and_ends_in_its_part_of_a_minute() {
-        let begins = |part: Part, second| {
+    fn measurement_starts_in_its_part_of_the_minute() {
+        let starts = |part: Part, second| {
             let now = Timestamp::from_second(60 + second).unwrap();
-            second + i64::try_from(part.wait_from(now).as_secs()).unwrap()
+            second + i64::try_from(part.delay_from(now).as_secs()).unwrap()
         };
 
-        for (second, calm, turn) in [
+        for (second, middle, turn) in [
             (0, 15, 45),
             (15, 15, 45),
             (29, 29, 45),
             (30, 75, 45),
             (59, 75, 59),
         ] {
-            assert_eq!(begins(Part::Calm, second), calm, "from second {second}");
-            assert_eq!(begins(Part::Turn, second), turn, "from second {second}");
+            assert_eq!(starts(Part::Middle, second), middle, "from second {second}");
+            assert_eq!(starts(Part::Turn, second), turn, "from second {second}");
         }
     }
 }

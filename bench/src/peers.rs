@@ -8,11 +8,11 @@ use anyhow::{Context, Result, ensure};
 use leadfeed_local::progress::Progress;
 use leadfeed_local::tools::{node_modules, on_path, python_with, run_guarded};
 
-use crate::place::{of_bench, root};
+use crate::place::{bench_path, root};
 use crate::programs::{EMPTY_HTTP, NODE, PYTHON, Program};
 
 /// In the environment but not in an archive, because Lambda's image has it.
-const OF_THE_IMAGE: [&str; 8] = [
+const IN_LAMBDA_IMAGE: [&str; 8] = [
     "pip",
     "setuptools",
     "_distutils_hack",
@@ -42,7 +42,7 @@ fn peer(name: &'static str, command: Vec<PathBuf>, packed: Vec<PathBuf>) -> Prog
         name,
         floor: EMPTY_HTTP,
         event: "lead-json",
-        says: "a lead as JSON",
+        event_label: "a lead as JSON",
         command,
         environment: Vec::new(),
         packed,
@@ -52,12 +52,12 @@ fn peer(name: &'static str, command: Vec<PathBuf>, packed: Vec<PathBuf>) -> Prog
 /// Runs under Lambda's own loop, which is on `PyPI`.
 async fn python(progress: &Progress) -> Result<Program> {
     let python = python_with(progress, "bench").await?;
-    let source = of_bench("peers/python");
+    let source = bench_path("peers/python");
     let mut packed = vec![source.join("handler.py")];
     for package in fs::read_dir(site_packages(&python)?)? {
         let package = package?.path();
         let name = package.file_name().unwrap_or_default().to_string_lossy();
-        if !OF_THE_IMAGE.iter().any(|part| name.starts_with(part)) {
+        if !IN_LAMBDA_IMAGE.iter().any(|part| name.starts_with(part)) {
             packed.push(package);
         }
     }
@@ -79,8 +79,8 @@ async fn python(progress: &Progress) -> Result<Program> {
 
 fn site_packages(python: &Path) -> Result<PathBuf> {
     let code = "import sysconfig; print(sysconfig.get_path('purelib'))";
-    let told = Command::new(python).args(["-c", code]).output()?.stdout;
-    Ok(PathBuf::from(String::from_utf8(told)?.trim()))
+    let output = Command::new(python).args(["-c", code]).output()?.stdout;
+    Ok(PathBuf::from(String::from_utf8(output)?.trim()))
 }
 
 /// Bundled into one file with esbuild, as SAM does it, under a loop of our own.
@@ -91,7 +91,7 @@ async fn node_js(progress: &Progress, node: PathBuf) -> Result<Program> {
     let bundle = folder.join("function.mjs");
     let step = progress.step("bundling the Node.js function");
     run_guarded(&step, &packages.join(".bin/esbuild"), |command| {
-        command.arg(of_bench("peers/node/runtime.mjs"));
+        command.arg(bench_path("peers/node/runtime.mjs"));
         command.args(["--bundle", "--minify", "--platform=node"]);
         command.args(["--format=esm", "--target=node20"]);
         command.arg(format!("--outfile={}", bundle.display()));

@@ -9,6 +9,6 @@ pub fn root() -> &'static Path {
 }
 
 /// A file of this package.
-pub fn of_bench(path: &str) -> PathBuf {
+pub fn bench_path(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }

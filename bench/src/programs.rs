@@ -24,20 +24,20 @@ pub struct Ours {
     pub floor: &'static str,
     pub event: &'static str,
     /// A description of the event for the table.
-    pub says: &'static str,
+    pub event_label: &'static str,
 }
 
 const fn ours(
     name: &'static str,
     floor: &'static str,
     event: &'static str,
-    says: &'static str,
+    event_label: &'static str,
 ) -> Ours {
     Ours {
         name,
         floor,
         event,
-        says,
+        event_label,
     }
 }
 
@@ -77,7 +77,7 @@ pub struct Program {
     pub name: &'static str,
     pub floor: &'static str,
     pub event: &'static str,
-    pub says: &'static str,
+    pub event_label: &'static str,
     /// The program and its arguments.
     pub command: Vec<PathBuf>,
     /// What it needs in addition to Lambda's variables.
@@ -88,14 +88,14 @@ pub struct Program {
 
 impl Program {
     /// One of our programs, in the folder it was built into.
-    pub fn ours(of: Ours, folder: &Path) -> Self {
-        let program = folder.join(of.name).join("bootstrap");
+    pub fn ours(ours: Ours, folder: &Path) -> Self {
+        let program = folder.join(ours.name).join("bootstrap");
         let program = std::path::absolute(&program).unwrap_or(program);
         Self {
-            name: of.name,
-            floor: of.floor,
-            event: of.event,
-            says: of.says,
+            name: ours.name,
+            floor: ours.floor,
+            event: ours.event,
+            event_label: ours.event_label,
             packed: vec![program.clone()],
             command: vec![program],
             environment: Vec::new(),

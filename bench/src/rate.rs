@@ -71,7 +71,7 @@ async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) ->
     tables::make(&aws, DIRECTORY, LEDGER).await?;
     let sandbox = sandbox().await?;
     let limits = Limits::default();
-    let world = World::make(sdk(aws.endpoint()), remote(&sandbox, limits)?).await?;
+    let world = World::create(sdk(aws.endpoint()), remote(&sandbox, limits)?).await?;
     let queue = Mutex::new(VecDeque::from(world.queued(leads).await?));
     let urls = [
         ("AWS_ENDPOINT_URL", aws.endpoint().to_owned()),
@@ -91,7 +91,7 @@ async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) ->
     let step = progress.count(name, leads as usize);
     let work = functions
         .into_iter()
-        .map(|function| empty(function, &queue));
+        .map(|function| invoke_until_empty(function, &queue));
     let work = try_join_all(work);
     let watch = async {
         loop {
@@ -104,7 +104,7 @@ async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) ->
         () = watch => {}
     }
     step.done();
-    let rate = seen(&sandbox, drains, limits)?;
+    let rate = rate_from_journal(&sandbox, drains, limits)?;
     sandbox.shutdown().await;
     ensure!(
         rate.delivered == leads as usize,
@@ -115,7 +115,7 @@ async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) ->
 }
 
 /// Gives a function batches until none are left, as the queue's trigger does.
-async fn empty(mut function: Function, queue: &Mutex<VecDeque<Task>>) -> Result<()> {
+async fn invoke_until_empty(mut function: Function, queue: &Mutex<VecDeque<Task>>) -> Result<()> {
     loop {
         let tasks: Vec<_> = {
             let mut queue = queue.lock().await;
@@ -123,7 +123,7 @@ async fn empty(mut function: Function, queue: &Mutex<VecDeque<Task>>) -> Result<
             queue.drain(..most).collect()
         };
         if tasks.is_empty() {
-            return function.end().await;
+            return function.kill().await;
         }
         let event = Bytes::from(batch(&tasks)?.to_string());
         let (_, answer) = function.invoke(&event).await?;
@@ -132,7 +132,7 @@ async fn empty(mut function: Function, queue: &Mutex<VecDeque<Task>>) -> Result<
     }
 }
 
-fn seen(sandbox: &RunningSandbox, drains: usize, limits: Limits) -> Result<Rate> {
+fn rate_from_journal(sandbox: &RunningSandbox, drains: usize, limits: Limits) -> Result<Rate> {
     sandbox.with(|lab| {
         let entries = lab.journal.entries().iter();
         let calls: Vec<_> = entries
@@ -142,11 +142,11 @@ fn seen(sandbox: &RunningSandbox, drains: usize, limits: Limits) -> Result<Rate>
         let since = |call: &&cc_sandbox::journal::Entry| {
             Duration::try_from(call.at.duration_since(first)).unwrap_or_default()
         };
-        let with = |status| calls.iter().filter(move |call| call.status == Some(status));
+        let with_status = |status| calls.iter().filter(move |call| call.status == Some(status));
         Ok(Rate {
             drains,
-            throttled: with(429).count(),
-            delivered: with(200).count() + with(201).count(),
+            throttled: with_status(429).count(),
+            delivered: with_status(200).count() + with_status(201).count(),
             calls: calls.iter().map(since).collect(),
             limits,
         })

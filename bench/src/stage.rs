@@ -32,7 +32,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set() -> Result<Self> {
+    pub async fn prepare() -> Result<Self> {
         let aws = Aws::start().await?;
         let remote = Remote {
             tokens: Tokens {
@@ -44,10 +44,10 @@ impl Stage {
             list: "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse()?,
             limits: UNLIMITED,
         };
-        let world = World::make(sdk(&aws.url), remote).await?;
-        let secret = world.maker.webhook_secret();
+        let world = World::create(sdk(&aws.url), remote).await?;
+        let secret = world.fixtures.webhook_secret();
         let secret = [("webhook_secret", secret.expose_secret())]; // where the peers look for it
-        aws.amend(DIRECTORY, &format!("FORM#{FORM}"), "FORM", &secret);
+        aws.set_texts(DIRECTORY, &format!("FORM#{FORM}"), "FORM", &secret);
         aws.set_frozen(true);
         Ok(Self { aws, world })
     }
@@ -65,7 +65,7 @@ impl Stage {
         let mut event: Value = serde_json::from_slice(&fs::read(programs::event("lead-json"))?)?;
         let path = format!("/hooks/{FORM}");
         let body = event["body"].as_str().unwrap_or_default().to_owned();
-        let secret = self.world.maker.webhook_secret();
+        let secret = self.world.fixtures.webhook_secret();
         let hook = Webhook::new(secret.expose_secret())?;
         let (id, now) = ("msg_2KWPBgLlAfxdpx2AI54pPJ85f4W", Timestamp::now());
         let signature = hook.sign(id, now.as_second(), body.as_bytes())?;
@@ -81,11 +81,11 @@ impl Stage {
 
 /// The configuration of clients for an endpoint on this machine.
 pub fn sdk(endpoint: &str) -> SdkConfig {
-    let nobody = Credentials::from_keys("test", "test", None);
+    let credentials = Credentials::from_keys("test", "test", None);
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(nobody))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard())
         .endpoint_url(endpoint)
         .build()

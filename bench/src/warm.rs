@@ -42,7 +42,7 @@ impl Load {
         }
     }
 
-    pub fn says(self) -> String {
+    pub fn label(self) -> String {
         match self {
             Self::FormPost => "form post".to_owned(),
             Self::FormPostAtTurn => "form post at the turn of a minute".to_owned(),
@@ -65,7 +65,7 @@ impl Load {
     fn part(self) -> Part {
         match self {
             Self::FormPostAtTurn => Part::Turn,
-            _ => Part::Calm,
+            _ => Part::Middle,
         }
     }
 
@@ -124,18 +124,28 @@ pub async fn measure(
     let mut rows = Vec::new();
     for load in [Load::FormPost, Load::Json, Load::Webhook] {
         let names = [EMPTY_HTTP, LEAD_WEBHOOK, PYTHON, NODE];
-        rows.extend(of(programs, &names, load, effort));
+        rows.extend(rows_for(programs, &names, load, effort));
     }
     for load in [1, 10, 100].map(Load::Batch) {
-        rows.extend(of(programs, &[EMPTY_EVENT, QUEUE_DRAIN], load, effort));
+        rows.extend(rows_for(
+            programs,
+            &[EMPTY_EVENT, QUEUE_DRAIN],
+            load,
+            effort,
+        ));
     }
     let turn = Load::FormPostAtTurn;
-    rows.extend(of(programs, &[EMPTY_HTTP, LEAD_WEBHOOK], turn, effort));
+    rows.extend(rows_for(
+        programs,
+        &[EMPTY_HTTP, LEAD_WEBHOOK],
+        turn,
+        effort,
+    ));
     let step = progress.count("invoking again and again", effort.rounds);
     for round in 1..=effort.rounds {
         for row in &mut rows {
-            step.say(&format!("{}: {}", row.program.name, row.load.says()));
-            row.load.part().come().await;
+            step.say(&format!("{}: {}", row.program.name, row.load.label()));
+            row.load.part().wait().await;
             row.measure(stage).await?;
         }
         step.at(round);
@@ -145,9 +155,9 @@ pub async fn measure(
 }
 
 /// A row for each of these programs that exists.
-fn of(programs: &[Program], names: &[&str], load: Load, effort: Effort) -> Vec<Warm> {
+fn rows_for(programs: &[Program], names: &[&str], load: Load, effort: Effort) -> Vec<Warm> {
     let named = |name: &&str| programs.iter().find(|program| program.name == *name);
-    let blank = |program: &Program| Warm {
+    let new_row = |program: &Program| Warm {
         program: program.clone(),
         load,
         p50: Vec::new(),
@@ -157,7 +167,7 @@ fn of(programs: &[Program], names: &[&str], load: Load, effort: Effort) -> Vec<W
         requests: Counts::new(),
         invocations: load.invocations(effort),
     };
-    names.iter().filter_map(named).map(blank).collect()
+    names.iter().filter_map(named).map(new_row).collect()
 }
 
 impl Warm {
@@ -167,8 +177,8 @@ impl Warm {
         for _ in 0..WARM_UP.min(self.invocations) {
             let (_, answer) = function.invoke(&event).await?;
             let answer: Value = serde_json::from_slice(&answer)?;
-            let good = self.load.is_answer(self.program.name, &answer);
-            ensure!(good, "{} answered {answer}", self.program.name);
+            let is_expected = self.load.is_answer(self.program.name, &answer);
+            ensure!(is_expected, "{} answered {answer}", self.program.name);
         }
         stage.aws.take_counts();
         let before = function.cpu()?;
@@ -181,6 +191,6 @@ impl Warm {
         self.p99.push(quantile(&times, 99).context("no times")?);
         self.memory.push(function.peak_memory()?);
         self.requests = stage.aws.take_counts();
-        function.end().await
+        function.kill().await
     }
 }

@@ -42,7 +42,7 @@ const STATEMENT: &str = "Analytical Engines may send me its newsletter. I can le
 pub struct World {
     aws: SdkConfig,
     /// Makes leads.
-    pub maker: Maker,
+    pub fixtures: Fixtures,
 }
 
 /// The customer's account at Constant Contact.
@@ -57,16 +57,16 @@ pub const ACCOUNT: &str = "a07e1i8mqj";
 
 impl World {
     /// Writes it to the tables and secrets behind `aws`.
-    pub async fn make(aws: SdkConfig, remote: Remote) -> Result<Self> {
+    pub async fn create(aws: SdkConfig, remote: Remote) -> Result<Self> {
         let root = "k".repeat(64);
         let keys = SigningKeys::new(root.clone().into());
-        let maker = Maker::new(keys, STACK, BulkImport::Never)?;
+        let fixtures = Fixtures::new(keys, STACK, BulkImport::Never)?;
         let dynamodb = aws_sdk_dynamodb::Client::new(&aws);
         let secrets = aws_sdk_secretsmanager::Client::new(&aws);
         for (name, value) in [("signing", root.as_str()), ("admin", ADMIN_TOKEN)] {
             let id = format!("{PREFIX}/keys/{name}");
-            let made = secrets.create_secret().name(id).secret_string(value);
-            made.send().await?;
+            let request = secrets.create_secret().name(id).secret_string(value);
+            request.send().await?;
         }
         let directory = DynamoDirectory::new(dynamodb, DIRECTORY.into());
         let apps = SecretsApps::new(secrets.clone(), PREFIX.into(), directory.clone());
@@ -77,11 +77,11 @@ impl World {
         apps.put(&AppId::default_app(), &credentials, remote.limits)
             .await?;
         let now = Timestamp::now();
-        directory.put_customer(&maker.customer(now)).await?;
-        directory.put_form(&maker.form(now)).await?;
+        directory.put_customer(&fixtures.customer(now)).await?;
+        directory.put_form(&fixtures.form(now)).await?;
         let connection = Connection {
             token_expires_at: remote.tokens.expires_at,
-            ..maker.connection(&remote.list, now)
+            ..fixtures.connection(&remote.list, now)
         };
         directory.put_connection(&connection).await?;
         let vault = SecretsVault::new(secrets, PREFIX.into());
@@ -89,8 +89,8 @@ impl World {
             generation: connection.generation,
             tokens: remote.tokens,
         };
-        vault.keep(&maker.customer, &stored).await?;
-        Ok(Self { aws, maker })
+        vault.keep(&fixtures.customer, &stored).await?;
+        Ok(Self { aws, fixtures })
     }
 
     /// Leads dated a few minutes ahead, in the ledger, and their messages: fresh even if a program runs slowly.
@@ -100,7 +100,7 @@ impl World {
         let mut tasks = Vec::new();
         let at = Timestamp::now() + SignedDuration::from_mins(10);
         for number in 0..count {
-            let lead = self.maker.lead(number, at);
+            let lead = self.fixtures.lead(number, at);
             let due = lead.received_at + SignedDuration::from_hours(6);
             ledger.record(&lead, &LeadState::Queued, due).await?;
             tasks.push(Task::Accepted {
@@ -112,7 +112,7 @@ impl World {
 }
 
 /// Makes the customer's records.
-pub struct Maker {
+pub struct Fixtures {
     keys: SigningKeys,
     stack: &'static str,
     bulk_import: BulkImport,
@@ -120,7 +120,7 @@ pub struct Maker {
     form: FormId,
 }
 
-impl Maker {
+impl Fixtures {
     pub fn new(keys: SigningKeys, stack: &'static str, bulk_import: BulkImport) -> Result<Self> {
         Ok(Self {
             keys,
@@ -172,7 +172,7 @@ impl Maker {
     }
 
     pub fn connection(&self, list: &RemoteId, now: Timestamp) -> Connection {
-        let known = ContactList {
+        let contact_list = ContactList {
             id: list.clone(),
             name: "Newsletter".into(),
         };
@@ -185,7 +185,7 @@ impl Maker {
             },
             lists: vec![list.clone()],
             catalog: Catalog {
-                lists: vec![known],
+                lists: vec![contact_list],
                 custom_fields: Vec::new(),
             },
             ..samples::connection(now)

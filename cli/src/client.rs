@@ -117,7 +117,7 @@ impl Client {
     /// in this way: requesting one marks its leads.
     async fn get_with_retries(&self, url: &Url) -> Result<Response> {
         for _ in 1..READ_TRIES {
-            let answer = self.sent(Method::GET, url, None).await;
+            let answer = self.send_once(Method::GET, url, None).await;
             let Some(pause) = pause_after(&answer) else {
                 return reached(answer);
             };
@@ -127,10 +127,10 @@ impl Client {
     }
 
     async fn request(&self, method: Method, url: &Url, body: Option<Value>) -> Result<Response> {
-        reached(self.sent(method, url, body).await)
+        reached(self.send_once(method, url, body).await)
     }
 
-    async fn sent(
+    async fn send_once(
         &self,
         method: Method,
         url: &Url,
@@ -276,12 +276,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_waits_longer_than_five_seconds_to_ask_again_whatever_the_stack_says() {
-        for (said, seconds) in [("0", 0), ("3", 3), ("5", 5), ("6", 5), ("86400", 5)] {
-            assert_eq!(pause_of(Some(said)), Duration::from_secs(seconds), "{said}");
+    fn pause_follows_retry_after_up_to_five_seconds() {
+        for (retry_after, seconds) in [("0", 0), ("3", 3), ("5", 5), ("6", 5), ("86400", 5)] {
+            assert_eq!(
+                pause_of(Some(retry_after)),
+                Duration::from_secs(seconds),
+                "{retry_after}"
+            );
         }
-        for said in [None, Some("-1"), Some("soon")] {
-            assert_eq!(pause_of(said), PAUSE, "{said:?}");
+        for retry_after in [None, Some("-1"), Some("soon")] {
+            assert_eq!(pause_of(retry_after), PAUSE, "{retry_after:?}");
         }
     }
 }

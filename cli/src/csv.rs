@@ -15,7 +15,7 @@ use crate::client::{ApiError, Client};
 use crate::show::Printer;
 
 /// Maximum files of one name in one folder.
-const MOST_OF_A_NAME: u32 = 1_000;
+const MAX_FILES_PER_NAME: u32 = 1_000;
 
 /// A part that was saved.
 struct Saved {
@@ -96,7 +96,7 @@ fn header(part: &Response, name: &str) -> Option<String> {
 /// Gives a file its name, or the name with a number if that exists.
 fn keep(mut file: NamedTempFile, into: &Path, name: &str) -> Result<PathBuf> {
     let stem = name.strip_suffix(".csv").unwrap_or(name);
-    for number in 1..=MOST_OF_A_NAME {
+    for number in 1..=MAX_FILES_PER_NAME {
         let to = match number {
             1 => into.join(name),
             number => into.join(format!("{stem}.{number}.csv")),

@@ -108,7 +108,7 @@ async fn receipts<W: Write>(
                 Ok(answer) => line["receipt"] = answer["receipt"].clone(),
                 Err(error) => match error.downcast_ref::<ApiError>() {
                     Some(gone) if gone.status == StatusCode::GONE => continue, // erased
-                    Some(refused) if is_of_the_lead(refused.status) => {
+                    Some(refused) if concerns_only_this_lead(refused.status) => {
                         line["error"] = json!(refused.to_string());
                         without += 1;
                     }
@@ -129,7 +129,7 @@ async fn receipts<W: Write>(
 }
 
 /// Whether an error is about this lead only: its record was changed, or it is gone or too new to be found.
-fn is_of_the_lead(status: StatusCode) -> bool {
+fn concerns_only_this_lead(status: StatusCode) -> bool {
     [StatusCode::CONFLICT, StatusCode::NOT_FOUND].contains(&status)
 }
 

@@ -38,12 +38,14 @@ pub async fn run<W: Write>(
         Some(email) => email,
         None => typed(stdin)?,
     };
-    let (mut wish, mut leads) = (json!({"email": email}), Vec::new());
+    let (mut request, mut leads) = (json!({"email": email}), Vec::new());
     let suppressed = loop {
-        let page = client.send(Method::POST, &url, Some(wish.clone())).await?;
+        let page = client
+            .send(Method::POST, &url, Some(request.clone()))
+            .await?;
         leads.extend(page["leads"].as_array().cloned().unwrap_or_default());
         match page["next_cursor"].as_str() {
-            Some(cursor) => wish["cursor"] = json!(cursor),
+            Some(cursor) => request["cursor"] = json!(cursor),
             None => break page["suppressed"].clone(),
         }
     };

@@ -27,13 +27,13 @@ pub async fn put_customer<W: Write>(
         let hosts = put.return_hosts.into_iter();
         hosts.filter(|host| !host.is_empty()).collect::<Vec<_>>()
     });
-    let said = json!({
+    let given = json!({
         "name": put.name, "brand": put.brand.or(new_brand), "app_id": put.app, "return_url": put.return_url,
         "return_hosts": hosts, "bulk_import": put.bulk_import.map(word), "retention_days": put.retention_days,
     });
     let mut settings = members(before.unwrap_or_default());
     settings.retain(|name, _| !SHOWN.contains(&name.as_str()));
-    for (name, value) in members(said) {
+    for (name, value) in members(given) {
         match value {
             Value::Null => {}
             Value::String(text) if text.is_empty() => drop(settings.remove(&name)),
@@ -52,7 +52,7 @@ pub async fn put_app<W: Write>(
 ) -> Result<()> {
     let before = client.budget(&app.id).await?;
     let limit =
-        |said: Option<u32>, name: &str| said.map_or_else(|| before[name].clone(), Value::from);
+        |given: Option<u32>, name: &str| given.map_or_else(|| before[name].clone(), Value::from);
     let body = json!({
         "client_id": app.client_id, "client_secret": app.client_secret.expose_secret(),
         "calls_per_second": limit(app.calls_per_second, "calls_per_second"),

@@ -1,5 +1,5 @@
-//! Random numbers that a seed repeats for ever: the generator is written out here, so that no update of a crate changes
-//! what a seed means.
+//! Reproducible random numbers: the generator is written out here, so that no update of a crate changes what a seed
+//! means.
 
 /// `SplitMix64`.
 #[derive(Debug, Clone)]
@@ -27,43 +27,43 @@ impl Dice {
     }
 
     /// A number of the range, both ends included.
-    pub fn between(&mut self, least: i64, most: i64) -> i64 {
-        let span = u64::try_from(most - least + 1).unwrap_or(1);
-        least + i64::try_from(self.below(span)).unwrap_or(0)
+    pub fn between(&mut self, min: i64, max: i64) -> i64 {
+        let span = u64::try_from(max - min + 1).unwrap_or(1);
+        min + i64::try_from(self.below(span)).unwrap_or(0)
     }
 
-    /// True in `percent` of a hundred cases.
+    /// True with a probability of `percent` percent.
     pub fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 
-    /// An index into a line of this length.
-    pub fn place(&mut self, length: usize) -> usize {
+    /// An index into a list of this length.
+    pub fn pick_index(&mut self, length: usize) -> usize {
         let length = u64::try_from(length).unwrap_or(u64::MAX);
         usize::try_from(self.below(length)).unwrap_or(0)
     }
 
-    /// One of these.
+    /// One of the choices.
     ///
     /// # Panics
     /// If there are none.
-    pub fn pick<T: Clone>(&mut self, these: &[T]) -> T {
-        these[self.place(these.len())].clone()
+    pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.pick_index(choices.len())].clone()
     }
 
-    /// One of these, each as likely as its weight.
+    /// One of the choices, each as likely as its weight.
     ///
     /// # Panics
     /// If there are none.
-    pub fn weighted<T: Clone>(&mut self, these: &[(u64, T)]) -> T {
-        let mut left = self.below(these.iter().map(|(weight, _)| weight).sum());
-        for (weight, this) in these {
-            if left < *weight {
-                return this.clone();
+    pub fn weighted<T: Clone>(&mut self, choices: &[(u64, T)]) -> T {
+        let mut remaining = self.below(choices.iter().map(|(weight, _)| weight).sum());
+        for (weight, choice) in choices {
+            if remaining < *weight {
+                return choice.clone();
             }
-            left -= weight;
+            remaining -= weight;
         }
-        these[0].1.clone()
+        choices[0].1.clone()
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_means_the_same_for_ever() {
+    fn seed_produces_known_numbers() {
         let mut dice = Dice::new(1);
 
         let rolls = [dice.roll(), dice.roll()];
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_weighs_nothing_never_comes() {
+    fn weighted_picks_every_choice_except_those_with_zero_weight() {
         let mut dice = Dice::new(7);
         let rolled: Vec<_> = (0..200)
             .map(|_| dice.weighted(&[(0, 'a'), (3, 'b'), (1, 'c')]))

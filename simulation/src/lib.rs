@@ -1,9 +1,9 @@
-//! A deterministic simulation: Leadfeed's use cases in a world where everything goes wrong that can, from one seed.
+//! A deterministic simulation: Leadfeed's use cases in a world where everything that can go wrong does, from one seed.
 //!
 //! [`schedule`] draws from the seed what happens and when; [`play`] makes it happen in a [`world`] of ports in memory,
 //! which each running function reaches over a [`wire`] that delays, loses and kills; [`sqs`] models Amazon's queue;
-//! [`oracle`] watches every step with a record of its own, and [`run`] says whether every promise was kept. A schedule
-//! that breaks one is made [`shorter`](shrink).
+//! [`oracle`] checks every step against its own record, and [`run`] says whether every promise was kept. A schedule that
+//! breaks one is made [`shorter`](shrink).
 
 pub mod dice;
 pub mod log;
@@ -24,7 +24,7 @@ pub use schedule::Case;
 pub use shrink::shrink;
 pub use wire::Guard;
 
-/// A failing case as readable text: its world, its events, the log, and how to see it again.
+/// A failing case as readable text: its world, its events, the log, and how to replay it.
 #[must_use]
 pub fn report(case: &Case, without: Option<Guard>) -> String {
     let Err(broken) = run(case, without, true) else {

@@ -8,27 +8,27 @@ use jiff::Timestamp;
 use leadfeed_shared::locked;
 use tracing::level_filters::LevelFilter;
 
-/// The lines, if they are wanted.
+/// The lines, if the log is recording.
 #[derive(Debug, Default)]
 pub struct Log(Option<Mutex<Vec<String>>>);
 
 impl Log {
-    /// A log that keeps its lines.
+    /// A log that records its lines.
     #[must_use]
-    pub fn kept() -> Self {
+    pub fn recording() -> Self {
         Self(Some(Mutex::default()))
     }
 
-    /// A log that keeps nothing.
+    /// A log that records nothing.
     #[must_use]
     pub fn silent() -> Self {
         Self(None)
     }
 
     /// Adds a line.
-    pub fn note(&self, at: Timestamp, who: &str, words: impl FnOnce() -> String) {
+    pub fn note(&self, at: Timestamp, source: &str, text: impl FnOnce() -> String) {
         if let Some(lines) = &self.0 {
-            let line = format!("{at:.3} {who:<14} {}", words());
+            let line = format!("{at:.3} {source:<14} {}", text());
             locked(lines).push(line);
         }
     }
@@ -47,9 +47,9 @@ thread_local! {
 }
 
 /// The writer that collects the use cases' log lines.
-struct Collected;
+struct LogCollector;
 
-impl io::Write for Collected {
+impl io::Write for LogCollector {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LOGGED.with_borrow_mut(|logged| logged.extend_from_slice(bytes));
         Ok(bytes.len())
@@ -64,7 +64,7 @@ impl io::Write for Collected {
 #[must_use]
 pub fn collect() -> tracing::subscriber::DefaultGuard {
     let subscriber = tracing_subscriber::fmt()
-        .with_writer(|| Collected)
+        .with_writer(|| LogCollector)
         .with_max_level(LevelFilter::INFO)
         .with_ansi(false)
         .without_time()
@@ -75,10 +75,10 @@ pub fn collect() -> tracing::subscriber::DefaultGuard {
 
 /// Takes what was logged on this thread since the last read.
 #[must_use]
-pub fn logged() -> Option<String> {
+pub fn take_logged() -> Option<String> {
     LOGGED.with_borrow_mut(|logged| {
-        let some = (!logged.is_empty()).then(|| String::from_utf8_lossy(logged).into_owned());
+        let text = (!logged.is_empty()).then(|| String::from_utf8_lossy(logged).into_owned());
         logged.clear();
-        some
+        text
     })
 }

@@ -1,10 +1,10 @@
-//! Runs seeds, or shows what happens in one.
+//! Runs many seeds, or shows one.
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use leadfeed_simulation::scale::growth;
-use leadfeed_simulation::seeds::{Found, search};
+use leadfeed_simulation::seeds::{FailingSeed, search};
 use leadfeed_simulation::{Case, Guard, run, shrink};
 
 /// Simulates the use cases in a world where everything goes wrong that can.
@@ -41,9 +41,8 @@ fn main() -> ExitCode {
             let case = Case::of(seed);
             run(&case, args.without, true).err().map(|_| case)
         }
-        None => {
-            search(args.from, args.seeds, args.without).map(|Found { seed, .. }| Case::of(seed))
-        }
+        None => search(args.from, args.seeds, args.without)
+            .map(|FailingSeed { seed, .. }| Case::of(seed)),
     };
     let Some(case) = broken else {
         println!("every promise was kept");

@@ -1,4 +1,4 @@
-//! Runs one case from its first event until nothing waits any more.
+//! Runs one case from its first event until no lead waits any more.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,14 +7,14 @@ use jiff::SignedDuration;
 
 use crate::dice::Dice;
 use crate::log::{self, Log};
-use crate::oracle::{Promise, Rest, Violation};
+use crate::oracle::{Phase, Promise, Violation};
 use crate::play::Player;
 use crate::schedule::{Case, Event};
 use crate::wire::{Guard, Service};
 use crate::world::World;
 
 /// Virtual time between two checks once faults have stopped.
-const PAUSE: SignedDuration = SignedDuration::from_hours(1);
+const CHECK_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// A run in which a promise was not kept.
 #[derive(Debug, Clone)]
@@ -34,19 +34,23 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Runs a case, perhaps without one of the guards, and keeps a log if `told` is set.
+/// Runs a case, perhaps without one of the guards, and keeps a log if `keep_log` is set.
 ///
 /// # Errors
 /// [`Broken`] at the first promise that is broken.
-pub fn run(case: &Case, without: Option<Guard>, told: bool) -> Result<(), Broken> {
+pub fn run(case: &Case, without: Option<Guard>, keep_log: bool) -> Result<(), Broken> {
     let _collected = log::collect();
-    drop(log::logged());
-    let log = if told { Log::kept() } else { Log::silent() };
+    drop(log::take_logged());
+    let log = if keep_log {
+        Log::recording()
+    } else {
+        Log::silent()
+    };
     let mut world = World::new(&case.setting, case.seed, without, log);
     let played = catch_unwind(AssertUnwindSafe(|| play(&mut world, case)));
     if played.is_err() {
         let mut oracle = world.shared.oracle();
-        oracle.object(Promise::NoFailureByInput, "something panicked");
+        oracle.report_violation(Promise::NoFailureByInput, "something panicked");
     }
     let violation = world.shared.oracle().violation();
     match violation {
@@ -67,19 +71,19 @@ fn play(world: &mut World, case: &Case) {
         }
         player.play(world, step);
     }
-    rest(world, case);
+    wind_down(world, case);
 }
 
 /// Faults stop and time passes; then somebody puts everything right, and time passes again.
-fn rest(world: &mut World, case: &Case) {
-    world.calm = true;
-    world.shared.clear_weather();
+fn wind_down(world: &mut World, case: &Case) {
+    world.fault_free = true;
+    world.shared.end_disruptions();
     world.memory.crm.forget_answers();
-    settle(world, case, Rest::TimePassed);
+    settle(world, case, Phase::TimePassed);
     if world.is_broken() {
         return;
     }
-    // With the 2 % reserve of a small day nobody could connect.
+    // The 2 % reserve of a low daily limit is too small for connecting.
     world.raise_limits();
     let mut dice = Dice::new(case.seed);
     for customer in 0..case.setting.customers {
@@ -92,45 +96,46 @@ fn rest(world: &mut World, case: &Case) {
                 world.connect(customer, 0, &mut dice);
             }
         }
-        world.stir();
-        world.advance(world.now() + PAUSE);
-        let all = (0..case.setting.customers).all(|customer| world.is_connected(customer));
-        if all || world.is_broken() {
+        world.wake_scheduler();
+        world.advance(world.now() + CHECK_INTERVAL);
+        let all_connected =
+            (0..case.setting.customers).all(|customer| world.is_connected(customer));
+        if all_connected || world.is_broken() {
             break;
         }
     }
-    settle(world, case, Rest::AllPutRight);
+    settle(world, case, Phase::AllPutRight);
     if !world.is_broken() {
-        world.shared.oracle().all_kept(|_| false);
+        world.shared.oracle().check_none_lost(|_| false);
         world.check_deliveries();
-        // If a drain died before it counted, its messages come again and reveal that; one that could not write keeps
-        // the day in doubt until it can.
-        let lost = |event: &Event| {
+        // If a drain died before it counted, its messages are redelivered and reveal that; one that could not
+        // write keeps the day in doubt until it can.
+        let loses_counts = |event: &Event| {
             matches!(
                 event,
                 Event::LoseQueue | Event::Outage(Service::Directory, ..)
             )
         };
-        if !case.steps.iter().any(|step| lost(&step.event)) {
+        if !case.steps.iter().any(|step| loses_counts(&step.event)) {
             world.check_tallies();
         }
     }
 }
 
-/// Lets time pass until every lead has come to its end, or should have.
-fn settle(world: &mut World, case: &Case, rest: Rest) {
+/// Lets time pass until every lead is settled, or should be.
+fn settle(world: &mut World, case: &Case, phase: Phase) {
     let per_day = usize::try_from(case.setting.limits.per_day).unwrap_or(usize::MAX);
-    world.stir();
+    world.wake_scheduler();
     for hour in 0.. {
-        // Recounted each time: the last that were sent may not be accepted yet.
+        // Recounted each time: the last submissions may not be accepted yet.
         let leads = world.shared.oracle().leads().count();
         let days = 3 + 4 * leads / per_day.max(1);
-        let unsettled = world.shared.oracle().unsettled(rest).is_some();
-        let over = hour > 0 && !unsettled && world.sqs().is_empty();
-        if world.is_broken() || over || hour >= 24 * days {
+        let unsettled = world.shared.oracle().unsettled(phase).is_some();
+        let done = hour > 0 && !unsettled && world.sqs().is_empty();
+        if world.is_broken() || done || hour >= 24 * days {
             break;
         }
-        world.advance(world.now() + PAUSE);
+        world.advance(world.now() + CHECK_INTERVAL);
     }
-    world.shared.oracle().all_settled(rest);
+    world.shared.oracle().check_settled(phase);
 }

@@ -18,7 +18,7 @@ use crate::world::World;
 const MINUTES: u32 = 24 * 60;
 
 /// How many people a customer's leads come from.
-const PEOPLE: u32 = 5_000;
+const PEOPLE_PER_CUSTOMER: u32 = 5_000;
 
 /// The result of a day with this many customers and leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,15 +41,15 @@ impl Growth {
     /// Operations of one or several services.
     #[must_use]
     pub fn of(&self, services: &[Service]) -> u64 {
-        let some = self.operations.iter();
-        let some = some.filter(|((service, _), _)| services.contains(service));
-        some.map(|(_, count)| count).sum()
+        let operations = self.operations.iter();
+        let operations = operations.filter(|((service, _), _)| services.contains(service));
+        operations.map(|(_, count)| count).sum()
     }
 
-    /// A count per lead.
+    /// A total divided by the leads.
     #[must_use]
     pub fn per_lead(&self, count: u64) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+        #[expect(clippy::cast_precision_loss, reason = "an approximate figure")]
         let count = count as f64;
         count / f64::from(self.leads.max(1))
     }
@@ -58,7 +58,7 @@ impl Growth {
 /// Simulates a day in which `leads` come in evenly for `customers` connected customers, under limits that carry them
 /// all, with a scheduler every minute and up to 20 drains at a time.
 ///
-/// Optimised, 10,000 leads take about a second and 100,000 ten. For a table:
+/// In an optimised build, 10,000 leads take about a second and 100,000 ten. For a table:
 ///
 /// ```no_run
 /// use leadfeed_simulation::scale::growth;
@@ -74,8 +74,8 @@ impl Growth {
 pub fn growth(customers: u32, leads: u32) -> Growth {
     let per_second = leads / 43_200 + 4;
     let per_day = leads.saturating_mul(2).max(10_000);
-    let mut world = quiet_world(customers, per_second, per_day);
-    let intake = world.reach("webhook").ports().intake();
+    let mut world = fault_free_world(customers, per_second, per_day);
+    let intake = world.new_process("webhook").ports().intake();
     let (mut sent, mut delivered) = (0, 0);
     for minute in 1..=MINUTES {
         let due = u64::from(leads) * u64::from(minute) / u64::from(MINUTES);
@@ -85,15 +85,15 @@ pub fn growth(customers: u32, leads: u32) -> Growth {
             submit(&world, &intake, customer, number / customers.max(1));
         }
         sent = due;
-        world.stir();
+        world.wake_scheduler();
         world.advance(world.now() + SignedDuration::from_mins(1));
         assert_eq!(world.shared.oracle().violation(), None);
-        // Not before all of their messages are gone.
+        // Not before all of their messages have been deleted.
         let old = world.now() - SignedDuration::from_hours(1);
         delivered += world.memory.ledger.forget_delivered(old);
     }
-    let begun = world.begun();
-    let took = finish(&mut world, leads, &mut delivered).duration_since(begun);
+    let started_at = world.started_at();
+    let took = finish(&mut world, leads, &mut delivered).duration_since(started_at);
     let calls = world.shared.oracle().total_calls;
     Growth {
         customers,
@@ -107,12 +107,12 @@ pub fn growth(customers: u32, leads: u32) -> Growth {
 
 /// Waits for the last delivery; returns its time.
 fn finish(world: &mut World, leads: u32, delivered: &mut usize) -> Timestamp {
-    let goal = usize::try_from(leads).unwrap_or(usize::MAX);
+    let expected = usize::try_from(leads).unwrap_or(usize::MAX);
     for _ in 0..MINUTES {
-        if *delivered >= goal {
+        if *delivered >= expected {
             break;
         }
-        world.stir();
+        world.wake_scheduler();
         world.advance(world.now() + SignedDuration::from_mins(1));
         *delivered += world.memory.ledger.forget_delivered(world.now());
     }
@@ -120,7 +120,7 @@ fn finish(world: &mut World, leads: u32, delivered: &mut usize) -> Timestamp {
 }
 
 /// Connected customers in a world without faults.
-fn quiet_world(customers: u32, per_second: u32, per_day: u32) -> World {
+fn fault_free_world(customers: u32, per_second: u32, per_day: u32) -> World {
     let setting = Setting {
         begins: "2026-11-23T00:00:00Z".parse().expect("a time"),
         customers: 0,
@@ -135,7 +135,7 @@ fn quiet_world(customers: u32, per_second: u32, per_day: u32) -> World {
         takes_time: false,
     };
     let mut world = World::new(&setting, 1, None, Log::silent());
-    world.calm = true;
+    world.fault_free = true;
     for number in 0..customers {
         world.add_customer(number, false, false);
         connect(&world, usize::try_from(number).unwrap_or(0));
@@ -143,37 +143,37 @@ fn quiet_world(customers: u32, per_second: u32, per_day: u32) -> World {
     world
 }
 
-/// Connects a customer as the pages do, at no cost.
+/// Connects a customer as the pages do, without counting operations.
 fn connect(world: &World, customer: usize) {
-    let side = &world.sides[customer];
-    let account = side.account(0);
+    let customer = &world.customers[customer];
+    let account = customer.account(0);
     let row = Connection {
-        customer: side.id.clone(),
+        customer: customer.id.clone(),
         account: Account {
             id: account.clone(),
             name: "Engines".to_owned(),
         },
-        lists: vec![side.list.clone()],
+        lists: vec![customer.list.clone()],
         ..samples::connection(world.now())
     };
-    let tokens = at_once(world.memory.put_connected(row, &side.client));
+    let tokens = at_once(world.memory.put_connected(row, &customer.client));
     world.shared.oracle().connected(&account, &tokens);
 }
 
-/// Somebody fills in a customer's form.
+/// A person submits a customer's form.
 fn submit(world: &World, intake: &Intake<Wired>, customer: usize, number: u32) {
-    let side = &world.sides[customer];
+    let customer = &world.customers[customer];
     let person = Person {
-        email: format!("p{}@{}.example", number % PEOPLE, side.id),
-        customer: side.id.clone(),
+        email: format!("p{}@{}.example", number % PEOPLE_PER_CUSTOMER, customer.id),
+        customer: customer.id.clone(),
     };
-    world.shared.oracle().agrees(&person, world.now());
+    world.shared.oracle().consented(&person, world.now());
     let fields = [
         ("email", person.email),
         ("first_name", format!("n{number}")),
         ("consent", "yes".to_owned()),
     ];
     let arrival = samples::arrival(fields);
-    let form = at_once(intake.form(side.form.id.as_str())).expect("a form");
+    let form = at_once(intake.form(customer.form.id.as_str())).expect("a form");
     at_once(intake.take(&form, arrival)).expect("a good lead");
 }

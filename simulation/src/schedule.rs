@@ -6,7 +6,7 @@ use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::fakes::Fault;
 
 use crate::dice::Dice;
-use crate::wire::{Service, Weather};
+use crate::wire::{Disruption, Service};
 
 /// One run before it begins.
 #[derive(Debug, Clone)]
@@ -48,35 +48,35 @@ pub struct Step {
     /// The event.
     pub event: Event,
     /// Seeds the random choices of the event.
-    pub luck: u64,
+    pub seed: u64,
 }
 
 /// Who fills in a form: indexes of the customer and of the person.
-pub type Who = (u8, u8);
+pub type PersonIndex = (u8, u8);
 
 /// The kinds of events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// Somebody fills in a form.
-    Submit(Who, How),
+    Submit(PersonIndex, SubmissionKind),
     /// This many people fill in a customer's form, one right after the other.
     Flood(u8, u8),
     /// Somebody sends their last submission again.
-    Resend(Who),
-    /// A person leaves the account's mail.
-    Leave(Who),
+    Resend(PersonIndex),
+    /// A person unsubscribes from the customer's accounts.
+    OptOut(PersonIndex),
     /// A customer deletes a contact in its accounts.
-    Remove(Who),
+    DeleteContact(PersonIndex),
     /// A customer follows a new link and connects its first or another account.
     Connect(u8, u8),
     /// A customer disconnects.
     Disconnect(u8),
     /// The operator deletes a customer.
-    Delete(u8),
+    DeleteCustomer(u8),
     /// The operator erases a person.
-    Erase(Who),
+    ErasePerson(PersonIndex),
     /// The operator puts a person on the do-not-contact list, or takes them off.
-    Suppress(Who, bool),
+    Suppress(PersonIndex, bool),
     /// The operator releases quarantined leads.
     Release(u8),
     /// A customer replays refused and waiting leads.
@@ -84,23 +84,23 @@ pub enum Event {
     /// A customer exports the undelivered leads as a file.
     Export(u8),
     /// A customer looks at its leads.
-    Look(u8),
+    ListLeads(u8),
     /// The operator puts the dead letters back.
     Redrive,
     /// The queue redelivers messages that are being worked on.
-    Repeat,
-    /// The queue loses all messages whose leads the ledger has, too.
+    Redeliver,
+    /// The queue loses all messages whose leads are also in the ledger.
     LoseQueue,
-    /// A second run of the scheduler, concurrent with the first.
-    Run,
+    /// An additional run of the scheduler, perhaps concurrent with another.
+    RunScheduler,
     /// A consent is overwritten in the table.
     Tamper(u8),
     /// A list of the account is deleted.
     RemoveList(u8),
     /// The account asks new contacts to confirm, or no longer does.
-    Confirm(u8, bool),
-    /// The connected user may no longer write contacts, or may again.
-    Rights(u8, bool),
+    SetConfirmedOptIn(u8, bool),
+    /// The connected user loses the right to write contacts, or gets it back.
+    SetRights(u8, bool),
     /// The account's access tokens become invalid.
     ExpireAccess(u8),
     /// The user revokes the access.
@@ -110,24 +110,24 @@ pub enum Event {
     /// The account forgets its imports.
     ForgetImports(u8),
     /// The API answers its next calls with this.
-    Answer(Answer, u8),
+    Answer(ApiAnswer, u8),
     /// The row of the budget is lost.
     LoseBudget,
     /// The ledger's index lists waiting leads this late, for this long.
-    LateIndex(SignedDuration, SignedDuration),
-    /// A service is out of order for this long.
-    Outage(Service, Weather, SignedDuration),
+    DelayIndex(SignedDuration, SignedDuration),
+    /// A service is disrupted for this long.
+    Outage(Service, Disruption, SignedDuration),
 }
 
 /// How a form is filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum How {
+pub enum SubmissionKind {
     /// Correctly.
-    Plainly,
+    Plain,
     /// With a key.
     Keyed,
-    /// With a key, having agreed this many days ago.
-    Belated(u8),
+    /// With a key, and a consent given this many days ago.
+    OldConsent(u8),
     /// By a robot.
     Robot,
     /// Without the box ticked.
@@ -138,7 +138,7 @@ pub enum How {
 
 /// Constant Contact's possible answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum ApiAnswer {
     Throttled,
     QuotaExceeded,
     Unauthorized,
@@ -158,13 +158,13 @@ impl Case {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let setting = Setting::draw(&mut dice);
-        let mut steps = connecting(&setting, &mut dice);
+        let mut steps = initial_connections(&setting, &mut dice);
         let count = dice.between(12, 60);
         let mut after = SignedDuration::from_secs(30);
         for _ in 0..count {
             after += gap(&setting, after, &mut dice);
             let event = event(&setting, &mut dice);
-            if let Event::Submit(who, How::Plainly) = event
+            if let Event::Submit(who, SubmissionKind::Plain) = event
                 && dice.chance(40)
             {
                 steps.extend(double_click(&setting, &mut after, who, &mut dice));
@@ -173,7 +173,7 @@ impl Case {
             steps.push(Step {
                 after,
                 event,
-                luck: dice.roll(),
+                seed: dice.roll(),
             });
         }
         Self {
@@ -197,27 +197,27 @@ impl Setting {
                 per_second: 4,
                 per_day: dice.weighted(&[(5, 10_000), (1, 24), (1, 60), (1, 150)]),
             },
-            drains: dice.place(5) + 1,
+            drains: dice.pick_index(5) + 1,
             long_lived: dice.chance(15),
             takes_time: true,
         }
     }
 
     fn customer(&self, dice: &mut Dice) -> u8 {
-        u8::try_from(dice.place(self.customers.into())).unwrap_or(0)
+        u8::try_from(dice.pick_index(self.customers.into())).unwrap_or(0)
     }
 }
 
 /// Most customers connect before the first lead comes.
-fn connecting(setting: &Setting, dice: &mut Dice) -> Vec<Step> {
-    let some = (0..setting.customers).filter(|_| dice.chance(85));
-    let some: Vec<_> = some.collect();
+fn initial_connections(setting: &Setting, dice: &mut Dice) -> Vec<Step> {
+    let connected = (0..setting.customers).filter(|_| dice.chance(85));
+    let connected: Vec<_> = connected.collect();
     let step = |customer| Step {
         after: SignedDuration::ZERO,
         event: Event::Connect(customer, 0),
-        luck: 0,
+        seed: 0,
     };
-    some.into_iter().map(step).collect()
+    connected.into_iter().map(step).collect()
 }
 
 /// Mostly seconds, sometimes hours, and now and then until just before midnight.
@@ -237,7 +237,7 @@ fn gap(setting: &Setting, after: SignedDuration, dice: &mut Dice) -> SignedDurat
 fn double_click(
     setting: &Setting,
     after: &mut SignedDuration,
-    who: Who,
+    who: PersonIndex,
     dice: &mut Dice,
 ) -> [Step; 2] {
     if dice.chance(60) {
@@ -251,13 +251,13 @@ fn double_click(
     let apart = dice.weighted(&[(2, 40), (1, 14_000)]);
     *after += SignedDuration::from_millis(dice.between(0, apart));
     [
-        (first, Event::Submit(who, How::Plainly)),
+        (first, Event::Submit(who, SubmissionKind::Plain)),
         (*after, Event::Resend(who)),
     ]
     .map(|(after, event)| Step {
         after,
         event,
-        luck: dice.roll(),
+        seed: dice.roll(),
     })
 }
 
@@ -265,101 +265,108 @@ fn event(setting: &Setting, dice: &mut Dice) -> Event {
     let customer = setting.customer(dice);
     let who = (
         customer,
-        u8::try_from(dice.place(PEOPLE.into())).unwrap_or(0),
+        u8::try_from(dice.pick_index(PEOPLE.into())).unwrap_or(0),
     );
     match dice.below(200) {
-        0..56 => Event::Submit(who, how(dice)),
+        0..56 => Event::Submit(who, submission_kind(dice)),
         56..60 => Event::ExpireAccess(customer),
         60..66 => {
-            let most = if setting.limits.per_day < 10_000 {
+            let max = if setting.limits.per_day < 10_000 {
                 110
             } else {
                 25
             };
-            Event::Flood(customer, u8::try_from(dice.between(8, most)).unwrap_or(8))
+            Event::Flood(customer, u8::try_from(dice.between(8, max)).unwrap_or(8))
         }
         66..80 => Event::Resend(who),
-        80..89 => Event::Leave(who),
-        89..92 => Event::Remove(who),
+        80..89 => Event::OptOut(who),
+        89..92 => Event::DeleteContact(who),
         92..98 => Event::Connect(customer, dice.weighted(&[(4, 0), (1, 1)])),
         98..101 => Event::Disconnect(customer),
-        101..102 => Event::Delete(customer),
-        102..106 => Event::Erase(who),
+        101..102 => Event::DeleteCustomer(customer),
+        102..106 => Event::ErasePerson(who),
         106..110 => Event::Suppress(who, dice.chance(60)),
         110..115 => Event::Release(customer),
         115..120 => Event::Replay(customer),
         120..123 => Event::Export(customer),
-        123..125 => Event::Look(customer),
+        123..125 => Event::ListLeads(customer),
         125..129 => Event::Redrive,
-        129..136 => Event::Repeat,
+        129..136 => Event::Redeliver,
         136..139 => Event::LoseQueue,
-        139..143 => Event::Run,
+        139..143 => Event::RunScheduler,
         143..145 => Event::Tamper(customer),
         145..149 => Event::RemoveList(customer),
-        149..152 => Event::Confirm(customer, dice.chance(50)),
-        152..155 => Event::Rights(customer, dice.chance(40)),
+        149..152 => Event::SetConfirmedOptIn(customer, dice.chance(50)),
+        152..155 => Event::SetRights(customer, dice.chance(40)),
         155..161 => Event::ExpireAccess(customer),
         161..163 => Event::Revoke(customer),
         163..165 => Event::FailImports(customer.min(setting.bulk.saturating_sub(1))),
         165..166 => Event::ForgetImports(customer),
-        166..178 => Event::Answer(answer(dice), u8::try_from(dice.between(1, 3)).unwrap_or(1)),
+        166..178 => Event::Answer(
+            api_answer(dice),
+            u8::try_from(dice.between(1, 3)).unwrap_or(1),
+        ),
         178..179 => Event::LoseBudget,
-        179..181 => late_index(dice),
+        179..181 => delay_index(dice),
         _ => outage(dice),
     }
 }
 
-fn how(dice: &mut Dice) -> How {
+fn submission_kind(dice: &mut Dice) -> SubmissionKind {
     let days = u8::try_from(dice.between(1, 20)).unwrap_or(1);
     dice.weighted(&[
-        (10, How::Plainly),
-        (5, How::Keyed),
-        (4, How::Belated(days)),
-        (2, How::Robot),
-        (2, How::NoConsent),
-        (1, How::NoAddress),
+        (10, SubmissionKind::Plain),
+        (5, SubmissionKind::Keyed),
+        (4, SubmissionKind::OldConsent(days)),
+        (2, SubmissionKind::Robot),
+        (2, SubmissionKind::NoConsent),
+        (1, SubmissionKind::NoAddress),
     ])
 }
 
-fn answer(dice: &mut Dice) -> Answer {
+fn api_answer(dice: &mut Dice) -> ApiAnswer {
     dice.weighted(&[
-        (3, Answer::Throttled),
-        (1, Answer::QuotaExceeded),
-        (3, Answer::Unauthorized),
-        (2, Answer::Conflict),
-        (4, Answer::AnswerLost),
-        (1, Answer::Invalid),
-        (1, Answer::BadPhone),
-        (1, Answer::Ours),
+        (3, ApiAnswer::Throttled),
+        (1, ApiAnswer::QuotaExceeded),
+        (3, ApiAnswer::Unauthorized),
+        (2, ApiAnswer::Conflict),
+        (4, ApiAnswer::AnswerLost),
+        (1, ApiAnswer::Invalid),
+        (1, ApiAnswer::BadPhone),
+        (1, ApiAnswer::Ours),
     ])
 }
 
 /// Usually a little later than a mark allows for, sometimes much later.
-fn late_index(dice: &mut Dice) -> Event {
-    let most = dice.weighted(&[(3, 20), (2, 120), (1, 1_800)]);
-    let by = SignedDuration::from_secs(dice.between(1, most));
-    let lasts = SignedDuration::from_secs(dice.between(30, 7_200));
-    Event::LateIndex(by, lasts)
+fn delay_index(dice: &mut Dice) -> Event {
+    let max = dice.weighted(&[(3, 20), (2, 120), (1, 1_800)]);
+    let delay = SignedDuration::from_secs(dice.between(1, max));
+    let duration = SignedDuration::from_secs(dice.between(30, 7_200));
+    Event::DelayIndex(delay, duration)
 }
 
 fn outage(dice: &mut Dice) -> Event {
     let service = dice.pick(&Service::ALL);
-    let weather = dice.weighted(&[(3, Weather::Down), (4, Weather::Shaky), (2, Weather::Slow)]);
+    let disruption = dice.weighted(&[
+        (3, Disruption::Down),
+        (4, Disruption::Flaky),
+        (2, Disruption::Slow),
+    ]);
     let seconds = dice.weighted(&[(4, 8), (3, 60), (2, 400), (1, 7_200)]);
     let seconds = dice.between(1, seconds);
-    Event::Outage(service, weather, SignedDuration::from_secs(seconds))
+    Event::Outage(service, disruption, SignedDuration::from_secs(seconds))
 }
 
 /// The fault of an invocation: usually none.
 #[must_use]
-pub fn strike(luck: &mut Dice) -> Option<(u64, Fault)> {
-    let strike = luck.pick(&[
+pub fn draw_fault(dice: &mut Dice) -> Option<(u64, Fault)> {
+    let fault = dice.pick(&[
         Fault::FailBefore,
         Fault::FailAfter,
         Fault::CrashBefore,
         Fault::CrashAfter,
     ]);
-    let call = luck.weighted(&[(3, 6), (2, 16), (1, 40)]);
-    let call = luck.below(call) + 1;
-    luck.chance(22).then_some((call, strike))
+    let call = dice.weighted(&[(3, 6), (2, 16), (1, 40)]);
+    let call = dice.below(call) + 1;
+    dice.chance(22).then_some((call, fault))
 }

@@ -10,21 +10,21 @@ use crate::wire::Guard;
 
 /// A seed that breaks a promise.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct FailingSeed {
     /// The seed.
     pub seed: u64,
     /// The broken promise.
     pub broken: Broken,
     /// How many seeds were run until then.
-    pub after: u64,
+    pub seeds_run: u64,
 }
 
 /// Runs `count` seeds from `from` on, and returns the lowest one found to break a promise. Prints its progress to
 /// standard error.
 #[must_use]
-pub fn search(from: u64, count: u64, without: Option<Guard>) -> Option<Found> {
+pub fn search(from: u64, count: u64, without: Option<Guard>) -> Option<FailingSeed> {
     let next = AtomicU64::new(0);
-    let found: Mutex<Option<Found>> = Mutex::new(None);
+    let found: Mutex<Option<FailingSeed>> = Mutex::new(None);
     let work = || {
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -38,16 +38,16 @@ pub fn search(from: u64, count: u64, without: Option<Guard>) -> Option<Found> {
             let Err(broken) = run(&Case::of(seed), without, false) else {
                 continue;
             };
-            let after = number + 1;
-            let this = Found {
+            let seeds_run = number + 1;
+            let failing = FailingSeed {
                 seed,
                 broken,
-                after,
+                seeds_run,
             };
             if let Ok(mut found) = found.lock() {
-                let first = found.as_ref().is_none_or(|other| seed < other.seed);
-                if first {
-                    *found = Some(this);
+                let is_lowest = found.as_ref().is_none_or(|other| seed < other.seed);
+                if is_lowest {
+                    *found = Some(failing);
                 }
             }
         }

@@ -7,12 +7,12 @@ use crate::wire::Guard;
 /// A case with as few events as still break the same promise: drops halves, then quarters, and so on to single ones.
 #[must_use]
 pub fn shrink(case: &Case, without: Option<Guard>) -> Case {
-    let broken = |case: &Case| {
+    let broken_promise = |case: &Case| {
         run(case, without, false)
             .err()
             .map(|broken| broken.violation.promise)
     };
-    let Some(promise) = broken(case) else {
+    let Some(promise) = broken_promise(case) else {
         return case.clone();
     };
     let mut shortest = case.clone();
@@ -23,7 +23,7 @@ pub fn shrink(case: &Case, without: Option<Guard>) -> Case {
             let mut shorter = shortest.clone();
             let to = (from + size).min(shorter.steps.len());
             shorter.steps.drain(from..to);
-            if broken(&shorter) == Some(promise) {
+            if broken_promise(&shorter) == Some(promise) {
                 shortest = shorter;
             } else {
                 from += size;

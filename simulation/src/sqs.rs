@@ -8,15 +8,15 @@ use leadfeed_shared::fakes::MemoryQueue;
 
 use crate::dice::Dice;
 
-/// Messages of a batch (`BatchSize`).
-const BATCH: usize = 10;
+/// Messages in a batch (`BatchSize`).
+const BATCH_SIZE: usize = 10;
 /// How long a received message is hidden (`VisibilityTimeout`).
-const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(360);
+const VISIBILITY_TIMEOUT: SignedDuration = SignedDuration::from_secs(360);
 /// Receives before a message becomes a dead letter (`maxReceiveCount`).
-const RECEIVES: u32 = 5;
+const MAX_RECEIVES: u32 = 5;
 
 #[derive(Debug, Clone)]
-struct Sent {
+struct QueuedMessage {
     id: u64,
     task: Task,
     visible_at: Timestamp,
@@ -26,48 +26,48 @@ struct Sent {
 /// A queue and its dead letters.
 #[derive(Debug)]
 pub struct Sqs {
-    messages: Vec<Sent>,
-    dead: MemoryQueue,
-    made: u64,
+    messages: Vec<QueuedMessage>,
+    dead_letters: MemoryQueue,
+    last_id: u64,
 }
 
 impl Sqs {
     /// An empty queue, whose dead letters can be inspected by others.
     #[must_use]
-    pub fn new(dead: MemoryQueue) -> Self {
+    pub fn new(dead_letters: MemoryQueue) -> Self {
         Self {
             messages: Vec::new(),
-            dead,
-            made: 0,
+            dead_letters,
+            last_id: 0,
         }
     }
 
     /// Accepts what was sent; some of it arrives late, and some twice.
-    pub fn take(&mut self, tasks: Vec<Task>, dice: &mut Dice, now: Timestamp) {
+    pub fn enqueue(&mut self, tasks: Vec<Task>, dice: &mut Dice, now: Timestamp) {
         for task in tasks {
             let copies = if dice.chance(6) { 2 } else { 1 };
             for _ in 0..copies {
-                let late = match dice.below(20) {
+                let delay = match dice.below(20) {
                     0 => dice.between(1_000, 600_000),
                     1..6 => dice.between(1, 3_000),
                     _ => 0,
                 };
-                self.add(task.clone(), now + SignedDuration::from_millis(late));
+                self.add(task.clone(), now + SignedDuration::from_millis(delay));
             }
         }
     }
 
-    /// Accepts what was sent, unchanged.
-    pub fn take_plainly(&mut self, tasks: Vec<Task>, now: Timestamp) {
+    /// Accepts what was sent, at once and only once.
+    pub fn enqueue_unchanged(&mut self, tasks: Vec<Task>, now: Timestamp) {
         for task in tasks {
             self.add(task, now);
         }
     }
 
     fn add(&mut self, task: Task, visible_at: Timestamp) {
-        self.made += 1;
-        self.messages.push(Sent {
-            id: self.made,
+        self.last_id += 1;
+        self.messages.push(QueuedMessage {
+            id: self.last_id,
             task,
             visible_at,
             receives: 0,
@@ -76,57 +76,58 @@ impl Sqs {
 
     /// When the next message can be received.
     pub fn next_visible(&self) -> Option<Timestamp> {
-        self.messages.iter().map(|sent| sent.visible_at).min()
+        self.messages.iter().map(|message| message.visible_at).min()
     }
 
     /// Receives up to ten visible messages, in any order.
     pub fn receive(&mut self, dice: &mut Dice, now: Timestamp) -> Vec<Message> {
-        let mut there: Vec<_> = (0..self.messages.len())
-            .filter(|place| self.messages[*place].visible_at <= now)
+        let mut visible: Vec<_> = (0..self.messages.len())
+            .filter(|index| self.messages[*index].visible_at <= now)
             .collect();
         let mut batch = Vec::new();
-        while batch.len() < BATCH && !there.is_empty() {
-            let place = there.swap_remove(dice.place(there.len()));
-            let sent = &mut self.messages[place];
-            sent.receives += 1;
-            sent.visible_at = now + HIDDEN_FOR;
-            if sent.receives <= RECEIVES {
+        while batch.len() < BATCH_SIZE && !visible.is_empty() {
+            let index = visible.swap_remove(dice.pick_index(visible.len()));
+            let message = &mut self.messages[index];
+            message.receives += 1;
+            message.visible_at = now + VISIBILITY_TIMEOUT;
+            if message.receives <= MAX_RECEIVES {
                 batch.push(Message {
-                    id: sent.id.to_string(),
-                    body: serde_json::to_string(&sent.task).ok(),
+                    id: message.id.to_string(),
+                    body: serde_json::to_string(&message.task).ok(),
                 });
             }
         }
-        let dead = |sent: &mut Sent| sent.receives > RECEIVES;
-        for sent in self.messages.extract_if(.., dead) {
-            self.dead.give_back(sent.task);
+        let is_dead = |message: &mut QueuedMessage| message.receives > MAX_RECEIVES;
+        for message in self.messages.extract_if(.., is_dead) {
+            self.dead_letters.give_back(message.task);
         }
         batch
     }
 
     /// Deletes what a drain has finished: the batch except for what it hands back.
-    pub fn delete(&mut self, batch: &[String], again: &[String]) {
-        self.messages.retain(|sent| {
-            let id = sent.id.to_string();
-            !batch.contains(&id) || again.contains(&id)
+    pub fn delete(&mut self, batch: &[String], handed_back: &[String]) {
+        self.messages.retain(|message| {
+            let id = message.id.to_string();
+            !batch.contains(&id) || handed_back.contains(&id)
         });
     }
 
     /// Makes every hidden message visible again.
-    pub fn repeat(&mut self, now: Timestamp) {
-        for sent in &mut self.messages {
-            sent.visible_at = sent.visible_at.min(now);
+    pub fn redeliver(&mut self, now: Timestamp) {
+        for message in &mut self.messages {
+            message.visible_at = message.visible_at.min(now);
         }
     }
 
-    /// Loses the messages of leads that are kept elsewhere, according to `kept`.
-    pub fn lose(&mut self, kept: impl Fn(&LeadId) -> bool) {
-        self.messages.retain(|sent| !kept(sent.task.lead()));
+    /// Loses the messages of leads that are kept elsewhere, according to `is_kept`.
+    pub fn lose(&mut self, is_kept: impl Fn(&LeadId) -> bool) {
+        self.messages
+            .retain(|message| !is_kept(message.task.lead()));
     }
 
-    /// Puts the dead letters into the queue again.
+    /// Puts the dead letters back into the queue.
     pub fn redrive(&mut self, now: Timestamp) {
-        for task in self.dead.receive(usize::MAX) {
+        for task in self.dead_letters.receive(usize::MAX) {
             self.add(task, now);
         }
     }
@@ -134,7 +135,8 @@ impl Sqs {
     /// Whether a message here carries the lead itself.
     pub fn carries(&self, lead: &LeadId) -> bool {
         let carried = |task: &Task| matches!(task, Task::Accepted { lead: own } if own.id == *lead);
-        self.messages.iter().any(|sent| carried(&sent.task)) || self.dead.sent().iter().any(carried)
+        self.messages.iter().any(|message| carried(&message.task))
+            || self.dead_letters.sent().iter().any(carried)
     }
 
     /// Whether all messages are dead letters, or gone.

@@ -28,23 +28,23 @@ struct Task<K> {
     woken: Arc<Woken>,
     waker: Waker,
     /// When its time limit is reached.
-    ends_at: Timestamp,
-    kept: K,
+    deadline: Timestamp,
+    payload: K,
 }
 
 /// The result of a step.
-pub enum Stepped<K> {
+pub enum StepResult<K> {
     /// One took a step.
-    On,
-    /// One is done; with what was kept for it.
+    Progressed,
+    /// One is done; with its payload.
     Done(K),
     /// One was killed.
     Killed(Arc<Process>),
     /// All of them wait.
-    Nobody,
+    AllWaiting,
 }
 
-/// All invocations under way, each with something that is kept for it until it is done.
+/// All running invocations, each with a payload that is returned when it is done.
 pub struct Tasks<K>(Vec<Task<K>>);
 
 impl<K> Default for Tasks<K> {
@@ -54,51 +54,51 @@ impl<K> Default for Tasks<K> {
 }
 
 impl<K> Tasks<K> {
-    /// Adds one, which is killed at `ends_at` if it is not done by then.
-    pub fn start(&mut self, process: Arc<Process>, ends_at: Timestamp, kept: K, work: Work) {
+    /// Adds one, which is killed at `deadline` if it is not done by then.
+    pub fn start(&mut self, process: Arc<Process>, deadline: Timestamp, payload: K, work: Work) {
         let woken = Arc::new(Woken(AtomicBool::new(true)));
         self.0.push(Task {
             process,
             work,
             waker: Waker::from(woken.clone()),
             woken,
-            ends_at,
-            kept,
+            deadline,
+            payload,
         });
     }
 
     /// One step of an invocation that can take one.
-    pub fn step(&mut self, dice: &mut Dice) -> Stepped<K> {
-        let can = |task: &Task<K>| task.woken.0.load(Ordering::Relaxed);
-        let count = self.0.iter().filter(|task| can(task)).count();
+    pub fn step(&mut self, dice: &mut Dice) -> StepResult<K> {
+        let is_ready = |task: &Task<K>| task.woken.0.load(Ordering::Relaxed);
+        let count = self.0.iter().filter(|task| is_ready(task)).count();
         if count == 0 {
-            return Stepped::Nobody;
+            return StepResult::AllWaiting;
         }
-        let which = dice.place(count);
-        let mut places = (0..self.0.len()).filter(|place| can(&self.0[*place]));
-        let place = places.nth(which).unwrap_or(0);
-        let task = &mut self.0[place];
+        let chosen = dice.pick_index(count);
+        let mut indexes = (0..self.0.len()).filter(|index| is_ready(&self.0[*index]));
+        let index = indexes.nth(chosen).unwrap_or(0);
+        let task = &mut self.0[index];
         task.woken.0.store(false, Ordering::Relaxed);
         let mut context = Context::from_waker(&task.waker);
         match task.work.as_mut().poll(&mut context) {
-            Poll::Ready(()) => Stepped::Done(self.0.swap_remove(place).kept),
+            Poll::Ready(()) => StepResult::Done(self.0.swap_remove(index).payload),
             Poll::Pending if task.process.is_dead() => {
-                Stepped::Killed(self.0.swap_remove(place).process)
+                StepResult::Killed(self.0.swap_remove(index).process)
             }
-            Poll::Pending => Stepped::On,
+            Poll::Pending => StepResult::Progressed,
         }
     }
 
     /// Kills one whose time limit is reached; returns it.
-    pub fn end(&mut self, now: Timestamp) -> Option<Arc<Process>> {
-        let place = self.0.iter().position(|task| task.ends_at <= now)?;
-        let process = self.0.swap_remove(place).process;
+    pub fn kill_expired(&mut self, now: Timestamp) -> Option<Arc<Process>> {
+        let index = self.0.iter().position(|task| task.deadline <= now)?;
+        let process = self.0.swap_remove(index).process;
         process.kill();
         Some(process)
     }
 
     /// When the first time limit is reached.
-    pub fn first_end(&self) -> Option<Timestamp> {
-        self.0.iter().map(|task| task.ends_at).min()
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.0.iter().map(|task| task.deadline).min()
     }
 }

@@ -20,16 +20,16 @@ use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as
 use crate::dice::Dice;
 use crate::log::{self, Log};
 use crate::oracle::{self, Oracle, Promise, account_name};
-use crate::schedule::{Setting, strike};
+use crate::schedule::{Setting, draw_fault};
 use crate::sqs::Sqs;
-use crate::tasks::{Stepped, Tasks, Work};
-use crate::wire::{Guard, Line, Process, Reach, Shared, Wired};
+use crate::tasks::{StepResult, Tasks, Work};
+use crate::wire::{Guard, Line, Process, ProcessContext, Shared, Wired};
 
 /// The scheduler's interval while something happens.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A customer in the world.
-pub struct Side {
+pub struct SimulatedCustomer {
     /// Its id.
     pub id: CustomerId,
     /// The application it uses.
@@ -42,7 +42,7 @@ pub struct Side {
     pub list: RemoteId,
 }
 
-impl Side {
+impl SimulatedCustomer {
     /// The name of one of its accounts.
     #[must_use]
     pub fn account(&self, number: u8) -> String {
@@ -50,13 +50,13 @@ impl Side {
     }
 }
 
-/// A warm function, which may run again.
-pub enum Warm {
+/// A running function's process, with its use case.
+pub enum Instance {
     Webhook(Arc<Process>, Arc<Intake<Wired>>),
     Drain(Arc<Process>, Arc<Drain<Wired>>),
     Scheduler(Arc<Process>, Arc<Scheduler<Wired>>),
-    /// One that will not run again.
-    Cold,
+    /// One that is not used again.
+    OneOff,
 }
 
 /// The world.
@@ -66,22 +66,22 @@ pub struct World {
     /// The ports in memory.
     pub memory: Memory,
     /// The customers.
-    pub sides: Vec<Side>,
+    pub customers: Vec<SimulatedCustomer>,
     /// Whether faults have stopped.
-    pub calm: bool,
+    pub fault_free: bool,
     /// Decides the order of steps.
     pub dice: Dice,
     sqs: Arc<Mutex<Sqs>>,
-    tasks: Tasks<Warm>,
-    pool: Vec<Warm>,
+    tasks: Tasks<Instance>,
+    idle_instances: Vec<Instance>,
     drains: usize,
-    most_drains: usize,
+    max_drains: usize,
     next_poll: Option<Timestamp>,
     next_run: Timestamp,
     idle_minutes: i32,
     limits: Limits,
-    begun: Timestamp,
-    made: u32,
+    started_at: Timestamp,
+    process_count: u32,
 }
 
 impl World {
@@ -98,20 +98,20 @@ impl World {
         let shared = Shared::new(clock, setting.takes_time, without, oracle, log);
         let mut world = Self {
             shared: Arc::new(shared),
-            sides: Vec::new(),
-            calm: false,
+            customers: Vec::new(),
+            fault_free: false,
             dice: Dice::new(seed ^ 0x5eed),
             sqs: Arc::new(Mutex::new(Sqs::new(memory.dead_letters.clone()))),
             tasks: Tasks::default(),
-            pool: Vec::new(),
+            idle_instances: Vec::new(),
             drains: 0,
-            most_drains: setting.drains,
+            max_drains: setting.drains,
             next_poll: None,
             next_run: setting.begins + MINUTE,
             idle_minutes: 1,
             limits: setting.limits,
-            begun: setting.begins,
-            made: 0,
+            started_at: setting.begins,
+            process_count: 0,
             memory,
         };
         for number in 0..setting.customers {
@@ -159,9 +159,9 @@ impl World {
                 .expect("settings of a form")
         });
         let mut oracle = self.shared.oracle();
-        oracle.customer(&id, app.as_str(), bulk);
+        oracle.add_customer(&id, app.as_str(), bulk);
         drop(oracle);
-        self.sides.push(Side {
+        self.customers.push(SimulatedCustomer {
             id,
             app,
             client,
@@ -173,8 +173,8 @@ impl World {
     /// Gives every application the usual limits.
     pub fn raise_limits(&mut self) {
         self.limits = Limits::default();
-        for side in &self.sides {
-            self.memory.apps.set_limits(&side.app, self.limits);
+        for customer in &self.customers {
+            self.memory.apps.set_limits(&customer.app, self.limits);
         }
         let limits = set_remote_limits(&self.memory, self.limits);
         self.shared.oracle().set_limits(limits);
@@ -195,10 +195,10 @@ impl World {
         self.shared.clock.now()
     }
 
-    /// When it began.
+    /// When the run began.
     #[must_use]
-    pub fn begun(&self) -> Timestamp {
-        self.begun
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
     }
 
     /// The limits of every application.
@@ -219,10 +219,13 @@ impl World {
     }
 
     /// A new process of this kind, connected to the world.
-    pub fn reach(&mut self, kind: &str) -> Reach {
-        self.made += 1;
-        let process = Process::new(format!("{kind}-{}", self.made), Dice::new(self.dice.roll()));
-        Reach {
+    pub fn new_process(&mut self, kind: &str) -> ProcessContext {
+        self.process_count += 1;
+        let process = Process::new(
+            format!("{kind}-{}", self.process_count),
+            Dice::new(self.dice.roll()),
+        );
+        ProcessContext {
             memory: self.memory.clone(),
             line: Line {
                 shared: self.shared.clone(),
@@ -231,26 +234,26 @@ impl World {
         }
     }
 
-    /// Starts an invocation, which may meet a fault, depending on `luck`.
+    /// Starts an invocation, which may meet a fault, depending on `seed`.
     pub fn start(
         &mut self,
         process: &Arc<Process>,
-        luck: u64,
-        time: SignedDuration,
-        warm: Warm,
+        seed: u64,
+        timeout: SignedDuration,
+        instance: Instance,
         work: Work,
     ) {
-        process.begin(if self.calm {
+        process.begin(if self.fault_free {
             None
         } else {
-            strike(&mut Dice::new(luck))
+            draw_fault(&mut Dice::new(seed))
         });
-        let ends_at = self.now() + time;
-        self.tasks.start(process.clone(), ends_at, warm, work);
+        let ends_at = self.now() + timeout;
+        self.tasks.start(process.clone(), ends_at, instance, work);
     }
 
     /// Something has happened: the scheduler runs every minute again.
-    pub fn stir(&mut self) {
+    pub fn wake_scheduler(&mut self) {
         self.idle_minutes = 1;
         self.next_run = self.next_run.min(self.now() + MINUTE);
     }
@@ -259,18 +262,18 @@ impl World {
     pub fn advance(&mut self, until: Timestamp) {
         while !self.is_broken() {
             match self.tasks.step(&mut self.dice) {
-                Stepped::On => self.look(),
-                Stepped::Done(warm) => {
-                    self.look();
-                    self.put_away(warm);
+                StepResult::Progressed => self.check_invariants(),
+                StepResult::Done(instance) => {
+                    self.check_invariants();
+                    self.finish_invocation(instance);
                 }
-                Stepped::Killed(process) => {
-                    self.look();
-                    self.bury(&process);
+                StepResult::Killed(process) => {
+                    self.check_invariants();
+                    self.remove_killed(&process);
                 }
-                Stepped::Nobody if self.begin_what_is_due() => {}
-                Stepped::Nobody => {
-                    let next = self.next_moment().filter(|next| *next < until);
+                StepResult::AllWaiting if self.start_due_work() => {}
+                StepResult::AllWaiting => {
+                    let next = self.next_event_at().filter(|next| *next < until);
                     self.shared.clock.advance_to(next.unwrap_or(until));
                     if next.is_none() {
                         return;
@@ -281,15 +284,15 @@ impl World {
     }
 
     /// Checks what must hold after every step.
-    fn look(&self) {
+    fn check_invariants(&self) {
         let mut oracle = self.shared.oracle();
-        if let Some(words) = log::logged() {
-            oracle.hears("a log", &words);
+        if let Some(text) = log::take_logged() {
+            oracle.check_text("a log", &text);
             self.shared
                 .log()
-                .note(self.shared.clock.now(), "log", || words.trim().to_owned());
+                .note(self.shared.clock.now(), "log", || text.trim().to_owned());
         }
-        oracle.all_kept(|lead| {
+        oracle.check_none_lost(|lead| {
             let sent = self.memory.queue.sent();
             self.sqs().carries(lead) || sent.iter().any(|task| task.lead() == lead)
         });
@@ -298,9 +301,9 @@ impl World {
     /// Whether nothing is left to do for a customer: its connection can deliver, or the customer is gone.
     #[must_use]
     pub fn is_connected(&self, customer: u8) -> bool {
-        let id = &self.sides[usize::from(customer)].id;
-        let there = at_once(self.memory.directory.customer(id));
-        if matches!(there, Ok(None)) {
+        let id = &self.customers[usize::from(customer)].id;
+        let found = at_once(self.memory.directory.customer(id));
+        if matches!(found, Ok(None)) {
             return true;
         }
         let connection = self.memory.directory.look(id);
@@ -312,7 +315,7 @@ impl World {
 
     /// Checks that every delivered lead is a contact that was put on a list.
     pub fn check_deliveries(&self) {
-        self.shared.oracle().all_arrived(|account, email| {
+        self.shared.oracle().check_delivered(|account, email| {
             let email = email.parse().expect("an address");
             let contact = self.memory.crm.contact(account, &email);
             // A contact that its account has deleted since is on no list.
@@ -322,16 +325,24 @@ impl World {
 
     /// Checks that the counters agree with the ledger.
     pub fn check_tallies(&mut self) {
-        self.stir();
+        self.wake_scheduler();
         self.advance(self.now() + SignedDuration::from_hours(3));
-        for side in &self.sides {
-            let tallies = at_once(self.memory.directory.tallies(&side.id)).unwrap_or_default();
+        for customer in &self.customers {
+            let tallies = at_once(self.memory.directory.tallies(&customer.id)).unwrap_or_default();
             for tally in tallies {
-                let counted = at_once(self.memory.ledger.count(&side.id, tally.day));
-                let (shown, counted) = (told(tally.counts), told(counted.unwrap_or_default()));
-                if counted != shown {
-                    let how = format!("the counters of {} say {shown:?} for {counted:?}", side.id);
-                    self.shared.oracle().object(Promise::NothingLost, how);
+                let counted = at_once(self.memory.ledger.count(&customer.id, tally.day));
+                let (tallied, counted) = (
+                    comparable(tally.counts),
+                    comparable(counted.unwrap_or_default()),
+                );
+                if counted != tallied {
+                    let how = format!(
+                        "the counters of {} say {tallied:?} for {counted:?}",
+                        customer.id
+                    );
+                    self.shared
+                        .oracle()
+                        .report_violation(Promise::NothingLost, how);
                 }
             }
         }
@@ -339,9 +350,10 @@ impl World {
 }
 
 /// Counters that are not zero. A quarantined lead is only counted with the next change of its day.
-fn told(counts: Counts) -> Counts {
-    let told = |(label, count): &(String, i64)| *count != 0 && !label.starts_with("quarantined");
-    counts.into_iter().filter(told).collect()
+fn comparable(counts: Counts) -> Counts {
+    let is_compared =
+        |(label, count): &(String, i64)| *count != 0 && !label.starts_with("quarantined");
+    counts.into_iter().filter(is_compared).collect()
 }
 
 /// Sets the limits that Constant Contact enforces.

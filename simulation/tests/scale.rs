@@ -1,4 +1,4 @@
-//! What many customers and leads cost.
+//! What a lead costs among many.
 
 use std::collections::BTreeMap;
 
@@ -25,35 +25,35 @@ const READS: [&str; 16] = [
     "waiting",
 ];
 
-/// What is written of each lead. Those of this world come at full minutes, so that each claims what it says as well.
+/// What each lead writes. Those of this world come at full minutes, so that each claims its content as well.
 const WRITES: [&str; 4] = ["record", "claim", "settle", "claim_key"];
 
-/// Operations of both tables that the leads of a day brought with them, for each: of the ledger and in all, by name. What a
-/// scheduler does each minute it does for none as well.
-struct Brought {
-    ledger: BTreeMap<&'static str, f64>,
+/// Operations per lead, by name: writes of the ledger, and all of both tables. What the scheduler does each minute even
+/// without leads is not included.
+struct PerLead {
+    ledger_writes: BTreeMap<&'static str, f64>,
     all: Vec<(&'static str, f64)>,
 }
 
-impl Brought {
-    fn by(day: &Growth) -> Self {
-        let quiet = growth(day.customers, 0).operations;
-        let (mut ledger, mut all) = (BTreeMap::new(), Vec::new());
+impl PerLead {
+    fn of(day: &Growth) -> Self {
+        let idle = growth(day.customers, 0).operations;
+        let (mut ledger_writes, mut all) = (BTreeMap::new(), Vec::new());
         for (operation, count) in &day.operations {
             let (service, name) = *operation;
-            let own = count - quiet.get(operation).unwrap_or(&0);
-            let each = day.per_lead(own);
+            let caused = count - idle.get(operation).unwrap_or(&0);
+            let each = day.per_lead(caused);
             if service == Ledger && !READS.contains(&name) {
-                ledger.insert(name, each);
+                ledger_writes.insert(name, each);
             }
             if [Directory, Ledger].contains(&service) {
                 all.push((name, each));
             }
         }
-        Self { ledger, all }
+        Self { ledger_writes, all }
     }
 
-    fn in_all(&self) -> f64 {
+    fn total(&self) -> f64 {
         self.all.iter().map(|(_, each)| each).sum()
     }
 
@@ -64,22 +64,22 @@ impl Brought {
 }
 
 #[test]
-fn a_lead_costs_one_call_and_three_writes_of_the_ledger_and_no_more_of_anything_among_many() {
+fn lead_costs_one_call_and_four_ledger_writes_and_no_more_as_volume_grows() {
     let days = [growth(10, 1_000), growth(30, 3_000)];
 
     let [few, many] = days.each_ref().map(|day| {
         assert_eq!(day.delivered, day.leads);
         let calls = day.per_lead(day.calls);
         assert!((1.0..1.005).contains(&calls), "{calls} calls a lead");
-        let mut brought = Brought::by(day);
+        let mut per_lead = PerLead::of(day);
         for write in WRITES {
-            let each = brought.ledger.remove(write).unwrap_or(0.0);
+            let each = per_lead.ledger_writes.remove(write).unwrap_or(0.0);
             assert!((1.0..1.005).contains(&each), "{each} {write} a lead");
         }
-        let other: f64 = brought.ledger.values().sum();
-        assert!(other < 0.05, "{:?}", brought.ledger);
-        assert!(brought.in_all() < 14.0, "{:?}", brought.all);
-        brought.writes()
+        let other: f64 = per_lead.ledger_writes.values().sum();
+        assert!(other < 0.05, "{:?}", per_lead.ledger_writes);
+        assert!(per_lead.total() < 14.0, "{:?}", per_lead.all);
+        per_lead.writes()
     });
 
     assert!(many <= few, "{many} > {few}");

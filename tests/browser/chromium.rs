@@ -13,9 +13,9 @@ use leadfeed_local::Guarded;
 use leadfeed_local::tools::on_path;
 use serde_json::{Value, json};
 
-const START_WITHIN: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Only loopback is reached, and only what a test requests.
+/// Only loopback can be reached, and the browser makes no requests of its own.
 const FLAGS: [&str; 9] = [
     "--headless=new",
     "--no-sandbox",
@@ -83,22 +83,22 @@ impl Driver {
 
 /// The port that chromedriver chose, which it prints once it listens.
 fn port(log: &Path) -> u16 {
-    let deadline = Instant::now() + START_WITHIN;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
-        let said = fs::read_to_string(log).unwrap();
-        let rest = said.split_once("started successfully on port ");
+        let output = fs::read_to_string(log).unwrap();
+        let rest = output.split_once("started successfully on port ");
         if let Some((port, _)) = rest.and_then(|(_, rest)| rest.split_once('.')) {
             return port.parse().unwrap();
         }
         assert!(
             Instant::now() < deadline,
-            "chromedriver did not start:\n{said}"
+            "chromedriver did not start:\n{output}"
         );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// A browser without any state, in which these hosts are ports of this machine.
+/// A browser without any state, in which these hosts resolve to ports of this machine.
 pub async fn fresh(hosts: &[(&str, u16)]) -> Client {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     // Starting the driver blocks, so it does not run on a thread of the runtime.
@@ -120,10 +120,10 @@ pub async fn fresh(hosts: &[(&str, u16)]) -> Client {
         .collect();
     let Value::Object(capabilities) = json!({
         "browserName": "chrome",
-        "goog:chromeOptions": {"binary": text(driver.chromium.as_os_str()), "args": arguments},
+        "goog:chromeOptions": {"binary": utf8(driver.chromium.as_os_str()), "args": arguments},
         "goog:loggingPrefs": {"browser": "ALL"},
     }) else {
-        unreachable!("an object is an object")
+        unreachable!("json! made an object")
     };
     ClientBuilder::new(HttpConnector::new())
         .capabilities(capabilities)
@@ -132,6 +132,6 @@ pub async fn fresh(hosts: &[(&str, u16)]) -> Client {
         .unwrap()
 }
 
-fn text(path: &OsStr) -> &str {
+fn utf8(path: &OsStr) -> &str {
     path.to_str().unwrap()
 }

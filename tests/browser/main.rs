@@ -50,32 +50,32 @@ fn main() -> ExitCode {
 fn scenarios() -> Vec<(&'static str, Scenario)> {
     scenarios! {
         connecting:
-            who_allows_and_chooses_a_list_is_connected,
-            the_whole_way_can_be_gone_by_keyboard_alone,
-            who_declines_can_decide_again,
-            a_user_without_the_right_reads_who_has_to_connect,
-            another_browser_cannot_finish_what_this_one_began,
+            allowing_access_and_choosing_a_list_connects_the_customer,
+            customer_can_connect_using_only_the_keyboard,
+            customer_who_declined_can_still_allow_access,
+            user_without_the_required_rights_sees_who_can_connect,
+            connecting_cannot_be_finished_in_another_browser,
             going_back_after_connecting_changes_nothing,
             pressing_each_button_twice_makes_one_connection,
-            allowing_twice_makes_one_connection,
-            a_link_can_be_opened_twice_and_used_by_one_browser,
-            a_choice_without_a_list_says_what_is_missing;
+            opening_the_callback_twice_makes_one_connection,
+            connect_link_can_be_opened_twice_but_used_by_only_one_browser,
+            saving_without_a_list_shows_what_is_missing;
         managing:
-            a_month_is_seen_at_a_glance_on_a_desk_and_on_a_phone,
-            everything_on_the_page_can_be_reached_and_done_by_keyboard,
-            a_file_is_downloaded_and_what_is_in_it_waits_no_more;
+            month_of_sign_ups_fits_desktop_and_phone_screens,
+            manage_page_can_be_used_entirely_by_keyboard,
+            downloading_the_upload_file_marks_its_sign_ups_as_exported;
         accessibility:
-            nothing_on_the_way_to_a_connection_keeps_people_out,
-            nothing_on_a_form_keeps_people_out,
-            nothing_on_the_customers_page_keeps_people_out;
+            connect_pages_pass_the_accessibility_rules,
+            hosted_form_passes_the_accessibility_rules,
+            manage_page_passes_the_accessibility_rules;
         visiting:
-            the_hosted_form_can_be_filled_in_by_keyboard_alone,
-            a_mistake_is_marked_and_what_was_typed_stays,
-            a_form_without_consent_asks_for_it,
-            a_web_to_lead_page_posts_into_the_lists,
-            a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields,
-            a_form_in_a_frame_is_answered_there,
-            a_breach_of_a_policy_would_stand_in_the_console;
+            hosted_form_can_be_filled_in_using_only_the_keyboard,
+            invalid_field_is_marked_and_entered_values_are_kept,
+            submitting_without_consent_marks_the_consent_field,
+            web_to_lead_page_delivers_its_lead_and_returns_to_the_site,
+            fetch_snippet_submits_whether_filled_in_by_script_or_by_hand,
+            form_in_a_frame_shows_its_answer_in_the_frame,
+            content_security_policy_violations_appear_in_the_console;
     }
 }
 

@@ -34,9 +34,9 @@ impl Screen {
     }
 }
 
-/// Shows the page on this screen, until [`put_away`]: with reduced motion, so that no colour is seen halfway from light
-/// to dark.
-pub async fn put_on(window: &Window, screen: Screen) {
+/// Shows the page on this screen, until [`reset_screen`]: with reduced motion, so that no colour is caught in the
+/// transition from light to dark.
+pub async fn emulate(window: &Window, screen: Screen) {
     let (scheme, width) = match screen {
         Screen::LightDesktop => ("light", 860),
         Screen::WideDesktop => ("light", 1_180),
@@ -51,28 +51,27 @@ pub async fn put_on(window: &Window, screen: Screen) {
         {"name": "prefers-reduced-motion", "value": "reduce"},
     ]});
     let metrics = json!({"width": width, "height": 100, "deviceScaleFactor": 1, "mobile": mobile});
-    window.tool("Emulation.setEmulatedMedia", media).await;
+    window.devtools("Emulation.setEmulatedMedia", media).await;
     window
-        .tool("Emulation.setDeviceMetricsOverride", metrics)
+        .devtools("Emulation.setDeviceMetricsOverride", metrics)
         .await;
 }
 
-pub async fn put_away(window: &Window) {
+pub async fn reset_screen(window: &Window) {
     window
-        .tool("Emulation.clearDeviceMetricsOverride", json!({}))
+        .devtools("Emulation.clearDeviceMetricsOverride", json!({}))
         .await;
     let media = json!({"features": []});
-    window.tool("Emulation.setEmulatedMedia", media).await;
+    window.devtools("Emulation.setEmulatedMedia", media).await;
 }
 
-/// Takes a picture of the page, if any are wanted: of the whole page, or on a phone, whose pixels are small, of its
-/// beginning.
-pub async fn take(window: &Window, name: &str, screen: Screen) {
+/// Takes a picture of the page, if pictures are requested: of the whole page, or on a phone of its top.
+pub async fn take_picture(window: &Window, name: &str, screen: Screen) {
     if env::var_os("LEADFEED_SCREENSHOTS").is_none() {
         return;
     }
-    put_on(window, screen).await;
-    let layout = window.tool("Page.getLayoutMetrics", json!({})).await;
+    emulate(window, screen).await;
+    let layout = window.devtools("Page.getLayoutMetrics", json!({})).await;
     let mut clip = layout["cssContentSize"].clone();
     clip["scale"] = json!(1);
     if screen.is_phone() {
@@ -80,8 +79,8 @@ pub async fn take(window: &Window, name: &str, screen: Screen) {
         (clip["height"], clip["scale"]) = (json!(height), json!(2));
     }
     let whole = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
-    let picture = window.tool("Page.captureScreenshot", whole).await;
+    let picture = window.devtools("Page.captureScreenshot", whole).await;
     let png = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
     fs::write(Path::new(FOLDER).join(format!("{name}.png")), png).unwrap();
-    put_away(window).await;
+    reset_screen(window).await;
 }

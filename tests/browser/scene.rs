@@ -2,7 +2,7 @@
 
 use cc_sandbox::world::Contact;
 use leadfeed_tests::eventually;
-use leadfeed_tests::scene::{self, PATIENCE};
+use leadfeed_tests::scene::{self, TIMEOUT};
 pub use leadfeed_tests::scene::{NAME, Scene};
 
 use crate::window::Window;
@@ -11,14 +11,18 @@ pub const CREATOR: &str = "creator@harbor-bakery.example";
 
 /// Signs in on the consent page and allows the access.
 pub async fn allow(window: &Window, user: &str) {
-    window.shows("Allow Leadfeed access to your account?").await;
+    window
+        .wait_for_heading("Allow Leadfeed access to your account?")
+        .await;
     window.select("#user", user).await;
     window.press("Allow").await;
 }
 
 /// Chooses the first list and confirms the terms.
 pub async fn choose(window: &Window) {
-    window.shows("Which lists should new contacts join?").await;
+    window
+        .wait_for_heading("Which lists should new contacts join?")
+        .await;
     window.click("[name=list]").await;
     window.click("#terms").await;
 }
@@ -29,11 +33,13 @@ pub async fn connect(window: &Window, user: &str) {
     allow(window, user).await;
     choose(window).await;
     window.press("Save and start").await;
-    window.shows(&format!("{NAME} is connected")).await;
+    window
+        .wait_for_heading(&format!("{NAME} is connected"))
+        .await;
 }
 
 /// Waits for the contact of this address.
 pub async fn contact(email: &str) -> Contact {
-    let there = eventually(PATIENCE, async || scene::contact(email), Option::is_some).await;
-    there.unwrap_or_else(|| panic!("{email} did not arrive within {PATIENCE:?}"))
+    let found = eventually(TIMEOUT, async || scene::contact(email), Option::is_some).await;
+    found.unwrap_or_else(|| panic!("{email} did not arrive within {TIMEOUT:?}"))
 }

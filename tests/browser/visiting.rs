@@ -1,4 +1,4 @@
-//! How a visitor gets onto the customer's lists.
+//! How a visitor signs up for the customer's lists.
 
 use std::time::Duration;
 
@@ -16,44 +16,44 @@ use crate::scene::{Scene, contact};
 use crate::window::Window;
 
 /// The shortest time that a person looks at a form. Anyone faster is taken for a robot.
-const LOOK: Duration = Duration::from_millis(2_500);
+const HUMAN_DELAY: Duration = Duration::from_millis(2_500);
 
-pub async fn the_hosted_form_can_be_filled_in_by_keyboard_alone() {
+pub async fn hosted_form_can_be_filled_in_using_only_the_keyboard() {
     let scene = Scene::connected("keyboard").await;
     let window = Window::open().await;
     let tab = char::from(Key::Tab).to_string();
-    let next = async |expected: &str| {
+    let expect_next_focus = async |expected: &str| {
         window.keys(&tab).await;
         assert_eq!(window.focus().await, expected);
     };
 
     window.goto(&scene.hosted_form()).await;
-    tokio::time::sleep(LOOK).await;
-    next("Skip to the content").await;
-    next("email").await;
+    tokio::time::sleep(HUMAN_DELAY).await;
+    expect_next_focus("Skip to the content").await;
+    expect_next_focus("email").await;
     window.keys("keyboard@example.com").await;
-    next("first_name").await;
+    expect_next_focus("first_name").await;
     window.keys("Ada").await;
-    next("last_name").await;
-    next("company_name").await;
-    next("phone_number").await;
-    next("consent").await;
+    expect_next_focus("last_name").await;
+    expect_next_focus("company_name").await;
+    expect_next_focus("phone_number").await;
+    expect_next_focus("consent").await;
     window.keys(" ").await;
-    next("Sign up").await;
+    expect_next_focus("Sign up").await;
     window.keys(&char::from(Key::Enter).to_string()).await;
 
-    window.shows("Thank you").await;
+    window.wait_for_heading("Thank you").await;
     let contact = contact("keyboard@example.com").await;
     assert_eq!(contact.first_name.as_deref(), Some("Ada"));
     window.close().await;
 }
 
-pub async fn a_mistake_is_marked_and_what_was_typed_stays() {
+pub async fn invalid_field_is_marked_and_entered_values_are_kept() {
     let scene = Scene::connected("mistaken").await;
     let window = Window::open().await;
 
     window.goto(&scene.hosted_form()).await;
-    tokio::time::sleep(LOOK).await;
+    tokio::time::sleep(HUMAN_DELAY).await;
     window.fill("[name=email]", "mistaken@").await;
     window.fill("[name=first_name]", "Ada").await;
     window.click("[name=consent]").await;
@@ -72,13 +72,13 @@ pub async fn a_mistake_is_marked_and_what_was_typed_stays() {
     window.fill("[name=email]", "mistaken@example.com").await;
     window.click("[name=consent]").await;
     window.press("Sign up").await;
-    window.shows("Thank you").await;
+    window.wait_for_heading("Thank you").await;
     let contact = contact("mistaken@example.com").await;
     assert_eq!(contact.first_name.as_deref(), Some("Ada"));
     window.close().await;
 }
 
-pub async fn a_form_without_consent_asks_for_it() {
+pub async fn submitting_without_consent_marks_the_consent_field() {
     let scene = Scene::connected("unasked").await;
     let window = Window::open().await;
 
@@ -91,7 +91,7 @@ pub async fn a_form_without_consent_asks_for_it() {
     window.close().await;
 }
 
-pub async fn a_web_to_lead_page_posts_into_the_lists() {
+pub async fn web_to_lead_page_delivers_its_lead_and_returns_to_the_site() {
     let scene = Scene::connected("web-to-lead").await;
     let page = include_str!("web_to_lead.html")
         .replace("https://YOUR-STACK", stack().url())
@@ -102,7 +102,7 @@ pub async fn a_web_to_lead_page_posts_into_the_lists() {
     changed.await.unwrap();
 
     let site: Url = site(page).await.parse().unwrap();
-    let window = Window::knowing("engines.example", site.port().unwrap()).await;
+    let window = Window::open_with_host("engines.example", site.port().unwrap()).await;
     window.goto("http://engines.example/").await;
     window.fill("#first_name", "Mary").await;
     window.fill("#last_name", "Somerville").await;
@@ -111,7 +111,7 @@ pub async fn a_web_to_lead_page_posts_into_the_lists() {
     window.click("#consent").await;
     window.click("[name=submit]").await;
 
-    window.shows("We will be in touch").await;
+    window.wait_for_heading("We will be in touch").await;
     assert_eq!(window.url().await.as_str(), "http://engines.example/thanks");
     let contact = contact("mary@example.com").await;
     assert_eq!(contact.first_name.as_deref(), Some("Mary"));
@@ -119,7 +119,7 @@ pub async fn a_web_to_lead_page_posts_into_the_lists() {
     window.close().await;
 }
 
-pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() {
+pub async fn fetch_snippet_submits_whether_filled_in_by_script_or_by_hand() {
     let scene = Scene::connected("scripted").await;
     let window = Window::open().await;
     let snippet = text(&scene.form, "snippet_fetch").unwrap();
@@ -132,13 +132,13 @@ pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() 
     window.goto(&site).await;
     let script = async |expression: &str| {
         let evaluate = json!({"expression": expression});
-        window.tool("Runtime.evaluate", evaluate).await;
+        window.devtools("Runtime.evaluate", evaluate).await;
     };
-    script(LEFT_EMPTY).await;
-    let said = "Email address: an email address is required; please tick the box to sign up";
-    window.reads(said).await;
-    script(FILLED_IN).await;
-    window.reads("Thank you.").await;
+    script(SUBMIT_EMPTY).await;
+    let message = "Email address: an email address is required; please tick the box to sign up";
+    window.wait_for_text(message).await;
+    script(SUBMIT_FILLED_IN).await;
+    window.wait_for_text("Thank you.").await;
     contact("scripted@example.com").await;
     let leads = "/v1/customers/scripted/leads";
     let leads = scene.operator.done(Method::GET, leads, None).await.unwrap();
@@ -147,26 +147,26 @@ pub async fn a_scripted_form_is_sent_whether_or_not_anybody_was_in_its_fields() 
     assert_eq!(engines, "difference; analytical");
 
     window.goto(&site).await;
-    tokio::time::sleep(LOOK).await;
-    let second = |css: &str| format!("form:last-of-type {css}");
+    tokio::time::sleep(HUMAN_DELAY).await;
+    let in_second_form = |css: &str| format!("form:last-of-type {css}");
     let email = "by-hand@example.com";
-    window.fill(&second("[name=email]"), email).await;
-    window.click(&second("[name=consent]")).await;
-    window.click(&second("button")).await;
-    window.reads("Thank you.").await;
+    window.fill(&in_second_form("[name=email]"), email).await;
+    window.click(&in_second_form("[name=consent]")).await;
+    window.click(&in_second_form("button")).await;
+    window.wait_for_text("Thank you.").await;
     contact(email).await;
     window.close().await;
 }
 
 /// Submits the first form unchanged, which a browser prevents a person from doing.
-const LEFT_EMPTY: &str = r#"{
+const SUBMIT_EMPTY: &str = r#"{
     const form = document.querySelector("form");
     form.noValidate = true;
     form.requestSubmit();
 }"#;
 
 /// Submits it with two choices of a field.
-const FILLED_IN: &str = r#"{
+const SUBMIT_FILLED_IN: &str = r#"{
     const form = document.querySelector("form");
     form.querySelector("[name=email]").value = "scripted@example.com";
     form.querySelector("[name=consent]").checked = true;
@@ -179,7 +179,7 @@ const FILLED_IN: &str = r#"{
 }"#;
 
 /// Website editors put pasted code into such a frame.
-pub async fn a_form_in_a_frame_is_answered_there() {
+pub async fn form_in_a_frame_shows_its_answer_in_the_frame() {
     let scene = Scene::connected("framed").await;
     let window = Window::open().await;
     let snippet = text(&scene.form, "snippet_html").unwrap();
@@ -194,20 +194,20 @@ pub async fn a_form_in_a_frame_is_answered_there() {
     contact("framed@example.com").await;
 
     window.enter_frame().await;
-    window.shows("Thank you").await;
+    window.wait_for_heading("Thank you").await;
     window.close().await;
 }
 
-pub async fn a_breach_of_a_policy_would_stand_in_the_console() {
+pub async fn content_security_policy_violations_appear_in_the_console() {
     let window = Window::open().await;
     let page =
         "<meta http-equiv=content-security-policy content=\"script-src 'none'\"><script>1</script>";
 
     window.goto(&site(page.to_owned()).await).await;
 
-    let complaints = window.complaints().await;
-    assert_eq!(complaints.len(), 1, "{complaints:?}");
-    assert_eq!(complaints[0]["source"], "security");
+    let messages = window.console_messages().await;
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert_eq!(messages[0]["source"], "security");
     window.close().await;
 }
 

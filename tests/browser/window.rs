@@ -17,7 +17,7 @@ use url::{ParseError, Url};
 
 use crate::chromium;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub struct Window {
     client: Client,
@@ -51,8 +51,8 @@ impl Window {
         Self { client }
     }
 
-    /// The same, in which this host is a port of this machine.
-    pub async fn knowing(host: &str, port: u16) -> Self {
+    /// The same, with this host mapped to a port of this machine.
+    pub async fn open_with_host(host: &str, port: u16) -> Self {
         let client = chromium::fresh(&[(host, port)]).await;
         Self { client }
     }
@@ -70,24 +70,25 @@ impl Window {
     }
 
     /// Waits for the page with this heading.
-    pub async fn shows(&self, heading: &str) {
+    pub async fn wait_for_heading(&self, heading: &str) {
         self.wait_until("h1", heading, |shown| shown == heading)
             .await;
     }
 
-    /// Waits for a page on which this can be read.
-    pub async fn reads(&self, words: &str) {
-        self.wait_until("body", words, |text| text.contains(words))
+    /// Waits for a page that contains this text.
+    pub async fn wait_for_text(&self, text: &str) {
+        self.wait_until("body", text, |body| body.contains(text))
             .await;
     }
 
     async fn wait_until(&self, css: &str, wanted: &str, holds: impl Fn(&str) -> bool) {
-        let look = || self.text_of(css); // fails while the next page loads
-        let fits = |shown: &Result<String, CmdError>| shown.as_ref().is_ok_and(|text| holds(text));
-        let shown = eventually(PATIENCE, look, fits).await;
+        let read = || self.text_of(css); // fails while the next page loads
+        let is_expected =
+            |shown: &Result<String, CmdError>| shown.as_ref().is_ok_and(|text| holds(text));
+        let shown = eventually(TIMEOUT, read, is_expected).await;
         assert!(
-            fits(&shown),
-            "not {wanted:?} but {shown:?} within {PATIENCE:?}"
+            is_expected(&shown),
+            "expected {wanted:?}, not {shown:?}, within {TIMEOUT:?}"
         );
     }
 
@@ -101,7 +102,7 @@ impl Window {
         self.client.enter_frame(0).await.unwrap();
     }
 
-    /// All that can be read on the page.
+    /// The whole text of the page.
     pub async fn text(&self) -> String {
         self.find("body").await.text().await.unwrap()
     }
@@ -112,7 +113,7 @@ impl Window {
     }
 
     async fn wait_for(&self, wanted: Locator<'_>) -> Element {
-        let found = self.client.wait().at_most(PATIENCE).for_element(wanted);
+        let found = self.client.wait().at_most(TIMEOUT).for_element(wanted);
         let found = found.await;
         found.unwrap_or_else(|error| panic!("{wanted:?}: {error}"))
     }
@@ -143,13 +144,13 @@ impl Window {
     }
 
     /// Presses the button or follows the link with this text.
-    pub async fn press(&self, words: &str) {
-        self.saying(words).await.click().await.unwrap();
+    pub async fn press(&self, text: &str) {
+        self.button_or_link(text).await.click().await.unwrap();
     }
 
     /// Presses a button twice, as fast as a mouse can.
-    pub async fn press_twice(&self, words: &str) {
-        let element = self.saying(words).await;
+    pub async fn press_twice(&self, text: &str) {
+        let element = self.button_or_link(text).await;
         let (button, duration) = (MOUSE_BUTTON_LEFT, None);
         let (x, y) = (0.0, 0.0);
         let click = [PointerAction::Down { button }, PointerAction::Up { button }];
@@ -169,12 +170,12 @@ impl Window {
         self.client.perform_actions(mouse).await.unwrap();
     }
 
-    async fn saying(&self, words: &str) -> Element {
-        let path = format!("//*[self::button or self::a][normalize-space()='{words}']");
+    async fn button_or_link(&self, text: &str) -> Element {
+        let path = format!("//*[self::button or self::a][normalize-space()='{text}']");
         self.wait_for(Locator::XPath(&path)).await
     }
 
-    /// Types on the keyboard, wherever the focus is.
+    /// Types on the keyboard, into the focused element.
     pub async fn keys(&self, keys: &str) {
         let keyboard = keys
             .chars()
@@ -194,7 +195,7 @@ impl Window {
                 return;
             }
         }
-        panic!("the tab key does not lead to {name}");
+        panic!("the tab key does not reach {name}");
     }
 
     /// The name of the focused field, or its text.
@@ -207,7 +208,7 @@ impl Window {
     }
 
     /// The browser's console messages since the last call, without those about pages with a 4xx.
-    pub async fn complaints(&self) -> Vec<Value> {
+    pub async fn console_messages(&self) -> Vec<Value> {
         let log = self.extension("se/log", json!({"type": "browser"})).await;
         let mut log: Vec<Value> = serde_json::from_value(log).unwrap();
         let status = "the server responded with a status of 4";
@@ -216,7 +217,7 @@ impl Window {
     }
 
     /// Sends a command of the developer tools.
-    pub async fn tool(&self, command: &str, parameters: Value) -> Value {
+    pub async fn devtools(&self, command: &str, parameters: Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
         self.extension("goog/cdp/execute", body).await
     }
@@ -230,7 +231,7 @@ impl Window {
 
     /// Closes the browser; its console has to be empty.
     pub async fn close(self) {
-        assert_eq!(self.complaints().await, Vec::<Value>::new());
+        assert_eq!(self.console_messages().await, Vec::<Value>::new());
         self.client.close().await.unwrap();
     }
 }

@@ -6,16 +6,16 @@ use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::ports::{Accounts, Contacts as _};
 use serde_json::json;
 
-use crate::bench::{Bench, bare, http, mint, url};
-use crate::wire::{Wire, answer};
+use crate::harness::{Harness, http, minimal_sign_up, mint_token, url};
+use crate::scripted_server::{ScriptedServer, json_reply};
 
 #[tokio::test]
-async fn an_account_tells_its_name_and_the_users_privileges() {
-    let bench = Bench::start().await;
+async fn summary_returns_the_account_name_and_user_privileges() {
+    let harness = Harness::start().await;
 
-    let summary = bench.api.summary(&bench.token).await.unwrap();
+    let summary = harness.api.summary(&harness.token).await.unwrap();
 
-    let id = bench.account(|account| account.encoded_id.clone());
+    let id = harness.account(|account| account.encoded_id.clone());
     assert_eq!(summary.account.as_ref().unwrap().id, id);
     assert_eq!(summary.account.unwrap().name, "Harbor Bakery");
     assert!(
@@ -27,8 +27,8 @@ async fn an_account_tells_its_name_and_the_users_privileges() {
 }
 
 #[tokio::test]
-async fn whoever_waits_for_an_account_waits_no_longer_than_for_one_call() {
-    let bench = Bench::start().await;
+async fn timeout_of_summary_and_catalog_covers_all_their_calls() {
+    let harness = Harness::start().await;
     let slow = Action::SlowBody {
         pieces: 3,
         pause_ms: 700,
@@ -39,27 +39,33 @@ async fn whoever_waits_for_an_account_waits_no_longer_than_for_one_call() {
         "/v3/contact_lists",
         "/v3/contact_custom_fields",
     ] {
-        bench.strike(path, false, slow.clone());
+        harness.inject_fault(path, false, slow.clone());
     }
 
-    let summary = bench.hasty().summary(&bench.token).await;
-    let catalog = bench.hasty().catalog(&bench.token).await;
+    let summary = harness
+        .api_with_short_timeout()
+        .summary(&harness.token)
+        .await;
+    let catalog = harness
+        .api_with_short_timeout()
+        .catalog(&harness.token)
+        .await;
 
     assert_eq!(summary.err(), Some(CrmError::Unavailable));
     assert_eq!(catalog, Err(CrmError::Unavailable));
 }
 
 #[tokio::test]
-async fn a_user_who_may_not_see_the_account_still_tells_their_privileges() {
-    let bench = Bench::start().await;
-    let creator = bench.account(|account| {
+async fn summary_without_account_access_still_returns_privileges() {
+    let harness = Harness::start().await;
+    let creator = harness.account(|account| {
         let last = account.users.last().unwrap();
         last.login.clone()
     });
     assert!(creator.starts_with("creator@"));
-    let token = mint(&bench.sandbox, &creator);
+    let token = mint_token(&harness.sandbox, &creator);
 
-    let summary = bench.api.summary(&token).await.unwrap();
+    let summary = harness.api.summary(&token).await.unwrap();
 
     assert_eq!(summary.account, None);
     let may_write = |name: &String| name == "contacts:write";
@@ -67,12 +73,12 @@ async fn a_user_who_may_not_see_the_account_still_tells_their_privileges() {
 }
 
 #[tokio::test]
-async fn a_catalog_holds_the_lists_and_the_fields_that_take_text() {
-    let bench = Bench::start().await;
+async fn catalog_contains_all_lists_and_all_fields_without_choices() {
+    let harness = Harness::start().await;
 
-    let catalog = bench.api.catalog(&bench.token).await.unwrap();
+    let catalog = harness.api.catalog(&harness.token).await.unwrap();
 
-    let (lists, fields) = bench.account(|account| {
+    let (lists, fields) = harness.account(|account| {
         let text = account
             .fields
             .iter()
@@ -85,36 +91,39 @@ async fn a_catalog_holds_the_lists_and_the_fields_that_take_text() {
         (lists, fields)
     );
     assert!(catalog.lists.iter().any(|list| list.name == "Newsletter"));
-    let dates = bench.account(|account| {
+    let dates = harness.account(|account| {
         let dates = account.fields.iter();
         let dates = dates.filter(|field| field.kind == FieldType::Date);
         dates.map(|field| field.label.clone()).collect::<Vec<_>>()
     });
-    let told = catalog.custom_fields.iter();
-    let told = told.filter(|field| field.kind == Some(FieldKind::Date));
-    let told: Vec<_> = told.map(|field| field.label.clone()).collect();
-    assert!(!dates.is_empty() && told == dates, "{told:?}");
+    let date_labels = catalog.custom_fields.iter();
+    let date_labels = date_labels.filter(|field| field.kind == Some(FieldKind::Date));
+    let date_labels: Vec<_> = date_labels.map(|field| field.label.clone()).collect();
+    assert!(!dates.is_empty() && date_labels == dates, "{date_labels:?}");
 }
 
 #[tokio::test]
-async fn custom_fields_are_told_alone_by_one_call_in_the_time_of_one() {
-    let bench = Bench::start().await;
-    let catalog = bench.api.catalog(&bench.token).await.unwrap();
+async fn custom_fields_are_fetched_with_one_call_and_one_timeout() {
+    let harness = Harness::start().await;
+    let catalog = harness.api.catalog(&harness.token).await.unwrap();
 
-    let fields = bench.api.custom_fields(&bench.token).await;
+    let fields = harness.api.custom_fields(&harness.token).await;
 
     assert_eq!(fields, Ok(catalog.custom_fields));
     let slow = Action::SlowBody {
         pieces: 6,
         pause_ms: 700,
     };
-    bench.strike("/v3/contact_custom_fields", false, slow);
-    let fields = bench.hasty().custom_fields(&bench.token).await;
+    harness.inject_fault("/v3/contact_custom_fields", false, slow);
+    let fields = harness
+        .api_with_short_timeout()
+        .custom_fields(&harness.token)
+        .await;
     assert_eq!(fields, Err(CrmError::Unavailable));
-    let wire = Wire::answering(vec![answer(200, r#"{"custom_fields": []}"#)]).await;
-    let api = ConstantContact::new(http(), wire.url("/v3"));
+    let server = ScriptedServer::start(vec![json_reply(200, r#"{"custom_fields": []}"#)]).await;
+    let api = ConstantContact::new(http(), server.url("/v3"));
     assert_eq!(api.custom_fields(&"token".into()).await, Ok(vec![]));
-    let requests = wire.requests();
+    let requests = server.requests();
     let [request] = &requests[..] else {
         panic!("{requests:?}")
     };
@@ -122,8 +131,8 @@ async fn custom_fields_are_told_alone_by_one_call_in_the_time_of_one() {
 }
 
 #[tokio::test]
-async fn a_value_is_held_against_the_kind_of_its_field_as_the_account_does() {
-    let bench = Bench::start().await;
+async fn custom_field_value_check_agrees_with_the_api() {
+    let harness = Harness::start().await;
     let kinds = [
         "string",
         "text_area",
@@ -135,10 +144,10 @@ async fn a_value_is_held_against_the_kind_of_its_field_as_the_account_does() {
     ];
     for kind in kinds {
         let field = json!({ "label": kind, "type": kind });
-        let fields = url(&bench.sandbox, "/v3/contact_custom_fields");
-        bench.ask(reqwest::Method::POST, fields, field).await;
+        let fields = url(&harness.sandbox, "/v3/contact_custom_fields");
+        harness.call_api(reqwest::Method::POST, fields, field).await;
     }
-    let fields = bench.api.custom_fields(&bench.token).await.unwrap();
+    let fields = harness.api.custom_fields(&harness.token).await.unwrap();
 
     for kind in kinds {
         let field = CustomField::of_label(&fields, kind).unwrap();
@@ -158,27 +167,27 @@ async fn a_value_is_held_against_the_kind_of_its_field_as_the_account_does() {
         .into_iter()
         .enumerate()
         {
-            let mut lead = bare(&format!("{kind}{number}@example.com"), bench.list());
+            let mut lead = minimal_sign_up(&format!("{kind}{number}@example.com"), harness.list());
             lead.custom_fields = vec![(field.id.clone(), value.to_owned())];
-            let taken = bench.api.sign_up(&bench.token, &lead).await;
-            assert_eq!(taken.is_ok(), field.takes(value), "{kind}: {value}");
+            let result = harness.api.sign_up(&harness.token, &lead).await;
+            assert_eq!(result.is_ok(), field.takes(value), "{kind}: {value}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_list_is_made_once() {
-    let bench = Bench::start().await;
+async fn creating_a_list_twice_is_a_conflict() {
+    let harness = Harness::start().await;
 
-    let made = bench
+    let created = harness
         .api
-        .create_list(&bench.token, "Web leads")
+        .create_list(&harness.token, "Web leads")
         .await
         .unwrap();
-    let again = bench.api.create_list(&bench.token, "Web leads").await;
+    let again = harness.api.create_list(&harness.token, "Web leads").await;
 
-    let catalog = bench.api.catalog(&bench.token).await.unwrap();
-    assert!(catalog.lists.contains(&made));
+    let catalog = harness.api.catalog(&harness.token).await.unwrap();
+    assert!(catalog.lists.contains(&created));
     assert!(matches!(again, Err(CrmError::Conflict(_))));
 }
 
@@ -189,23 +198,23 @@ fn page(list: u8, next: serde_json::Value) -> String {
 }
 
 #[tokio::test]
-async fn every_page_is_read_by_the_path_that_the_one_before_names() {
+async fn list_pages_are_followed_by_their_next_links() {
     let fields = json!({ "custom_fields": [] }).to_string();
-    let wire = Wire::answering(vec![
-        answer(
+    let server = ScriptedServer::start(vec![
+        json_reply(
             200,
             &page(1, json!({ "href": "/v3/contact_lists?cursor=a%2Bb" })),
         ),
-        answer(200, &page(2, json!(null))),
-        answer(200, &fields),
+        json_reply(200, &page(2, json!(null))),
+        json_reply(200, &fields),
     ])
     .await;
-    let api = ConstantContact::new(http(), wire.url("/v3"));
+    let api = ConstantContact::new(http(), server.url("/v3"));
 
     let catalog = api.catalog(&"token".into()).await.unwrap();
 
     assert_eq!(catalog.lists.len(), 2);
-    let paths: Vec<_> = wire
+    let paths: Vec<_> = server
         .requests()
         .iter()
         .map(|r| r.lines().next().unwrap().to_owned())
@@ -221,16 +230,19 @@ async fn every_page_is_read_by_the_path_that_the_one_before_names() {
 }
 
 #[tokio::test]
-async fn no_page_leads_to_another_origin_or_in_circles() {
-    let other = Wire::answering(vec![]).await;
-    let away = json!({ "href": other.url("/v3/contact_lists").as_str() });
-    let circle = answer(
+async fn catalog_fails_on_next_links_to_another_origin_or_in_a_loop() {
+    let other = ScriptedServer::start(vec![]).await;
+    let elsewhere = json!({ "href": other.url("/v3/contact_lists").as_str() });
+    let endless = json_reply(
         200,
         &page(1, json!({ "href": "/v3/contact_lists?cursor=a" })),
     );
-    for answers in [vec![answer(200, &page(1, away))], vec![circle; 60]] {
-        let wire = Wire::answering(answers).await;
-        let api = ConstantContact::new(http(), wire.url("/v3"));
+    for answers in [
+        vec![json_reply(200, &page(1, elsewhere))],
+        vec![endless; 60],
+    ] {
+        let server = ScriptedServer::start(answers).await;
+        let api = ConstantContact::new(http(), server.url("/v3"));
 
         let refused = api.catalog(&"token".into()).await;
 
@@ -240,14 +252,14 @@ async fn no_page_leads_to_another_origin_or_in_circles() {
 }
 
 #[tokio::test]
-async fn a_list_is_there_until_it_is_deleted() {
-    let bench = Bench::start().await;
-    let list = bench.list();
-    let never = "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap();
-    let has = async |list| bench.api.has_list(&bench.token, list).await;
+async fn has_list_is_false_for_unknown_and_deleted_lists() {
+    let harness = Harness::start().await;
+    let list = harness.list();
+    let unknown = "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap();
+    let has = async |list| harness.api.has_list(&harness.token, list).await;
 
     assert_eq!(has(&list).await, Ok(true));
-    assert_eq!(has(&never).await, Ok(false));
-    bench.delete_list(&list);
+    assert_eq!(has(&unknown).await, Ok(false));
+    harness.delete_list(&list);
     assert_eq!(has(&list).await, Ok(false));
 }

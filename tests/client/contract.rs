@@ -1,4 +1,4 @@
-//! Whatever a lead contains, our requests to Constant Contact keep to our own written contract.
+//! Whatever a lead contains, our requests to Constant Contact conform to our own written contract.
 
 use jiff::Timestamp;
 use leadfeed_shared::domain::consent::Origin;
@@ -12,7 +12,7 @@ use proptest::prelude::{Strategy, any, prop};
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 
 const NAMES: [&str; 10] = [
     "first_name",
@@ -56,11 +56,11 @@ fn submission() -> impl Strategy<Value = Fields> {
 }
 
 #[tokio::test]
-async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
-    let bench = Bench::start().await;
-    let field = bench.account(|account| account.fields[0].id.to_string());
+async fn requests_for_any_lead_conform_to_the_contract() {
+    let harness = Harness::start().await;
+    let field = harness.account(|account| account.fields[0].id.to_string());
     let mut runner = TestRunner::deterministic();
-    let (mut taken, mut rows) = (0, Vec::new());
+    let (mut accepted, mut rows) = (0, Vec::new());
     for _ in 0..300 {
         let fields = submission().new_tree(&mut runner).unwrap().current();
         let fields = Submission::from_pairs(fields).unwrap();
@@ -77,39 +77,39 @@ async fn whatever_a_lead_says_the_requests_for_it_keep_to_the_contract() {
                 .map(|value| (field.parse().unwrap(), value))
                 .collect(),
             contact,
-            lists: vec![bench.list()],
+            lists: vec![harness.list()],
         };
-        // Some are refused for their content; none for their form.
-        let (api, token) = (&bench.api, &bench.token);
-        let done = if sign_up.contact.email.fits_sign_up() {
+        // Some are rejected for their content, but none breaks the contract.
+        let (api, token) = (&harness.api, &harness.token);
+        let is_accepted = if sign_up.contact.email.fits_sign_up() {
             api.sign_up(token, &sign_up).await.is_ok()
         } else {
-            let made = api.make(token, &sign_up, Permission::Explicit);
-            made.await.is_ok()
+            let created = api.make(token, &sign_up, Permission::Explicit);
+            created.await.is_ok()
         };
-        taken += usize::from(done);
+        accepted += usize::from(is_accepted);
     }
     let short = rows.into_iter().filter(|row| row.email.len() <= 50);
     let short: Vec<_> = short.collect();
-    let imported = bench
+    let imported = harness
         .api
-        .import(&bench.token, &short, &[bench.list()])
+        .import(&harness.token, &short, &[harness.list()])
         .await;
 
-    assert_eq!(bench.sandbox.broken_contracts(), [""; 0]);
-    assert!(taken > 200, "{taken}");
+    assert_eq!(harness.sandbox.broken_contracts(), [""; 0]);
+    assert!(accepted > 200, "{accepted}");
     assert!(!short.is_empty() && imported.is_ok(), "{imported:?}");
 }
 
 #[tokio::test]
-async fn a_body_that_breaks_the_contract_is_told_apart() {
-    let bench = Bench::start().await;
-    let url = crate::bench::url(&bench.sandbox, "/v3/contacts/sign_up_form");
+async fn sandbox_reports_a_body_that_breaks_the_contract() {
+    let harness = Harness::start().await;
+    let url = crate::harness::url(&harness.sandbox, "/v3/contacts/sign_up_form");
     let token = {
         use secrecy::ExposeSecret as _;
-        bench.token.expose_secret().to_owned()
+        harness.token.expose_secret().to_owned()
     };
-    let list = bench.list();
+    let list = harness.list();
     let unknown = serde_json::json!({
         "email_address": "ada@example.com", "list_memberships": [list], "create_source": "Contact",
     });
@@ -120,7 +120,7 @@ async fn a_body_that_breaks_the_contract_is_told_apart() {
         .json(&unknown);
     assert_eq!(refused.send().await.unwrap().status(), 400);
 
-    let broken = bench.sandbox.broken_contracts();
+    let broken = harness.sandbox.broken_contracts();
     assert_eq!(broken, ["POST /v3/contacts/sign_up_form"]);
-    bench.sandbox.with(|lab| lab.journal.clear());
+    harness.sandbox.with(|lab| lab.journal.clear());
 }

@@ -9,64 +9,75 @@ use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts as _, LeftOut, Made, SignUp, SignedUp};
 use serde_json::json;
 
-use crate::bench::{Bench, bare, sign_up, url};
+use crate::harness::{Harness, minimal_sign_up, sign_up, url};
 
 const LONG: &str = "augusta.ada.king.countess.of.lovelace.1815@analytical-engines.example";
 
 #[tokio::test]
-async fn a_long_address_becomes_a_contact_like_any_other() {
-    let bench = Bench::start().await;
+async fn long_address_is_created_through_the_contacts_endpoint() {
+    let harness = Harness::start().await;
 
-    let lead = sign_up(LONG, bench.list());
+    let lead = sign_up(LONG, harness.list());
     let explicit = Permission::Explicit;
-    let made = bench.api.make(&bench.token, &lead, explicit).await.unwrap();
+    let created = harness
+        .api
+        .make(&harness.token, &lead, explicit)
+        .await
+        .unwrap();
 
-    let Made::New(made) = made else {
-        panic!("it was there")
+    let Made::New(created) = created else {
+        panic!("the contact existed already")
     };
-    assert_eq!(made.action, DeliveryAction::Created);
-    let shown = bench.shown(LONG).await;
-    assert_eq!(shown["contact_id"], made.contact.unwrap().as_str());
+    assert_eq!(created.action, DeliveryAction::Created);
+    let shown = harness.contact_json(LONG).await;
+    assert_eq!(shown["contact_id"], created.contact.unwrap().as_str());
     assert_eq!(shown["first_name"], "Ada");
     assert_eq!(shown["phone_numbers"][0]["phone_number"], "+1 555 0100");
     assert_eq!(shown["street_addresses"][0]["postal_code"], "SW1Y");
     assert_eq!(shown["email_address"]["permission_to_send"], "explicit");
     assert_eq!(
-        bench.calls().first().map(String::as_str),
+        harness.calls().first().map(String::as_str),
         Some("POST /v3/contacts")
     );
 }
 
 #[tokio::test]
-async fn a_long_address_is_asked_to_confirm_where_that_is_asked_for() {
-    let bench = Bench::start().await;
+async fn long_address_can_be_created_as_pending_confirmation() {
+    let harness = Harness::start().await;
 
-    let (lead, pending) = (bare(LONG, bench.list()), Permission::PendingConfirmation);
-    let made = bench.api.make(&bench.token, &lead, pending);
-    made.await.unwrap();
+    let (lead, pending) = (
+        minimal_sign_up(LONG, harness.list()),
+        Permission::PendingConfirmation,
+    );
+    let created = harness.api.make(&harness.token, &lead, pending);
+    created.await.unwrap();
 
-    let shown = bench.shown(LONG).await;
+    let shown = harness.contact_json(LONG).await;
     assert_eq!(
         shown["email_address"]["permission_to_send"],
         "pending_confirmation"
     );
 }
 
-/// Sends a lead of a known long address.
-async fn add(bench: &Bench, lead: &SignUp) -> SignedUp {
+/// Sends a lead whose long address the account already has.
+async fn update_existing(harness: &Harness, lead: &SignUp) -> SignedUp {
     let explicit = Permission::Explicit;
-    let made = bench.api.make(&bench.token, lead, explicit).await.unwrap();
-    let Made::Known(contact) = made else {
-        panic!("it was not there")
+    let created = harness
+        .api
+        .make(&harness.token, lead, explicit)
+        .await
+        .unwrap();
+    let Made::Known(contact) = created else {
+        panic!("the contact did not exist")
     };
-    let added = bench.api.replace(&bench.token, &contact, lead).await;
-    added.unwrap()
+    let updated = harness.api.replace(&harness.token, &contact, lead).await;
+    updated.unwrap()
 }
 
 #[tokio::test]
-async fn a_known_long_address_keeps_all_it_has_and_gains_what_the_lead_brings() {
-    let bench = Bench::start().await;
-    let (lists, fields) = bench.account(|account| {
+async fn updating_a_long_address_keeps_existing_data_and_adds_the_leads() {
+    let harness = Harness::start().await;
+    let (lists, fields) = harness.account(|account| {
         let lists: Vec<_> = account
             .lists
             .iter()
@@ -93,17 +104,19 @@ async fn a_known_long_address_keeps_all_it_has_and_gains_what_the_lead_brings() 
         "list_memberships": [lists[1]],
         "notes": [{ "content": "wrote the first program" }],
     });
-    let contacts = url(&bench.sandbox, "/v3/contacts");
-    bench.ask(reqwest::Method::POST, contacts, before).await;
-    let before = bench.shown(LONG).await;
-    let mut lead = bare(LONG, lists[0].parse().unwrap());
+    let contacts = url(&harness.sandbox, "/v3/contacts");
+    harness
+        .call_api(reqwest::Method::POST, contacts, before)
+        .await;
+    let before = harness.contact_json(LONG).await;
+    let mut lead = minimal_sign_up(LONG, lists[0].parse().unwrap());
     lead.contact.last_name = "Lovelace".into();
     lead.contact.phone_number = "+1 555 0100".into();
 
-    let changed = add(&bench, &lead).await;
+    let updated = update_existing(&harness, &lead).await;
 
-    assert_eq!(changed.action, DeliveryAction::Updated);
-    let after = bench.shown(LONG).await;
+    assert_eq!(updated.action, DeliveryAction::Updated);
+    let after = harness.contact_json(LONG).await;
     for same in [
         "contact_id",
         "first_name",
@@ -136,8 +149,8 @@ async fn a_known_long_address_keeps_all_it_has_and_gains_what_the_lead_brings() 
 }
 
 #[tokio::test]
-async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
-    let bench = Bench::start().await;
+async fn deleted_long_address_is_restored_and_a_pending_one_stays_pending() {
+    let harness = Harness::start().await;
     for (deleted, permission, expected) in [
         (true, contract::Permission::Implicit, "explicit"),
         (
@@ -146,9 +159,9 @@ async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
             "pending_confirmation",
         ),
     ] {
-        let now = bench.sandbox.clock().now();
+        let now = harness.sandbox.clock().now();
         let address = &LONG.replace("1815", if deleted { "1852" } else { "1843" });
-        bench.sandbox.with(|lab| {
+        harness.sandbox.with(|lab| {
             let (world, mut context) = lab.at(now);
             let seed = SeedContact {
                 email: address.clone(),
@@ -161,10 +174,10 @@ async fn a_deleted_long_address_comes_back_and_a_pending_one_stays_pending() {
             world.accounts[0].seed_contact(seed, &mut context).unwrap();
         });
 
-        let lead = bare(address, bench.list());
-        add(&bench, &lead).await;
+        let lead = minimal_sign_up(address, harness.list());
+        update_existing(&harness, &lead).await;
 
-        let shown = bench.shown(address).await;
+        let shown = harness.contact_json(address).await;
         assert_eq!(shown["email_address"]["permission_to_send"], expected);
         assert!(shown["deleted_at"].is_null());
     }
@@ -174,13 +187,15 @@ fn id(n: usize) -> RemoteId {
     format!("00000000-0000-4000-8000-{n:012}").parse().unwrap()
 }
 
-/// A contact of the long address with values for the first `held` of the account's fields.
-async fn with_fields(bench: &Bench, held: usize, all: usize) {
-    let lead = bare(LONG, bench.list());
-    let made = bench.api.make(&bench.token, &lead, Permission::Explicit);
-    made.await.unwrap();
+/// A contact of the long address with values for the first `filled` of the account's fields.
+async fn create_contact_with_fields(harness: &Harness, filled: usize, all: usize) {
+    let lead = minimal_sign_up(LONG, harness.list());
+    let created = harness
+        .api
+        .make(&harness.token, &lead, Permission::Explicit);
+    created.await.unwrap();
     let now = Timestamp::now();
-    bench.account(|account| {
+    harness.account(|account| {
         account.fields.clear();
         for n in 0..all {
             let (label, id) = (format!("Field {n}"), id(n).as_str().parse().unwrap());
@@ -189,11 +204,11 @@ async fn with_fields(bench: &Bench, held: usize, all: usize) {
         }
         let contact = account.contact_by_email(LONG).unwrap().id;
         let contact = account.contact_mut(contact).unwrap();
-        contact.fields = (0..held).map(held_field).collect();
+        contact.fields = (0..filled).map(filled_field).collect();
     });
 }
 
-fn held_field(n: usize) -> FieldData {
+fn filled_field(n: usize) -> FieldData {
     FieldData {
         field: id(n).as_str().parse().unwrap(),
         value: Some("old".into()),
@@ -202,52 +217,52 @@ fn held_field(n: usize) -> FieldData {
 }
 
 /// How many fields the contact has, and how many of them have a new value.
-async fn fields(bench: &Bench) -> (usize, usize) {
-    let shown = bench.shown(LONG).await;
+async fn count_fields(harness: &Harness) -> (usize, usize) {
+    let shown = harness.contact_json(LONG).await;
     let fields = shown["custom_fields"].as_array().unwrap();
     let new = fields.iter().filter(|field| field["value"] == "new");
     (fields.len(), new.count())
 }
 
 #[tokio::test]
-async fn a_contact_with_more_than_a_replacement_may_name_keeps_it_all() {
-    let bench = Bench::start().await;
-    with_fields(&bench, 30, 31).await;
-    let mut lead = bare(LONG, bench.list());
+async fn contact_with_more_fields_than_a_put_allows_keeps_them_all() {
+    let harness = Harness::start().await;
+    create_contact_with_fields(&harness, 30, 31).await;
+    let mut lead = minimal_sign_up(LONG, harness.list());
     lead.contact.last_name = "Lovelace".into();
 
-    let changed = add(&bench, &lead).await;
-    assert_eq!(changed.left_out, []);
+    let updated = update_existing(&harness, &lead).await;
+    assert_eq!(updated.left_out, []);
     lead.custom_fields = vec![(id(30), "new".into())];
-    let changed = add(&bench, &lead).await;
+    let updated = update_existing(&harness, &lead).await;
 
-    assert_eq!(changed.left_out, [LeftOut::Field(id(30))]);
-    assert_eq!(fields(&bench).await, (30, 0));
-    assert_eq!(bench.shown(LONG).await["last_name"], "Lovelace");
+    assert_eq!(updated.left_out, [LeftOut::Field(id(30))]);
+    assert_eq!(count_fields(&harness).await, (30, 0));
+    assert_eq!(harness.contact_json(LONG).await["last_name"], "Lovelace");
 }
 
 #[tokio::test]
-async fn what_a_contact_has_no_room_for_is_left_out_and_told_and_the_rest_is_said() {
-    let bench = Bench::start().await;
-    with_fields(&bench, 24, 26).await;
-    bench.account(|account| {
+async fn only_data_beyond_the_contacts_limits_is_left_out_and_reported() {
+    let harness = Harness::start().await;
+    create_contact_with_fields(&harness, 24, 26).await;
+    harness.account(|account| {
         let contact = account.contact_by_email(LONG).unwrap().id;
         let contact = account.contact_mut(contact).unwrap();
         let kinds = [PhoneKind::Home, PhoneKind::Work, PhoneKind::Mobile];
         contact.phones = kinds.map(phone).into();
     });
-    let mut lead = bare(LONG, bench.list());
+    let mut lead = minimal_sign_up(LONG, harness.list());
     let new = [0, 24, 25].map(|n| (id(n), "new".to_owned()));
     lead.custom_fields = new.into();
     lead.contact.phone_number = "+1 555 0100".into();
     lead.contact.street_address.city = "Ockham".into();
 
-    let changed = add(&bench, &lead).await;
+    let updated = update_existing(&harness, &lead).await;
 
     let phone = LeftOut::Part(OptionalField::Phone);
-    assert_eq!(changed.left_out, [LeftOut::Field(id(25)), phone]);
-    assert_eq!(fields(&bench).await, (25, 2));
-    let shown = bench.shown(LONG).await;
+    assert_eq!(updated.left_out, [LeftOut::Field(id(25)), phone]);
+    assert_eq!(count_fields(&harness).await, (25, 2));
+    let shown = harness.contact_json(LONG).await;
     assert_eq!(shown["phone_numbers"].as_array().map(Vec::len), Some(3));
     assert_eq!(shown["street_addresses"][0]["city"], "Ockham");
 }
@@ -263,26 +278,28 @@ fn phone(kind: PhoneKind) -> world::Phone {
 }
 
 #[tokio::test]
-async fn a_contact_that_is_on_all_the_lists_it_can_be_on_is_refused_as_at_a_sign_up() {
-    let bench = Bench::start().await;
-    with_fields(&bench, 0, 0).await;
+async fn contact_already_on_50_lists_is_refused_blaming_the_list_without_a_put() {
+    let harness = Harness::start().await;
+    create_contact_with_fields(&harness, 0, 0).await;
     let full: Vec<_> = (0..50).map(|n| id(n).as_str().parse().unwrap()).collect();
-    bench.account(|account| {
+    harness.account(|account| {
         let contact = account.contact_by_email(LONG).unwrap().id;
         account.contact_mut(contact).unwrap().lists = full;
     });
-    let lead = bare(LONG, bench.list());
-    let made = bench.api.make(&bench.token, &lead, Permission::Explicit);
-    let Made::Known(contact) = made.await.unwrap() else {
-        panic!("it was not there")
+    let lead = minimal_sign_up(LONG, harness.list());
+    let created = harness
+        .api
+        .make(&harness.token, &lead, Permission::Explicit);
+    let Made::Known(contact) = created.await.unwrap() else {
+        panic!("the contact did not exist")
     };
 
-    let refused = bench.api.replace(&bench.token, &contact, &lead).await;
+    let refused = harness.api.replace(&harness.token, &contact, &lead).await;
 
     let refused = refused.unwrap_err();
     assert!(matches!(refused, CrmError::Invalid(_)));
     assert_eq!(refused.blames(&lead.contact.email), [Blame::List]);
-    let calls = bench.calls();
+    let calls = harness.calls();
     assert!(
         !calls.iter().any(|call| call.starts_with("PUT")),
         "{calls:?}"

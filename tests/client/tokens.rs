@@ -11,38 +11,38 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::bench::{Bench, CALLBACK, hasty, http, url};
+use crate::harness::{CALLBACK, Harness, http, http_with_short_timeout, url};
 
 const TOKEN: &str = "/oauth2/default/v1/token";
 /// The example of RFC 7636, appendix B.
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-struct Desk {
-    bench: Bench,
+struct Setup {
+    harness: Harness,
     clock: VirtualClock,
     endpoint: TokenEndpoint<VirtualClock>,
 }
 
-impl Desk {
-    async fn open() -> Self {
-        Self::with(http()).await
+impl Setup {
+    async fn start() -> Self {
+        Self::with_http(http()).await
     }
 
-    async fn with(http: Http) -> Self {
-        let bench = Bench::start().await;
-        let clock = VirtualClock::standing(bench.sandbox.clock().now());
-        let base = url(&bench.sandbox, "/oauth2/default/v1");
+    async fn with_http(http: Http) -> Self {
+        let harness = Harness::start().await;
+        let clock = VirtualClock::standing(harness.sandbox.clock().now());
+        let base = url(&harness.sandbox, "/oauth2/default/v1");
         let endpoint = TokenEndpoint::new(http, &base, CALLBACK.into(), clock.clone()).unwrap();
         Self {
-            bench,
+            harness,
             clock,
             endpoint,
         }
     }
 
-    fn set(&self, change: impl FnOnce(&mut Settings)) {
-        self.bench.sandbox.with(|lab| change(&mut lab.settings));
+    fn change_settings(&self, change: impl FnOnce(&mut Settings)) {
+        self.harness.sandbox.with(|lab| change(&mut lab.settings));
     }
 
     /// The person allows the access; returns the code that the callback gets.
@@ -53,7 +53,7 @@ impl Desk {
     /// The same for another user of the account.
     async fn code_of(&self, user: usize, challenge: Option<&str>) -> SecretString {
         let login = self
-            .bench
+            .harness
             .account(|account| account.users[user].login.clone());
         let mut form = vec![
             ("response_type", "code"),
@@ -69,7 +69,7 @@ impl Desk {
             form.push(("code_challenge_method", "S256"));
         }
         let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        let consent = url(&self.bench.sandbox, "/oauth2/default/v1/consent");
+        let consent = url(&self.harness.sandbox, "/oauth2/default/v1/consent");
         let sent = browser
             .build()
             .unwrap()
@@ -111,74 +111,78 @@ fn app(secret: &str) -> AppCredentials {
 }
 
 #[tokio::test]
-async fn a_new_authorization_takes_the_place_of_the_same_users_and_shows_whose_it_is() {
-    let desk = Desk::open().await;
-    let granted = async |user| {
-        let code = desk.code_of(user, None).await;
-        let grant = desk.endpoint.exchange(&app("secret"), &code, None).await;
+async fn new_authorization_replaces_the_same_users_tokens_and_identifies_the_user() {
+    let setup = Setup::start().await;
+    let authorize = async |user| {
+        let code = setup.code_of(user, None).await;
+        let grant = setup.endpoint.exchange(&app("secret"), &code, None).await;
         grant.unwrap().into_tokens().unwrap()
     };
     let subject = |tokens: &Tokens| tokens.subject(&AppId::default_app());
 
-    let (first, again, other) = (granted(0).await, granted(0).await, granted(1).await);
+    let (first, again, other) = (authorize(0).await, authorize(0).await, authorize(1).await);
 
     assert!(subject(&first).is_some());
     assert_eq!(subject(&first), subject(&again));
     assert_ne!(subject(&first), subject(&other));
-    let ended = desk.refresh(&first.refresh).await;
-    assert_eq!(ended, Err(TokenError::InvalidGrant));
+    let old = setup.refresh(&first.refresh).await;
+    assert_eq!(old, Err(TokenError::InvalidGrant));
     for good in [&again, &other] {
-        assert_eq!(desk.refresh(&good.refresh).await, Ok(()));
+        assert_eq!(setup.refresh(&good.refresh).await, Ok(()));
     }
 }
 
 #[tokio::test]
-async fn a_code_is_exchanged_once() {
-    let desk = Desk::open().await;
-    let code = desk.code(None).await;
+async fn code_can_be_exchanged_only_once() {
+    let setup = Setup::start().await;
+    let code = setup.code(None).await;
 
-    let grant = desk
+    let grant = setup
         .endpoint
         .exchange(&app("secret"), &code, None)
         .await
         .unwrap();
-    let again = desk.endpoint.exchange(&app("secret"), &code, None).await;
+    let again = setup.endpoint.exchange(&app("secret"), &code, None).await;
 
     assert_eq!(
         grant.expires_at,
-        desk.clock.now() + SignedDuration::from_hours(24)
+        setup.clock.now() + SignedDuration::from_hours(24)
     );
     assert!(grant.clone().into_tokens().is_ok());
     assert_eq!(again.unwrap_err(), TokenError::InvalidGrant);
 }
 
 #[tokio::test]
-async fn a_rotating_token_is_good_once_and_brings_its_successor() {
-    let desk = Desk::open().await;
-    let first = desk.connect().await;
+async fn rotating_refresh_token_works_once_and_returns_a_new_one() {
+    let setup = Setup::start().await;
+    let first = setup.connect().await;
 
-    let grant = desk.endpoint.refresh(&app("secret"), &first).await.unwrap();
+    let grant = setup
+        .endpoint
+        .refresh(&app("secret"), &first)
+        .await
+        .unwrap();
 
     let second = grant.refresh.unwrap();
     assert_ne!(first.expose_secret(), second.expose_secret());
-    assert_eq!(desk.refresh(&first).await, Err(TokenError::InvalidGrant));
+    assert_eq!(setup.refresh(&first).await, Err(TokenError::InvalidGrant));
 }
 
 #[tokio::test]
-async fn a_long_lived_token_may_come_back_empty_or_not_at_all() {
+async fn long_lived_token_is_kept_if_the_response_omits_blanks_or_repeats_it() {
     for reading in [
         LongLivedRefresh::Missing,
         LongLivedRefresh::Empty,
         LongLivedRefresh::Same,
     ] {
-        let desk = Desk::open().await;
-        desk.set(|settings| settings.readings.long_lived_refresh = reading);
-        desk.bench.sandbox.with(|lab| {
+        let setup = Setup::start().await;
+        setup.change_settings(|settings| settings.readings.long_lived_refresh = reading);
+        setup.harness.sandbox.with(|lab| {
             let app = lab.world.apps.get_mut("client").unwrap();
             app.token_kind = TokenKind::LongLived;
         });
-        let code = desk.code(None).await;
-        let grant = desk
+        let code = setup.code(None).await;
+        let grant = setup
             .endpoint
             .exchange(&app("secret"), &code, None)
             .await
@@ -186,7 +190,7 @@ async fn a_long_lived_token_may_come_back_empty_or_not_at_all() {
         let old = grant.into_tokens().unwrap();
 
         for _ in 0..2 {
-            let grant = desk
+            let grant = setup
                 .endpoint
                 .refresh(&app("secret"), &old.refresh)
                 .await
@@ -202,31 +206,31 @@ async fn a_long_lived_token_may_come_back_empty_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn an_end_given_as_a_point_in_time_is_understood() {
-    let desk = Desk::open().await;
-    desk.set(|settings| settings.readings.expires_in = ExpiresIn::Epoch);
-    let code = desk.code(None).await;
+async fn expires_in_given_as_an_epoch_timestamp_is_understood() {
+    let setup = Setup::start().await;
+    setup.change_settings(|settings| settings.readings.expires_in = ExpiresIn::Epoch);
+    let code = setup.code(None).await;
 
-    let grant = desk
+    let grant = setup
         .endpoint
         .exchange(&app("secret"), &code, None)
         .await
         .unwrap();
 
-    let lasts = grant.expires_at.duration_since(desk.clock.now());
+    let lasts = grant.expires_at.duration_since(setup.clock.now());
     assert!((lasts - SignedDuration::from_hours(24)).abs() < SignedDuration::from_secs(60));
 }
 
 #[tokio::test]
-async fn a_verifier_goes_with_the_code_where_there_is_one() {
-    let desk = Desk::open().await;
-    desk.set(|settings| settings.readings.pkce = Pkce::Accept);
+async fn exchange_sends_the_pkce_verifier_if_there_is_one() {
+    let setup = Setup::start().await;
+    setup.change_settings(|settings| settings.readings.pkce = Pkce::Accept);
     let verifier = SecretString::from(VERIFIER);
-    let code = desk.code(Some(CHALLENGE)).await;
+    let code = setup.code(Some(CHALLENGE)).await;
 
-    let without = desk.endpoint.exchange(&app("secret"), &code, None).await;
-    let code = desk.code(Some(CHALLENGE)).await;
-    let with = desk
+    let without = setup.endpoint.exchange(&app("secret"), &code, None).await;
+    let code = setup.code(Some(CHALLENGE)).await;
+    let with = setup
         .endpoint
         .exchange(&app("secret"), &code, Some(&verifier))
         .await;
@@ -236,9 +240,9 @@ async fn a_verifier_goes_with_the_code_where_there_is_one() {
 }
 
 #[tokio::test]
-async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
-    let desk = Desk::open().await;
-    let token = desk.connect().await;
+async fn token_endpoint_errors_map_to_token_error_variants() {
+    let setup = Setup::start().await;
+    let token = setup.connect().await;
     let error = |status, body: &str| Action::Answer {
         status,
         headers: Default::default(),
@@ -276,37 +280,37 @@ async fn each_refusal_of_the_token_endpoint_has_its_meaning() {
         ),
         (Action::Cut, TokenError::AnswerLost),
     ] {
-        desk.bench.strike(TOKEN, false, action.clone());
-        assert_eq!(desk.refresh(&token).await, Err(expected), "{action:?}");
+        setup.harness.inject_fault(TOKEN, false, action.clone());
+        assert_eq!(setup.refresh(&token).await, Err(expected), "{action:?}");
     }
-    let wrong = desk.endpoint.refresh(&app("wrong"), &token).await;
+    let wrong = setup.endpoint.refresh(&app("wrong"), &token).await;
     assert_eq!(wrong.unwrap_err(), TokenError::InvalidClient);
-    assert_eq!(desk.refresh(&token).await, Ok(()));
+    assert_eq!(setup.refresh(&token).await, Ok(()));
 }
 
 #[tokio::test]
-async fn a_token_endpoint_says_how_long_it_asks_to_be_left_alone() {
-    let desk = Desk::open().await;
-    let token = desk.connect().await;
-    for (asked, seconds) in [("1", 5), ("90", 90), ("1000000", 3_600), ("soon", 5)] {
+async fn token_endpoint_retry_after_is_clamped_between_5_seconds_and_1_hour() {
+    let setup = Setup::start().await;
+    let token = setup.connect().await;
+    for (value, seconds) in [("1", 5), ("90", 90), ("1000000", 3_600), ("soon", 5)] {
         let busy = Action::Answer {
             status: 429,
-            headers: [("retry-after".into(), asked.into())].into(),
+            headers: [("retry-after".into(), value.into())].into(),
             body: String::new(),
         };
-        desk.bench.strike(TOKEN, false, busy);
+        setup.harness.inject_fault(TOKEN, false, busy);
 
         let retry_after = SignedDuration::from_secs(seconds);
         let throttled = TokenError::Throttled { retry_after };
-        assert_eq!(desk.refresh(&token).await, Err(throttled), "{asked}");
+        assert_eq!(setup.refresh(&token).await, Err(throttled), "{value}");
     }
-    assert_eq!(desk.refresh(&token).await, Ok(()));
+    assert_eq!(setup.refresh(&token).await, Ok(()));
 }
 
 #[tokio::test]
-async fn an_answer_is_read_up_to_a_bound_however_good_it_is() {
-    let desk = Desk::open().await;
-    let token = desk.connect().await;
+async fn valid_token_response_over_the_size_limit_is_answer_lost() {
+    let setup = Setup::start().await;
+    let token = setup.connect().await;
     let grant =
         r#"{"access_token":"a","refresh_token":"r","expires_in":86400,"token_type":"Bearer"}"#;
     for (spaces, expected) in [(200_000, Ok(())), (300_000, Err(TokenError::AnswerLost))] {
@@ -315,48 +319,48 @@ async fn an_answer_is_read_up_to_a_bound_however_good_it_is() {
             headers: [("content-type".into(), "application/json".into())].into(),
             body: format!("{grant}{}", " ".repeat(spaces)),
         };
-        desk.bench.strike(TOKEN, false, answer);
+        setup.harness.inject_fault(TOKEN, false, answer);
 
-        assert_eq!(desk.refresh(&token).await, expected, "{spaces}");
+        assert_eq!(setup.refresh(&token).await, expected, "{spaces}");
     }
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_is_out_of_order_or_not_there_has_passing_trouble() {
-    let desk = Desk::open().await;
-    let token = desk.connect().await;
+async fn failing_or_unreachable_token_endpoint_is_unavailable() {
+    let setup = Setup::start().await;
+    let token = setup.connect().await;
     let broken = Action::Answer {
         status: 500,
         headers: Default::default(),
         body: String::new(),
     };
-    desk.bench.strike(TOKEN, false, broken);
-    assert_eq!(desk.refresh(&token).await, Err(TokenError::Unavailable));
+    setup.harness.inject_fault(TOKEN, false, broken);
+    assert_eq!(setup.refresh(&token).await, Err(TokenError::Unavailable));
 
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = closed.local_addr().unwrap();
+    let address = closed.local_addr().unwrap();
     drop(closed);
-    let base = format!("http://{nobody}/oauth2/default/v1")
+    let base = format!("http://{address}/oauth2/default/v1")
         .parse()
         .unwrap();
-    let (callback, clock) = (CALLBACK.into(), desk.clock.clone());
+    let (callback, clock) = (CALLBACK.into(), setup.clock.clone());
     let endpoint = TokenEndpoint::new(http(), &base, callback, clock).unwrap();
     let refused = endpoint.refresh(&app("secret"), &token).await;
     assert_eq!(refused.unwrap_err(), TokenError::Unavailable);
 }
 
 #[tokio::test]
-async fn a_lost_answer_may_have_used_the_token_up() {
+async fn lost_response_may_have_consumed_the_refresh_token() {
     for (action, http) in [
         (Action::Cut, http()),
         (Action::CutBody, http()),
-        (Action::Delay { ms: 6_000 }, hasty()),
+        (Action::Delay { ms: 6_000 }, http_with_short_timeout()),
     ] {
-        let desk = Desk::with(http).await;
-        let token = desk.connect().await;
-        desk.bench.strike(TOKEN, true, action);
+        let setup = Setup::with_http(http).await;
+        let token = setup.connect().await;
+        setup.harness.inject_fault(TOKEN, true, action);
 
-        assert_eq!(desk.refresh(&token).await, Err(TokenError::AnswerLost));
-        assert_eq!(desk.refresh(&token).await, Err(TokenError::InvalidGrant));
+        assert_eq!(setup.refresh(&token).await, Err(TokenError::AnswerLost));
+        assert_eq!(setup.refresh(&token).await, Err(TokenError::InvalidGrant));
     }
 }

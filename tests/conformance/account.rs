@@ -6,21 +6,21 @@ use crate::fact::facts;
 use crate::site::{CLUB_OWNER, CREATOR, MANAGER, OWNER, Site, USUAL_SCOPE};
 
 facts! {
-    Token SWAGGER: the_summary_names_the_account_and_its_organization,
-    Token SWAGGER: extra_fields_come_only_when_asked_for,
-    Sandbox SWAGGER: an_account_without_a_logo_shows_none,
-    Token SWAGGER: an_unknown_extra_field_is_refused,
+    Token SWAGGER: summary_includes_account_and_organization_details,
+    Token SWAGGER: extra_fields_are_returned_only_on_request,
+    Sandbox SWAGGER: company_logo_is_omitted_if_there_is_none,
+    Token SWAGGER: unknown_extra_field_is_rejected,
     Sandbox SWAGGER: users_of_one_account_see_the_same_account_id,
-    Sandbox SWAGGER: the_summary_needs_account_read,
+    Sandbox SWAGGER: summary_requires_the_account_read_scope,
     Token SWAGGER: privileges_are_an_array_of_ids_and_names,
     Sandbox SWAGGER: privileges_need_no_scope,
-    Sandbox PRIVILEGES: owners_and_managers_may_do_everything,
-    Sandbox PRIVILEGES: a_campaign_creator_may_only_read_lists,
+    Sandbox PRIVILEGES: owners_and_managers_have_all_contact_privileges,
+    Sandbox PRIVILEGES: campaign_creators_only_contact_privilege_is_reading_lists,
 }
 
 const SUMMARY: &str = "/v3/account/summary";
 
-async fn the_summary_names_the_account_and_its_organization(site: Site) {
+async fn summary_includes_account_and_organization_details(site: Site) {
     let summary = site.owner().await.get(SUMMARY).await.expect(200).json();
     let names = [
         "encoded_account_id",
@@ -39,7 +39,7 @@ async fn the_summary_names_the_account_and_its_organization(site: Site) {
     }
 }
 
-async fn extra_fields_come_only_when_asked_for(site: Site) {
+async fn extra_fields_are_returned_only_on_request(site: Site) {
     let api = site.owner().await;
     let plain = api.get(SUMMARY).await.expect(200).json();
     assert_eq!(plain.get("physical_address"), None);
@@ -49,13 +49,13 @@ async fn extra_fields_come_only_when_asked_for(site: Site) {
     assert!(rich["physical_address"].is_object(), "{rich}");
 }
 
-async fn an_account_without_a_logo_shows_none(site: Site) {
+async fn company_logo_is_omitted_if_there_is_none(site: Site) {
     let path = format!("{SUMMARY}?extra_fields=company_logo");
     let summary = site.owner().await.get(&path).await.expect(200).json();
     assert_eq!(summary.get("company_logo"), None);
 }
 
-async fn an_unknown_extra_field_is_refused(site: Site) {
+async fn unknown_extra_field_is_rejected(site: Site) {
     let path = format!("{SUMMARY}?extra_fields=everything");
     site.owner().await.get(&path).await.expect(400);
 }
@@ -76,7 +76,7 @@ async fn users_of_one_account_see_the_same_account_id(site: Site) {
     );
 }
 
-async fn the_summary_needs_account_read(site: Site) {
+async fn summary_requires_the_account_read_scope(site: Site) {
     let api = site.sign_in(OWNER, "contact_data offline_access").await;
     api.get(SUMMARY).await.expect(403);
 }
@@ -109,7 +109,7 @@ async fn privileges_need_no_scope(site: Site) {
     assert!(!privileges(&site, OWNER, "offline_access").await.is_empty());
 }
 
-async fn owners_and_managers_may_do_everything(site: Site) {
+async fn owners_and_managers_have_all_contact_privileges(site: Site) {
     for user in [OWNER, MANAGER] {
         let names = privileges(&site, user, USUAL_SCOPE).await;
         for name in [
@@ -126,7 +126,7 @@ async fn owners_and_managers_may_do_everything(site: Site) {
     }
 }
 
-async fn a_campaign_creator_may_only_read_lists(site: Site) {
+async fn campaign_creators_only_contact_privilege_is_reading_lists(site: Site) {
     let names = privileges(&site, CREATOR, USUAL_SCOPE).await;
     let contacts: Vec<_> = names
         .iter()

@@ -8,31 +8,31 @@ use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
 facts! {
     Token SWAGGER: an_unknown_activity_is_not_found,
-    Token BULK: the_collection_lists_activities,
-    Sandbox BULK: the_collection_is_filtered_by_state,
-    Token SWAGGER: another_state_is_refused,
-    Sandbox BULK: the_collection_reaches_ten_days_back,
-    Token SWAGGER: an_activity_page_holds_at_most_five_hundred,
-    Token SWAGGER: a_tag_has_a_unique_name,
+    Token BULK: activity_list_includes_a_new_import,
+    Sandbox BULK: activities_can_be_filtered_by_state,
+    Token SWAGGER: unknown_or_initialized_state_filter_is_rejected,
+    Sandbox BULK: activities_are_listed_for_ten_days,
+    Token SWAGGER: activity_page_limit_is_at_most_500,
+    Token SWAGGER: tag_name_must_be_unique_and_1_to_255_characters,
     Sandbox SWAGGER: tags_are_added_by_an_activity,
-    Token SWAGGER: unknown_tags_are_refused,
-    Sandbox SWAGGER: memberships_are_added_by_an_activity,
-    Token SWAGGER: a_source_names_contacts_in_one_way,
-    Token SWAGGER: some_are_left_out_only_of_lists_and_of_all_active_contacts,
-    Sandbox SWAGGER: an_answer_has_the_counts_of_its_kind,
+    Token SWAGGER: unknown_tags_are_rejected,
+    Sandbox SWAGGER: list_memberships_are_added_by_an_activity,
+    Token SWAGGER: source_must_use_exactly_one_selector_of_at_most_500_ids,
+    Token SWAGGER: exclude_is_allowed_only_with_list_ids_or_all_active_contacts,
+    Sandbox SWAGGER: each_kind_of_activity_returns_its_own_counts,
     Sandbox SWAGGER: a_contact_has_at_most_fifty_tags,
-    Sandbox SWAGGER: a_contact_on_fifty_lists_joins_no_other,
-    Sandbox SWAGGER: a_tag_without_a_source_shows_none,
+    Sandbox SWAGGER: contact_on_50_lists_is_not_added_to_another,
+    Sandbox SWAGGER: tag_source_is_omitted_if_there_is_none,
     Sandbox SWAGGER: deleted_contacts_are_not_counted_as_tagged,
-    Sandbox SWAGGER: an_activity_query_takes_no_other_parameter,
+    Sandbox SWAGGER: activity_queries_reject_unsupported_parameters,
 }
 
 const ACTIVITIES: &str = "/v3/activities";
 const ADD_TAGS: &str = "/v3/activities/contacts_taggings_add";
 const ADD_LISTS: &str = "/v3/activities/add_list_memberships";
-const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
+const UNKNOWN_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
 
-async fn import(api: &Api<'_>) -> String {
+async fn start_import(api: &Api<'_>) -> String {
     let body = json!({ "import_data": [{ "email": address() }], "list_ids": [api.list().await] });
     let path = "/v3/activities/contacts_json_import";
     let activity = api.post(path, &body).await.expect(201).json();
@@ -42,7 +42,7 @@ async fn import(api: &Api<'_>) -> String {
         .to_owned()
 }
 
-async fn listed(api: &Api<'_>, query: &str) -> Vec<String> {
+async fn list_activities(api: &Api<'_>, query: &str) -> Vec<String> {
     let page = api
         .get(&format!("{ACTIVITIES}?{query}"))
         .await
@@ -53,27 +53,32 @@ async fn listed(api: &Api<'_>, query: &str) -> Vec<String> {
 
 async fn an_unknown_activity_is_not_found(site: Site) {
     let api = site.owner().await;
-    api.get(&format!("{ACTIVITIES}/{NO_ID}")).await.expect(404);
+    api.get(&format!("{ACTIVITIES}/{UNKNOWN_ID}"))
+        .await
+        .expect(404);
     api.get(&format!("{ACTIVITIES}/x")).await.expect(404);
 }
 
-async fn the_collection_lists_activities(site: Site) {
+async fn activity_list_includes_a_new_import(site: Site) {
     let api = site.owner().await;
-    let id = import(&api).await;
-    assert!(listed(&api, "limit=500").await.contains(&id));
+    let id = start_import(&api).await;
+    assert!(list_activities(&api, "limit=500").await.contains(&id));
 }
 
-async fn the_collection_is_filtered_by_state(site: Site) {
+async fn activities_can_be_filtered_by_state(site: Site) {
     site.settings(|settings| settings.import_queued_ms = 0);
     let api = site.owner().await;
-    let id = import(&api).await;
-    assert_eq!(listed(&api, "state=processing").await, [id.as_str()]);
+    let id = start_import(&api).await;
+    assert_eq!(
+        list_activities(&api, "state=processing").await,
+        [id.as_str()]
+    );
     site.sandbox().advance(SignedDuration::from_mins(1));
-    assert!(listed(&api, "state=processing").await.is_empty());
-    assert_eq!(listed(&api, "state=completed").await, [id]);
+    assert!(list_activities(&api, "state=processing").await.is_empty());
+    assert_eq!(list_activities(&api, "state=completed").await, [id]);
 }
 
-async fn another_state_is_refused(site: Site) {
+async fn unknown_or_initialized_state_filter_is_rejected(site: Site) {
     let api = site.owner().await;
     for state in ["done", "initialized"] {
         api.get(&format!("{ACTIVITIES}?state={state}"))
@@ -82,30 +87,30 @@ async fn another_state_is_refused(site: Site) {
     }
 }
 
-async fn the_collection_reaches_ten_days_back(site: Site) {
-    let id = import(&site.owner().await).await;
+async fn activities_are_listed_for_ten_days(site: Site) {
+    let id = start_import(&site.owner().await).await;
     site.sandbox()
         .advance(SignedDuration::from_hours(24 * 10 - 1));
-    assert_eq!(listed(&site.owner().await, "").await, [id]);
+    assert_eq!(list_activities(&site.owner().await, "").await, [id]);
     site.sandbox().advance(SignedDuration::from_hours(2));
-    assert!(listed(&site.owner().await, "").await.is_empty());
+    assert!(list_activities(&site.owner().await, "").await.is_empty());
 }
 
-async fn an_activity_page_holds_at_most_five_hundred(site: Site) {
+async fn activity_page_limit_is_at_most_500(site: Site) {
     let api = site.owner().await;
     api.get(&format!("{ACTIVITIES}?limit=501"))
         .await
         .expect(400);
 }
 
-async fn tag(api: &Api<'_>) -> Value {
+async fn create_tag(api: &Api<'_>) -> Value {
     let body = json!({ "name": format!("tag {}", address()) });
     api.post("/v3/contact_tags", &body).await.expect(201).json()
 }
 
-async fn a_tag_has_a_unique_name(site: Site) {
+async fn tag_name_must_be_unique_and_1_to_255_characters(site: Site) {
     let api = site.owner().await;
-    let tag = tag(&api).await;
+    let tag = create_tag(&api).await;
     assert!(tag["tag_id"].is_string());
     api.post("/v3/contact_tags", &json!({ "name": tag["name"] }))
         .await
@@ -127,13 +132,16 @@ async fn a_tag_has_a_unique_name(site: Site) {
     );
 }
 
-async fn contact_id(api: &Api<'_>, address: &str) -> Value {
+async fn sign_up_contact(api: &Api<'_>, address: &str) -> Value {
     api.sign_up(address, json!({})).await.expect(201).json()["contact_id"].clone()
 }
 
 async fn tags_are_added_by_an_activity(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let (contact, tag) = (contact_id(&api, &address).await, tag(&api).await);
+    let (contact, tag) = (
+        sign_up_contact(&api, &address).await,
+        create_tag(&api).await,
+    );
     let body = json!({ "source": { "contact_ids": [contact] }, "tag_ids": [tag["tag_id"]] });
     api.post("/v3/activities/contacts_taggings_add", &body)
         .await
@@ -145,8 +153,8 @@ async fn tags_are_added_by_an_activity(site: Site) {
     );
 }
 
-async fn unknown_tags_are_refused(site: Site) {
-    let body = json!({ "source": { "all_active_contacts": true }, "tag_ids": [NO_ID] });
+async fn unknown_tags_are_rejected(site: Site) {
+    let body = json!({ "source": { "all_active_contacts": true }, "tag_ids": [UNKNOWN_ID] });
     let api = site.owner().await;
     let reply = api
         .post("/v3/activities/contacts_taggings_add", &body)
@@ -154,9 +162,9 @@ async fn unknown_tags_are_refused(site: Site) {
     reply.expect_one_of(&[400, 404]);
 }
 
-async fn memberships_are_added_by_an_activity(site: Site) {
+async fn list_memberships_are_added_by_an_activity(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = contact_id(&api, &address).await;
+    let contact = sign_up_contact(&api, &address).await;
     let lists = api.lists().await;
     let body = json!({ "source": { "contact_ids": [contact] }, "list_ids": lists[1..3] });
     api.post("/v3/activities/add_list_memberships", &body)
@@ -169,46 +177,49 @@ async fn memberships_are_added_by_an_activity(site: Site) {
     );
 }
 
-async fn some_are_left_out_only_of_lists_and_of_all_active_contacts(site: Site) {
+async fn exclude_is_allowed_only_with_list_ids_or_all_active_contacts(site: Site) {
     let api = site.owner().await;
-    let (list, tag) = (api.list().await, tag(&api).await);
+    let (list, tag) = (api.list().await, create_tag(&api).await);
     for (source, status) in [
         (json!({ "list_ids": [list] }), 201),
         (json!({ "all_active_contacts": true }), 201),
-        (json!({ "contact_ids": [NO_ID] }), 400),
+        (json!({ "contact_ids": [UNKNOWN_ID] }), 400),
         (json!({ "tag_ids": [tag["tag_id"]] }), 400),
     ] {
         let body = json!({
-            "source": source, "exclude": { "contact_ids": [NO_ID] }, "tag_ids": [tag["tag_id"]],
+            "source": source, "exclude": { "contact_ids": [UNKNOWN_ID] }, "tag_ids": [tag["tag_id"]],
         });
         api.post(ADD_TAGS, &body).await.expect(status);
     }
 }
 
-fn counts(activity: &Value) -> Vec<String> {
+fn count_names(activity: &Value) -> Vec<String> {
     let counts = activity["status"].as_object().expect("counts");
-    let mut counts: Vec<_> = counts.keys().cloned().collect();
-    counts.sort();
-    counts
+    let mut names: Vec<_> = counts.keys().cloned().collect();
+    names.sort();
+    names
 }
 
-async fn an_answer_has_the_counts_of_its_kind(site: Site) {
+async fn each_kind_of_activity_returns_its_own_counts(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let (contact, tag) = (contact_id(&api, &address).await, tag(&api).await);
+    let (contact, tag) = (
+        sign_up_contact(&api, &address).await,
+        create_tag(&api).await,
+    );
     let source = json!({ "contact_ids": [contact] });
     let tags = json!({ "source": source, "tag_ids": [tag["tag_id"]] });
     let tagged = api.post(ADD_TAGS, &tags).await.expect(201).json();
     assert_eq!(
-        counts(&tagged),
+        count_names(&tagged),
         ["items_completed_count", "items_total_count"]
     );
     let lists = json!({ "source": source, "list_ids": api.lists().await[1..3] });
-    let joined = api.post(ADD_LISTS, &lists).await.expect(201).json();
-    assert!(counts(&joined).contains(&"list_count".to_owned()));
-    assert!(!counts(&joined).contains(&"person_count".to_owned()));
+    let added = api.post(ADD_LISTS, &lists).await.expect(201).json();
+    assert!(count_names(&added).contains(&"list_count".to_owned()));
+    assert!(!count_names(&added).contains(&"person_count".to_owned()));
 
     site.sandbox().advance(SignedDuration::from_mins(1));
-    let report = joined["_links"]["self"]["href"].as_str().expect("a link");
+    let report = added["_links"]["self"]["href"].as_str().expect("a link");
     let report = api.get(report).await.expect(200).json();
     assert_eq!(report["status"]["list_count"], 2);
     assert_eq!(report["status"]["items_completed_count"], 1);
@@ -216,10 +227,10 @@ async fn an_answer_has_the_counts_of_its_kind(site: Site) {
 
 async fn a_contact_has_at_most_fifty_tags(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = contact_id(&api, &address).await;
+    let contact = sign_up_contact(&api, &address).await;
     let mut tags = Vec::new();
     for _ in 0..51 {
-        tags.push(tag(&api).await["tag_id"].clone());
+        tags.push(create_tag(&api).await["tag_id"].clone());
     }
     for some in [&tags[..50], &tags[50..]] {
         let body = json!({ "source": { "contact_ids": [contact] }, "tag_ids": some });
@@ -229,7 +240,7 @@ async fn a_contact_has_at_most_fifty_tags(site: Site) {
     }
 }
 
-async fn a_contact_on_fifty_lists_joins_no_other(site: Site) {
+async fn contact_on_50_lists_is_not_added_to_another(site: Site) {
     let (api, address) = (site.sign_in(SHOP_OWNER, USUAL_SCOPE).await, address());
     let page = api.get("/v3/contact_lists?limit=51").await.expect(200);
     let lists = ids(&page.json()["lists"], "list_id");
@@ -237,23 +248,29 @@ async fn a_contact_on_fifty_lists_joins_no_other(site: Site) {
     let signed_up = api.sign_up(&address, more).await.expect(201).json();
     let source = json!({ "contact_ids": [signed_up["contact_id"]] });
     let body = json!({ "source": source, "list_ids": lists[50..] });
-    let asked = api.post(ADD_LISTS, &body).await.expect(201).json();
+    let activity = api.post(ADD_LISTS, &body).await.expect(201).json();
 
     site.sandbox().advance(SignedDuration::from_mins(1));
-    let report = asked["_links"]["self"]["href"].as_str().expect("a link");
+    let report = activity["_links"]["self"]["href"].as_str().expect("a link");
     let report = api.get(report).await.expect(200).json();
     assert_eq!(report["status"]["cannot_add_to_list_count"], 1);
     let contact = api.contact(&address).await;
     assert_eq!(contact["list_memberships"], json!(lists[..50]));
 }
 
-async fn a_tag_without_a_source_shows_none(site: Site) {
-    assert_eq!(tag(&site.owner().await).await.get("tag_source"), None);
+async fn tag_source_is_omitted_if_there_is_none(site: Site) {
+    assert_eq!(
+        create_tag(&site.owner().await).await.get("tag_source"),
+        None
+    );
 }
 
 async fn deleted_contacts_are_not_counted_as_tagged(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let (contact, tag) = (contact_id(&api, &address).await, tag(&api).await);
+    let (contact, tag) = (
+        sign_up_contact(&api, &address).await,
+        create_tag(&api).await,
+    );
     let body = json!({ "source": { "contact_ids": [contact] }, "tag_ids": [tag["tag_id"]] });
     api.post(ADD_TAGS, &body).await.expect(201);
     site.sandbox().advance(SignedDuration::from_mins(1));
@@ -267,9 +284,9 @@ async fn deleted_contacts_are_not_counted_as_tagged(site: Site) {
     assert_eq!(count().await, 0);
 }
 
-async fn an_activity_query_takes_no_other_parameter(site: Site) {
+async fn activity_queries_reject_unsupported_parameters(site: Site) {
     let api = site.owner().await;
-    let id = import(&api).await;
+    let id = start_import(&api).await;
     for path in [
         format!("{ACTIVITIES}?status=completed"),
         format!("{ACTIVITIES}/{id}?state=completed"),
@@ -278,13 +295,13 @@ async fn an_activity_query_takes_no_other_parameter(site: Site) {
     }
 }
 
-async fn a_source_names_contacts_in_one_way(site: Site) {
+async fn source_must_use_exactly_one_selector_of_at_most_500_ids(site: Site) {
     let api = site.owner().await;
     let list = api.list().await;
     let sources = [
         json!({}),
-        json!({ "contact_ids": [NO_ID], "list_ids": [list] }),
-        json!({ "contact_ids": vec![NO_ID; 501] }),
+        json!({ "contact_ids": [UNKNOWN_ID], "list_ids": [list] }),
+        json!({ "contact_ids": vec![UNKNOWN_ID; 501] }),
     ];
     for source in sources {
         let body = json!({ "source": source, "list_ids": [list] });

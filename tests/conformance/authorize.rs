@@ -11,29 +11,31 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 facts! {
-    Host FORUM_SCRIPT: a_script_gets_an_html_page,
-    Host FREEFORM_272: an_unknown_client_is_shown_a_400_page,
-    Host SERVER_FLOW: a_missing_client_is_shown_a_page,
+    Host FORUM_SCRIPT: authorize_request_gets_an_html_page_or_a_login_redirect,
+    Host FREEFORM_272: unknown_client_id_gets_a_400_error_page,
+    Host SERVER_FLOW: missing_client_id_is_400_without_a_redirect,
     Host AUTH_OVERVIEW: an_unregistered_redirect_uri_is_never_redirected_to,
     Host AUTH_OVERVIEW: a_redirect_uri_must_match_exactly,
     Sandbox AUTH_OVERVIEW: several_redirect_uris_may_be_registered,
-    Host SERVER_FLOW: another_response_type_is_refused,
-    Sandbox FORUM_SCRIPT: the_state_comes_back_unchanged_beside_the_code,
-    Sandbox SERVER_FLOW: a_missing_state_is_refused_or_not_as_read,
-    Sandbox SCOPES: an_unknown_scope_is_refused,
+    Host SERVER_FLOW: unknown_response_type_is_rejected,
+    Sandbox FORUM_SCRIPT: state_is_returned_unchanged_with_the_code,
+    Sandbox SERVER_FLOW: missing_state_is_rejected_or_accepted_depending_on_reading,
+    Sandbox SCOPES: unknown_or_empty_scope_is_rejected,
     Sandbox NANGO: scopes_are_separated_by_spaces_and_not_by_encoded_pluses,
-    Sandbox PHPFUI: a_denial_comes_back_as_access_denied_with_the_state,
-    Host RELEASE_NOTES: a_fresh_login_may_be_asked_for,
-    Sandbox PKCE_FLOW: pkce_with_a_secret_is_refused_by_the_strict_reading,
-    Sandbox PHPFUI: pkce_with_a_secret_works_by_the_other_reading,
-    Sandbox PKCE_FLOW: a_wrong_verifier_gets_no_token,
-    Sandbox RELEASE_NOTES: a_private_app_serves_only_the_user_who_made_it,
-    Sandbox AUTH_OVERVIEW: a_repeated_parameter_is_refused,
+    Sandbox PHPFUI: denial_redirects_with_access_denied_and_the_state,
+    Host RELEASE_NOTES: prompt_login_parameter_is_accepted,
+    Sandbox PKCE_FLOW: strict_reading_rejects_pkce_from_a_client_with_a_secret,
+    Sandbox PHPFUI: lenient_reading_accepts_pkce_from_a_client_with_a_secret,
+    Sandbox PKCE_FLOW: wrong_pkce_verifier_gets_no_token,
+    Sandbox RELEASE_NOTES: private_app_can_be_authorized_only_by_its_creator,
+    Sandbox AUTH_OVERVIEW: repeated_parameter_is_rejected,
     Host API_EVANGELIST: there_is_no_discovery_document,
 }
 
-async fn a_script_gets_an_html_page(site: Site) {
-    let page = site.authorize(&site.proper(USUAL_SCOPE, "s")).await;
+async fn authorize_request_gets_an_html_page_or_a_login_redirect(site: Site) {
+    let page = site
+        .authorize(&site.authorize_params(USUAL_SCOPE, "s"))
+        .await;
     // A live host first redirects to its login page.
     assert!(matches!(page.status, 200 | 302), "{}", page.status);
     if page.status == 200 {
@@ -44,8 +46,8 @@ async fn a_script_gets_an_html_page(site: Site) {
     }
 }
 
-async fn an_unknown_client_is_shown_a_400_page(site: Site) {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+async fn unknown_client_id_gets_a_400_error_page(site: Site) {
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params[0].1 = "no-such-client";
     let page = site.authorize(&params).await.expect(400);
     assert!(
@@ -55,14 +57,14 @@ async fn an_unknown_client_is_shown_a_400_page(site: Site) {
     );
 }
 
-async fn a_missing_client_is_shown_a_page(site: Site) {
-    let params = site.proper(USUAL_SCOPE, "s");
+async fn missing_client_id_is_400_without_a_redirect(site: Site) {
+    let params = site.authorize_params(USUAL_SCOPE, "s");
     let page = site.authorize(&params[1..]).await.expect(400);
     assert!(page.header("location").is_none());
 }
 
 async fn an_unregistered_redirect_uri_is_never_redirected_to(site: Site) {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params[1].1 = "https://elsewhere.example/callback";
     let page = site.authorize(&params).await.expect(400);
     assert!(page.header("location").is_none());
@@ -76,16 +78,16 @@ async fn a_redirect_uri_must_match_exactly(site: Site) {
         uri.to_uppercase(),
         format!("{uri}#f"),
     ] {
-        let mut params = site.proper(USUAL_SCOPE, "s");
+        let mut params = site.authorize_params(USUAL_SCOPE, "s");
         params[1].1 = &other;
         site.authorize(&params).await.expect(400);
     }
 }
 
 async fn several_redirect_uris_may_be_registered(site: Site) {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params[1].1 = "http://localhost:8080/cb";
-    let reply = site.decide(&params, OWNER, "allow").await;
+    let reply = site.submit_consent(&params, OWNER, "allow").await;
     let location = reply.header("location").unwrap_or_default();
     assert!(
         location.starts_with("http://localhost:8080/cb?code="),
@@ -93,68 +95,73 @@ async fn several_redirect_uris_may_be_registered(site: Site) {
     );
 }
 
-async fn another_response_type_is_refused(site: Site) {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+async fn unknown_response_type_is_rejected(site: Site) {
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params[2].1 = "no-such-type";
     let reply = site.authorize(&params).await;
-    assert_eq!(reply.redirected_with("error"), "unsupported_response_type");
-    assert_eq!(reply.redirected_with("state"), "s");
+    assert_eq!(reply.redirect_param("error"), "unsupported_response_type");
+    assert_eq!(reply.redirect_param("state"), "s");
 }
 
-async fn the_state_comes_back_unchanged_beside_the_code(site: Site) {
+async fn state_is_returned_unchanged_with_the_code(site: Site) {
     let state = "a+b/c=d&e f%20g.ä";
     let reply = site
-        .decide(&site.proper(USUAL_SCOPE, state), OWNER, "allow")
+        .submit_consent(&site.authorize_params(USUAL_SCOPE, state), OWNER, "allow")
         .await;
-    assert_eq!(reply.redirected_with("state"), state);
-    assert!(!reply.redirected_with("code").is_empty());
+    assert_eq!(reply.redirect_param("state"), state);
+    assert!(!reply.redirect_param("code").is_empty());
 }
 
-async fn a_missing_state_is_refused_or_not_as_read(site: Site) {
-    let params = site.proper(USUAL_SCOPE, "");
+async fn missing_state_is_rejected_or_accepted_depending_on_reading(site: Site) {
+    let params = site.authorize_params(USUAL_SCOPE, "");
     let refused = site.authorize(&params[..4]).await;
-    assert_eq!(refused.redirected_with("error"), "invalid_request");
+    assert_eq!(refused.redirect_param("error"), "invalid_request");
 
     site.settings(|settings| settings.readings.state_required = Strict::No);
     site.authorize(&params[..4]).await.expect(200);
 }
 
-async fn an_unknown_scope_is_refused(site: Site) {
+async fn unknown_or_empty_scope_is_rejected(site: Site) {
     for scope in ["contact_data everything", ""] {
-        let reply = site.authorize(&site.proper(scope, "s")).await;
-        assert_eq!(reply.redirected_with("error"), "invalid_scope");
+        let reply = site.authorize(&site.authorize_params(scope, "s")).await;
+        assert_eq!(reply.redirect_param("error"), "invalid_scope");
     }
 }
 
 async fn scopes_are_separated_by_spaces_and_not_by_encoded_pluses(site: Site) {
     let reply = site
-        .authorize(&site.proper("contact_data+account_read", "s"))
+        .authorize(&site.authorize_params("contact_data+account_read", "s"))
         .await;
-    assert_eq!(reply.redirected_with("error"), "invalid_scope");
-    site.authorize(&site.proper("contact_data account_read", "s"))
+    assert_eq!(reply.redirect_param("error"), "invalid_scope");
+    site.authorize(&site.authorize_params("contact_data account_read", "s"))
         .await
         .expect(200);
 }
 
-async fn a_denial_comes_back_as_access_denied_with_the_state(site: Site) {
+async fn denial_redirects_with_access_denied_and_the_state(site: Site) {
     let reply = site
-        .decide(&site.proper(USUAL_SCOPE, "s-1"), OWNER, "deny")
+        .submit_consent(&site.authorize_params(USUAL_SCOPE, "s-1"), OWNER, "deny")
         .await;
-    assert_eq!(reply.redirected_with("error"), "access_denied");
-    assert_eq!(reply.redirected_with("state"), "s-1");
-    assert!(!reply.redirected_with("error_description").is_empty());
-    assert!(reply.redirected().iter().all(|(name, _)| name != "code"));
+    assert_eq!(reply.redirect_param("error"), "access_denied");
+    assert_eq!(reply.redirect_param("state"), "s-1");
+    assert!(!reply.redirect_param("error_description").is_empty());
+    assert!(
+        reply
+            .redirect_params()
+            .iter()
+            .all(|(name, _)| name != "code")
+    );
 }
 
-async fn a_fresh_login_may_be_asked_for(site: Site) {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+async fn prompt_login_parameter_is_accepted(site: Site) {
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params.push(("prompt", "login"));
     let page = site.authorize(&params).await;
     assert!(matches!(page.status, 200 | 302), "{}", page.status);
 }
 
 fn with_challenge(site: &Site) -> Vec<(&str, &str)> {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params.extend([
         ("code_challenge", CHALLENGE),
         ("code_challenge_method", "S256"),
@@ -162,15 +169,17 @@ fn with_challenge(site: &Site) -> Vec<(&str, &str)> {
     params
 }
 
-async fn pkce_with_a_secret_is_refused_by_the_strict_reading(site: Site) {
+async fn strict_reading_rejects_pkce_from_a_client_with_a_secret(site: Site) {
     let reply = site.authorize(&with_challenge(&site)).await;
-    assert_eq!(reply.redirected_with("error"), "invalid_request");
+    assert_eq!(reply.redirect_param("error"), "invalid_request");
 }
 
 async fn redeem_with(site: &Site, verifier: &str) -> crate::reply::Reply {
     site.settings(|settings| settings.readings.pkce = Pkce::Accept);
-    let allowed = site.decide(&with_challenge(site), OWNER, "allow").await;
-    let code = allowed.redirected_with("code");
+    let allowed = site
+        .submit_consent(&with_challenge(site), OWNER, "allow")
+        .await;
+    let code = allowed.redirect_param("code");
     site.token(&[
         ("grant_type", "authorization_code"),
         ("code", &code),
@@ -180,29 +189,29 @@ async fn redeem_with(site: &Site, verifier: &str) -> crate::reply::Reply {
     .await
 }
 
-async fn pkce_with_a_secret_works_by_the_other_reading(site: Site) {
+async fn lenient_reading_accepts_pkce_from_a_client_with_a_secret(site: Site) {
     redeem_with(&site, VERIFIER).await.expect(200);
 }
 
-async fn a_wrong_verifier_gets_no_token(site: Site) {
+async fn wrong_pkce_verifier_gets_no_token(site: Site) {
     let refused = redeem_with(&site, "another-verifier-that-is-just-as-long-as-it-was").await;
     assert_eq!(refused.expect(400).json()["error"], "invalid_grant");
 }
 
-async fn a_private_app_serves_only_the_user_who_made_it(site: Site) {
+async fn private_app_can_be_authorized_only_by_its_creator(site: Site) {
     let mut app = App::new(CLIENT_ID, &site.secret, vec![REDIRECT_URI.into()]);
     app.private_to = Some(OWNER.into());
     site.register(app);
-    let params = site.proper(USUAL_SCOPE, "s");
+    let params = site.authorize_params(USUAL_SCOPE, "s");
 
-    let refused = site.decide(&params, MANAGER, "allow").await;
+    let refused = site.submit_consent(&params, MANAGER, "allow").await;
     assert!(refused.header("location").is_none());
-    let allowed = site.decide(&params, OWNER, "allow").await;
-    assert!(!allowed.redirected_with("code").is_empty());
+    let allowed = site.submit_consent(&params, OWNER, "allow").await;
+    assert!(!allowed.redirect_param("code").is_empty());
 }
 
-async fn a_repeated_parameter_is_refused(site: Site) {
-    let mut params = site.proper(USUAL_SCOPE, "s");
+async fn repeated_parameter_is_rejected(site: Site) {
+    let mut params = site.authorize_params(USUAL_SCOPE, "s");
     params.push(("redirect_uri", "https://elsewhere.example"));
     site.authorize(&params).await.expect(400);
 }

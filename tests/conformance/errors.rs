@@ -6,32 +6,32 @@ use serde_json::json;
 
 use crate::fact::facts;
 use crate::reply::Reply;
-use crate::site::{CLIENT_ID, CREATOR, OWNER, Site, USUAL_SCOPE};
+use crate::site::{CLIENT_ID, CREATOR, OWNER, Site, USUAL_SCOPE, address};
 
 facts! {
-    Token FREEFORM_272: without_a_token_the_answer_is_this_401,
+    Token FREEFORM_272: missing_token_is_401_with_this_exact_body,
     Token FREEFORM_272: a_made_up_token_is_unauthorized,
     Token FORUM_401: a_401_carries_the_gateways_headers,
     Sandbox FORUM_LIFETIMES: an_expired_token_is_unauthorized,
-    Token OVERVIEW: another_scheme_than_bearer_is_unauthorized,
+    Token OVERVIEW: non_bearer_scheme_is_unauthorized,
     Token API_EVANGELIST: paths_outside_v3_are_forbidden_by_the_gateway,
-    Token FORUM_401: every_answer_names_its_request,
-    Token OVERVIEW: answers_are_json,
+    Token FORUM_401: every_response_has_a_unique_request_id,
+    Token OVERVIEW: responses_are_json,
     Sandbox SWAGGER: a_missing_scope_is_forbidden,
     Sandbox PRIVILEGES: a_missing_privilege_is_forbidden,
     Sandbox SWAGGER: a_deactivated_app_is_forbidden,
-    Sandbox SWAGGER: the_three_kinds_of_403_look_alike,
-    Token API_EVANGELIST: a_403_of_the_gateway_names_no_error_key_as_the_apis_does,
-    Sandbox SWAGGER: privileges_tell_a_deactivated_app_from_the_other_403s,
+    Sandbox SWAGGER: all_three_causes_of_403_return_the_same_body,
+    Token API_EVANGELIST: gateway_403_has_no_error_key_unlike_an_api_403,
+    Sandbox SWAGGER: privileges_endpoint_is_403_only_for_a_deactivated_app,
     Token GLOSSARY: a_wrong_method_is_405,
-    Token FORUM_JSON: text_is_not_json,
-    Token FORUM_JSON: a_trailing_comma_is_malformed,
-    Token GLOSSARY: a_validation_error_is_an_array,
-    Token GLOSSARY: an_id_in_a_wrong_format_is_not_found_in_these_words,
-    Token GLOSSARY: an_answer_in_another_format_is_not_acceptable,
-    Sandbox GLOSSARY: a_head_is_a_wrong_method,
-    Token OVERVIEW: a_body_beyond_the_gateways_limit_is_refused,
-    Token GLOSSARY: no_malformed_input_is_a_server_error,
+    Token FORUM_JSON: text_plain_content_type_is_unsupported,
+    Token FORUM_JSON: json_with_a_trailing_comma_is_rejected,
+    Token GLOSSARY: validation_error_body_is_an_array,
+    Token GLOSSARY: malformed_contact_id_is_404_with_this_message,
+    Token GLOSSARY: accept_header_without_json_is_not_acceptable,
+    Sandbox GLOSSARY: head_requests_are_405,
+    Token OVERVIEW: body_over_the_gateway_limit_is_413,
+    Token GLOSSARY: malformed_input_never_causes_a_5xx,
 }
 
 const LISTS: &str = "/v3/contact_lists";
@@ -46,7 +46,7 @@ fn assert_unauthorized(reply: &Reply) {
     assert_eq!(reply.text.len(), 59);
 }
 
-async fn without_a_token_the_answer_is_this_401(site: Site) {
+async fn missing_token_is_401_with_this_exact_body(site: Site) {
     let url = format!("{}{LISTS}", site.api);
     assert_unauthorized(&site.send(site.request(Method::GET, &url)).await);
 }
@@ -75,7 +75,7 @@ async fn an_expired_token_is_unauthorized(site: Site) {
     assert_unauthorized(&api.get(LISTS).await);
 }
 
-async fn another_scheme_than_bearer_is_unauthorized(site: Site) {
+async fn non_bearer_scheme_is_unauthorized(site: Site) {
     let api = site.owner().await;
     let url = format!("{}{LISTS}", site.api);
     let request = site.request(Method::GET, &url);
@@ -88,7 +88,7 @@ async fn paths_outside_v3_are_forbidden_by_the_gateway(site: Site) {
     assert_eq!(reply.json(), json!({ "message": "Forbidden" }));
 }
 
-async fn every_answer_names_its_request(site: Site) {
+async fn every_response_has_a_unique_request_id(site: Site) {
     let api = site.owner().await;
     let (one, two) = (api.get(LISTS).await, api.get(LISTS).await);
     let id = |reply: &Reply| reply.header("x-amzn-requestid").map(str::to_owned);
@@ -96,7 +96,7 @@ async fn every_answer_names_its_request(site: Site) {
     assert_ne!(id(&one), id(&two));
 }
 
-async fn answers_are_json(site: Site) {
+async fn responses_are_json(site: Site) {
     let reply = site.owner().await.get(LISTS).await.expect(200);
     let kind = reply.header("content-type").unwrap_or_default();
     assert!(kind.starts_with("application/json"), "{kind}");
@@ -132,7 +132,7 @@ async fn a_deactivated_app_is_forbidden(site: Site) {
     api.get(LISTS).await.expect(403);
 }
 
-async fn the_three_kinds_of_403_look_alike(site: Site) {
+async fn all_three_causes_of_403_return_the_same_body(site: Site) {
     let scope = site.sign_in(OWNER, "account_read").await.get(LISTS).await;
     let privilege = site
         .sign_in(CREATOR, USUAL_SCOPE)
@@ -149,7 +149,7 @@ async fn the_three_kinds_of_403_look_alike(site: Site) {
     assert!(scope.json().is_object());
 }
 
-async fn a_403_of_the_gateway_names_no_error_key_as_the_apis_does(site: Site) {
+async fn gateway_403_has_no_error_key_unlike_an_api_403(site: Site) {
     let gateway = site.owner().await.get("/v4/contacts").await.expect(403);
     assert_eq!(gateway.json().get("error_key"), None);
     if site.sandbox.is_some() {
@@ -159,7 +159,7 @@ async fn a_403_of_the_gateway_names_no_error_key_as_the_apis_does(site: Site) {
     }
 }
 
-async fn privileges_tell_a_deactivated_app_from_the_other_403s(site: Site) {
+async fn privileges_endpoint_is_403_only_for_a_deactivated_app(site: Site) {
     let path = "/v3/account/user/privileges";
     let api = site.sign_in(CREATOR, "campaign_data").await;
     api.get(path).await.expect(200);
@@ -175,7 +175,7 @@ async fn a_wrong_method_is_405(site: Site) {
         .expect_one_of(&[404, 405]);
 }
 
-async fn text_is_not_json(site: Site) {
+async fn text_plain_content_type_is_unsupported(site: Site) {
     let api = site.owner().await;
     let request = api
         .request(Method::POST, "/v3/contacts")
@@ -186,16 +186,21 @@ async fn text_is_not_json(site: Site) {
     reply.expect(415);
 }
 
-async fn a_trailing_comma_is_malformed(site: Site) {
+async fn json_with_a_trailing_comma_is_rejected(site: Site) {
     let api = site.owner().await;
-    let request = api.request(Method::POST, "/v3/contacts");
-    let request = request.header("content-type", "application/json");
-    site.send(request.body(r#"{"create_source":"Account",}"#))
-        .await
-        .expect(400);
+    let post = |body: String| {
+        let request = api.request(Method::POST, "/v3/contacts");
+        let request = request.header("content-type", "application/json");
+        site.send(request.body(body))
+    };
+    let address = address();
+    let contact =
+        format!(r#"{{"email_address":{{"address":"{address}"}},"create_source":"Account""#);
+    post(format!("{contact},}}")).await.expect(400);
+    post(format!("{contact}}}")).await.expect(201);
 }
 
-async fn a_validation_error_is_an_array(site: Site) {
+async fn validation_error_body_is_an_array(site: Site) {
     let reply = site
         .owner()
         .await
@@ -206,7 +211,7 @@ async fn a_validation_error_is_an_array(site: Site) {
     assert_eq!(reply.error_key(), "contacts.api.validation.error");
 }
 
-async fn an_id_in_a_wrong_format_is_not_found_in_these_words(site: Site) {
+async fn malformed_contact_id_is_404_with_this_message(site: Site) {
     let reply = site
         .owner()
         .await
@@ -217,7 +222,7 @@ async fn an_id_in_a_wrong_format_is_not_found_in_these_words(site: Site) {
     assert_eq!(reply.error_message(), "contact_id is in an invalid format.");
 }
 
-async fn an_answer_in_another_format_is_not_acceptable(site: Site) {
+async fn accept_header_without_json_is_not_acceptable(site: Site) {
     let api = site.owner().await;
     let request = api
         .request(Method::POST, "/v3/contact_lists")
@@ -229,14 +234,14 @@ async fn an_answer_in_another_format_is_not_acceptable(site: Site) {
     site.send(request).await.expect(406);
 }
 
-async fn a_head_is_a_wrong_method(site: Site) {
+async fn head_requests_are_405(site: Site) {
     let api = site.owner().await;
     for path in [LISTS, "/v3/contacts/counts", "/v3/account/summary"] {
         site.send(api.request(Method::HEAD, path)).await.expect(405);
     }
 }
 
-async fn a_body_beyond_the_gateways_limit_is_refused(site: Site) {
+async fn body_over_the_gateway_limit_is_413(site: Site) {
     let api = site.owner().await;
     let request = api.request(Method::POST, "/v3/contacts");
     let request = request.header("content-type", "application/json");
@@ -247,7 +252,7 @@ async fn a_body_beyond_the_gateways_limit_is_refused(site: Site) {
     );
 }
 
-async fn no_malformed_input_is_a_server_error(site: Site) {
+async fn malformed_input_never_causes_a_5xx(site: Site) {
     let deep = "[".repeat(100_000);
     let bodies: [&[u8]; 16] = [
         b"",

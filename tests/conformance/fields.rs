@@ -8,29 +8,29 @@ use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address};
 
 facts! {
     Sandbox SWAGGER: a_page_of_fields_has_ids_labels_names_and_types,
-    Sandbox WORDPRESS: fifty_fields_are_a_page_unless_a_hundred_are_asked_for,
-    Token SWAGGER: a_field_page_holds_at_most_a_hundred,
-    Token CUSTOM_FIELDS: a_fields_name_is_its_label_without_blanks,
+    Sandbox WORDPRESS: default_page_holds_50_fields_and_limit_raises_it,
+    Token SWAGGER: field_page_limit_is_at_most_100,
+    Token CUSTOM_FIELDS: field_name_is_its_label_with_underscores_for_spaces,
     Token SWAGGER: a_label_is_unique,
     Token SWAGGER: a_label_is_at_most_50_characters,
-    Token CUSTOM_FIELDS: these_are_the_types_of_fields,
-    Token CUSTOM_FIELDS: a_select_field_needs_choices_and_others_take_none,
-    Token SWAGGER: a_choice_names_its_field_and_has_its_times,
-    Token SWAGGER: radio_buttons_and_checkboxes_are_at_most_twenty,
-    Token SWAGGER: a_currency_has_three_letters,
-    Token SWAGGER: a_number_has_one_to_four_decimal_places_or_is_an_integer,
-    Sandbox SWAGGER: a_number_keeps_to_its_fields_metadata,
-    Token SWAGGER: a_field_takes_no_unknown_property,
+    Token CUSTOM_FIELDS: every_plain_field_type_is_accepted_and_an_unknown_one_rejected,
+    Token CUSTOM_FIELDS: choices_are_required_for_select_fields_and_rejected_for_others,
+    Token SWAGGER: choice_has_its_field_id_and_timestamps,
+    Token SWAGGER: radio_and_checkbox_fields_have_at_most_20_choices_dropdowns_100,
+    Token SWAGGER: currency_code_is_three_letters,
+    Token SWAGGER: number_field_is_an_integer_or_has_1_to_4_decimal_places,
+    Sandbox SWAGGER: number_value_must_match_the_fields_metadata,
+    Token SWAGGER: field_rejects_unknown_properties,
     Sandbox SWAGGER: an_account_has_at_most_a_hundred_fields,
 }
 
 const FIELDS: &str = "/v3/contact_custom_fields";
 
-fn label() -> String {
+fn unique_label() -> String {
     address().replace("@example.com", "")
 }
 
-async fn created(api: &Api<'_>, label: &str, kind: &str) -> Value {
+async fn create_field(api: &Api<'_>, label: &str, kind: &str) -> Value {
     api.post(FIELDS, &json!({ "label": label, "type": kind }))
         .await
         .expect(201)
@@ -55,7 +55,7 @@ async fn a_page_of_fields_has_ids_labels_names_and_types(site: Site) {
     }
 }
 
-async fn fifty_fields_are_a_page_unless_a_hundred_are_asked_for(site: Site) {
+async fn default_page_holds_50_fields_and_limit_raises_it(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let count = async |path: &str| {
         let page = api.get(path).await.expect(200).json();
@@ -65,7 +65,7 @@ async fn fifty_fields_are_a_page_unless_a_hundred_are_asked_for(site: Site) {
     assert_eq!(count("/v3/contact_custom_fields?limit=100").await, Some(60));
 }
 
-async fn a_field_page_holds_at_most_a_hundred(site: Site) {
+async fn field_page_limit_is_at_most_100(site: Site) {
     site.owner()
         .await
         .get(&format!("{FIELDS}?limit=101"))
@@ -73,17 +73,17 @@ async fn a_field_page_holds_at_most_a_hundred(site: Site) {
         .expect(400);
 }
 
-async fn a_fields_name_is_its_label_without_blanks(site: Site) {
-    let label = format!("A {} b", label());
-    let field = created(&site.owner().await, &label, "string").await;
+async fn field_name_is_its_label_with_underscores_for_spaces(site: Site) {
+    let label = format!("A {} b", unique_label());
+    let field = create_field(&site.owner().await, &label, "string").await;
     assert_eq!(field["label"], json!(label));
     assert_eq!(field["name"], json!(label.replace(' ', "_")));
 }
 
 async fn a_label_is_unique(site: Site) {
     let api = site.owner().await;
-    let label = label();
-    created(&api, &label, "string").await;
+    let label = unique_label();
+    create_field(&api, &label, "string").await;
     api.post(FIELDS, &json!({ "label": label, "type": "date" }))
         .await
         .expect(409);
@@ -91,8 +91,8 @@ async fn a_label_is_unique(site: Site) {
 
 async fn a_label_is_at_most_50_characters(site: Site) {
     let api = site.owner().await;
-    let longest = format!("{:50}", label()).replace(' ', "x");
-    created(&api, &longest, "string").await;
+    let longest = format!("{:50}", unique_label()).replace(' ', "x");
+    create_field(&api, &longest, "string").await;
     for label in ["x".repeat(51), String::new()] {
         api.post(FIELDS, &json!({ "label": label, "type": "string" }))
             .await
@@ -100,7 +100,7 @@ async fn a_label_is_at_most_50_characters(site: Site) {
     }
 }
 
-async fn these_are_the_types_of_fields(site: Site) {
+async fn every_plain_field_type_is_accepted_and_an_unknown_one_rejected(site: Site) {
     let api = site.owner().await;
     for kind in [
         "string",
@@ -111,31 +111,37 @@ async fn these_are_the_types_of_fields(site: Site) {
         "boolean",
         "text_area",
     ] {
-        assert_eq!(created(&api, &label(), kind).await["type"], kind);
+        assert_eq!(
+            create_field(&api, &unique_label(), kind).await["type"],
+            kind
+        );
     }
-    api.post(FIELDS, &json!({ "label": label(), "type": "colour" }))
-        .await
-        .expect(400);
+    api.post(
+        FIELDS,
+        &json!({ "label": unique_label(), "type": "colour" }),
+    )
+    .await
+    .expect(400);
 }
 
-async fn a_select_field_needs_choices_and_others_take_none(site: Site) {
+async fn choices_are_required_for_select_fields_and_rejected_for_others(site: Site) {
     let api = site.owner().await;
     let choices = json!([{ "choice_label": "Red", "display_order": 1 }]);
-    let body = |kind: &str| json!({ "label": label(), "type": kind, "choices": choices });
+    let body = |kind: &str| json!({ "label": unique_label(), "type": kind, "choices": choices });
     for kind in ["single_select", "multi_select"] {
         let field = api.post(FIELDS, &body(kind)).await.expect(201).json();
         assert_eq!(field["choices"][0]["choice_label"], "Red");
         assert!(field["choices"][0]["choice_id"].is_u64());
-        api.post(FIELDS, &json!({ "label": label(), "type": kind }))
+        api.post(FIELDS, &json!({ "label": unique_label(), "type": kind }))
             .await
             .expect(400);
     }
     api.post(FIELDS, &body("string")).await.expect(400);
 }
 
-async fn a_choice_names_its_field_and_has_its_times(site: Site) {
+async fn choice_has_its_field_id_and_timestamps(site: Site) {
     let choices = json!([{ "choice_label": "Red" }]);
-    let body = json!({ "label": label(), "type": "single_select", "choices": choices });
+    let body = json!({ "label": unique_label(), "type": "single_select", "choices": choices });
     let api = site.owner().await;
     let field = api.post(FIELDS, &body).await.expect(201).json();
     let choice = &field["choices"][0];
@@ -143,7 +149,7 @@ async fn a_choice_names_its_field_and_has_its_times(site: Site) {
     assert!(choice["created_at"].is_string() && choice["updated_at"].is_string());
 }
 
-async fn radio_buttons_and_checkboxes_are_at_most_twenty(site: Site) {
+async fn radio_and_checkbox_fields_have_at_most_20_choices_dropdowns_100(site: Site) {
     let api = site.owner().await;
     for (display, count, status) in [
         ("radio", 20, 201),
@@ -154,7 +160,7 @@ async fn radio_buttons_and_checkboxes_are_at_most_twenty(site: Site) {
     ] {
         let choices = vec![json!({ "choice_label": "Red" }); count];
         let body = json!({
-            "label": label(), "type": "single_select", "choices": choices,
+            "label": unique_label(), "type": "single_select", "choices": choices,
             "metadata": { "display_type": display },
         });
         api.post(FIELDS, &body).await.expect(status);
@@ -163,11 +169,11 @@ async fn radio_buttons_and_checkboxes_are_at_most_twenty(site: Site) {
 
 /// Requests a field with metadata.
 async fn with_metadata(api: &Api<'_>, kind: &str, metadata: Value) -> Reply {
-    let body = json!({ "label": label(), "type": kind, "metadata": metadata });
+    let body = json!({ "label": unique_label(), "type": kind, "metadata": metadata });
     api.post(FIELDS, &body).await
 }
 
-async fn a_currency_has_three_letters(site: Site) {
+async fn currency_code_is_three_letters(site: Site) {
     let api = site.owner().await;
     for (code, status) in [("USD", 201), ("US", 400), ("US$", 400), ("EURO", 400)] {
         let currency = json!({ "currency_code": code });
@@ -177,7 +183,7 @@ async fn a_currency_has_three_letters(site: Site) {
     }
 }
 
-async fn a_number_has_one_to_four_decimal_places_or_is_an_integer(site: Site) {
+async fn number_field_is_an_integer_or_has_1_to_4_decimal_places(site: Site) {
     let api = site.owner().await;
     for (metadata, status) in [
         (json!({ "integer": true }), 201),
@@ -189,7 +195,7 @@ async fn a_number_has_one_to_four_decimal_places_or_is_an_integer(site: Site) {
     }
 }
 
-async fn a_number_keeps_to_its_fields_metadata(site: Site) {
+async fn number_value_must_match_the_fields_metadata(site: Site) {
     let api = site.owner().await;
     let plain = (json!({}), ["12.5", "3"], ["-3", "1e3", "1.", "inf"]);
     let whole = (
@@ -204,29 +210,29 @@ async fn a_number_keeps_to_its_fields_metadata(site: Site) {
             .await
             .expect(201)
             .json();
-        let answers = async |value: &str, status| {
+        let expect_status = async |value: &str, status| {
             let value = json!({ "custom_field_id": field["custom_field_id"], "value": value });
             let more = json!({ "custom_fields": [value] });
             api.sign_up(&address(), more).await.expect(status);
         };
         for value in good {
-            answers(value, 201).await;
+            expect_status(value, 201).await;
         }
         for value in bad {
-            answers(value, 400).await;
+            expect_status(value, 400).await;
         }
     }
 }
 
-async fn a_field_takes_no_unknown_property(site: Site) {
-    let body = json!({ "label": label(), "type": "string", "name": "n" });
+async fn field_rejects_unknown_properties(site: Site) {
+    let body = json!({ "label": unique_label(), "type": "string", "name": "n" });
     site.owner().await.post(FIELDS, &body).await.expect(400);
 }
 
 async fn an_account_has_at_most_a_hundred_fields(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     for n in 60..100 {
-        created(&api, &format!("More {n}"), "string").await;
+        create_field(&api, &format!("More {n}"), "string").await;
     }
     api.post(
         FIELDS,

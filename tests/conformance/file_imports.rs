@@ -4,12 +4,12 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::fact::facts;
-use crate::imports::ended;
+use crate::imports::finish_activity;
 use crate::reply::Reply;
 use crate::site::{Api, Site, address};
 
 facts! {
-    Sandbox SWAGGER: a_csv_file_is_imported_too,
+    Sandbox SWAGGER: csv_file_can_be_imported,
     Sandbox SWAGGER: an_imported_file_must_be_csv,
 }
 
@@ -29,14 +29,14 @@ async fn send_file(site: &Site, api: &Api<'_>, name: &str, content: String) -> R
         .await
 }
 
-async fn a_csv_file_is_imported_too(site: Site) {
+async fn csv_file_can_be_imported(site: Site) {
     let (api, address) = (site.owner().await, address());
     let file = format!("email,first_name,cf:Favourite_loaf\r\n{address},\"A, B\",rye\r\n");
     let activity = send_file(&site, &api, "leads.csv", file)
         .await
         .expect(201)
         .json();
-    ended(&site, &api, &activity).await;
+    finish_activity(&site, &api, &activity).await;
     let contact = api.contact(&address).await;
     assert_eq!(contact["first_name"], "A, B");
     assert_eq!(contact["custom_fields"][0]["value"], "rye");

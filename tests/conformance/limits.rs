@@ -11,19 +11,19 @@ use crate::fact::facts;
 use crate::site::{Api, CLIENT_ID, CLUB_OWNER, OWNER, REDIRECT_URI, SECRET, Site, USUAL_SCOPE};
 
 facts! {
-    Sandbox FREEFORM_616: the_fifth_call_in_a_second_is_throttled_in_these_words,
-    Sandbox RATE_LIMITS: no_header_says_when_to_come_back,
-    Sandbox RATE_LIMITS: after_a_second_calls_are_taken_again,
-    Sandbox FORUM_KEY_LIMIT: all_accounts_share_the_keys_limit,
-    Sandbox FORUM_KEY_LIMIT: another_key_has_its_own_limit,
-    Sandbox RATE_LIMITS: the_day_has_its_own_limit_in_these_words,
-    Sandbox RATE_LIMITS: the_day_begins_at_midnight_utc,
-    Sandbox RATE_LIMITS: ten_thousand_calls_are_a_day,
-    Sandbox FORUM_PARTNER: a_partner_key_takes_ten_a_second,
-    Sandbox RATE_LIMITS: limits_hold_for_writes_too,
-    Sandbox RATE_LIMITS: throttled_calls_use_the_day_or_not_as_read,
-    Sandbox RATE_LIMITS: a_call_without_a_good_token_meets_no_limit,
-    Sandbox RATE_LIMITS: fifty_connections_get_no_more_than_the_limit_in_any_second,
+    Sandbox FREEFORM_616: fifth_call_in_a_second_is_throttled_with_this_body,
+    Sandbox RATE_LIMITS: throttled_response_has_no_retry_after_or_rate_limit_header,
+    Sandbox RATE_LIMITS: calls_are_accepted_again_once_earlier_ones_are_a_second_old,
+    Sandbox FORUM_KEY_LIMIT: all_accounts_share_the_api_keys_limit,
+    Sandbox FORUM_KEY_LIMIT: each_api_key_has_its_own_limit,
+    Sandbox RATE_LIMITS: exceeding_the_daily_quota_returns_this_body,
+    Sandbox RATE_LIMITS: daily_quota_resets_at_midnight_utc,
+    Sandbox RATE_LIMITS: default_limits_are_4_calls_a_second_and_10_000_a_day,
+    Sandbox FORUM_PARTNER: partner_key_allows_10_calls_a_second,
+    Sandbox RATE_LIMITS: limits_apply_to_writes_too,
+    Sandbox RATE_LIMITS: throttled_calls_count_against_the_daily_quota_depending_on_reading,
+    Sandbox RATE_LIMITS: calls_with_an_invalid_token_are_not_limited,
+    Sandbox RATE_LIMITS: fifty_connections_stay_within_the_limit_in_any_second,
 }
 
 const LISTS: &str = "/v3/contact_lists";
@@ -41,7 +41,7 @@ async fn limited(site: &Site, per_second: u32, per_day: u32) -> Api<'_> {
     api
 }
 
-async fn the_fifth_call_in_a_second_is_throttled_in_these_words(site: Site) {
+async fn fifth_call_in_a_second_is_throttled_with_this_body(site: Site) {
     let api = limited(&site, 4, 10_000).await;
     for _ in 0..4 {
         api.get(LISTS).await.expect(200);
@@ -51,7 +51,7 @@ async fn the_fifth_call_in_a_second_is_throttled_in_these_words(site: Site) {
     assert_eq!(throttled.text, body);
 }
 
-async fn no_header_says_when_to_come_back(site: Site) {
+async fn throttled_response_has_no_retry_after_or_rate_limit_header(site: Site) {
     let api = limited(&site, 1, 10_000).await;
     api.get(LISTS).await.expect(200);
     let throttled = api.get(LISTS).await.expect(429);
@@ -63,7 +63,7 @@ async fn no_header_says_when_to_come_back(site: Site) {
     assert_eq!(limit_headers.count(), 0);
 }
 
-async fn after_a_second_calls_are_taken_again(site: Site) {
+async fn calls_are_accepted_again_once_earlier_ones_are_a_second_old(site: Site) {
     let api = limited(&site, 2, 10_000).await;
     api.get(LISTS).await.expect(200);
     site.sandbox().advance(SignedDuration::from_millis(600));
@@ -75,7 +75,7 @@ async fn after_a_second_calls_are_taken_again(site: Site) {
     api.get(LISTS).await.expect(429);
 }
 
-async fn all_accounts_share_the_keys_limit(site: Site) {
+async fn all_accounts_share_the_api_keys_limit(site: Site) {
     let club = site.sign_in(CLUB_OWNER, USUAL_SCOPE).await;
     let bakery = limited(&site, 4, 10_000).await;
     for _ in 0..2 {
@@ -86,7 +86,7 @@ async fn all_accounts_share_the_keys_limit(site: Site) {
     club.get(LISTS).await.expect(429);
 }
 
-async fn another_key_has_its_own_limit(site: Site) {
+async fn each_api_key_has_its_own_limit(site: Site) {
     site.register(App::new("other", "other-secret", vec![REDIRECT_URI.into()]));
     let params = [
         ("client_id", "other"),
@@ -96,9 +96,9 @@ async fn another_key_has_its_own_limit(site: Site) {
         ("state", "s"),
     ];
     let code = site
-        .decide(&params, OWNER, "allow")
+        .submit_consent(&params, OWNER, "allow")
         .await
-        .redirected_with("code");
+        .redirect_param("code");
     let form = [
         ("grant_type", "authorization_code"),
         ("code", code.as_str()),
@@ -116,7 +116,7 @@ async fn another_key_has_its_own_limit(site: Site) {
     other.get(LISTS).await.expect(200);
 }
 
-async fn the_day_has_its_own_limit_in_these_words(site: Site) {
+async fn exceeding_the_daily_quota_returns_this_body(site: Site) {
     let api = limited(&site, 100, 2).await;
     api.get(LISTS).await.expect(200);
     api.get(LISTS).await.expect(200);
@@ -128,7 +128,7 @@ async fn the_day_has_its_own_limit_in_these_words(site: Site) {
     assert_eq!(api.get(LISTS).await.error_key(), "quota_exceeded");
 }
 
-async fn the_day_begins_at_midnight_utc(site: Site) {
+async fn daily_quota_resets_at_midnight_utc(site: Site) {
     let start = "2027-03-01T23:59:00Z".parse().expect("a time");
     site.sandbox().clock().set(start);
     let api = limited(&site, 100, 1).await;
@@ -138,7 +138,7 @@ async fn the_day_begins_at_midnight_utc(site: Site) {
     api.get(LISTS).await.expect(200);
 }
 
-async fn ten_thousand_calls_are_a_day(site: Site) {
+async fn default_limits_are_4_calls_a_second_and_10_000_a_day(site: Site) {
     let app = App::new("fresh", SECRET, Vec::new());
     assert_eq!((app.calls_per_second, app.calls_per_day), (4, 10_000));
 
@@ -152,7 +152,7 @@ async fn ten_thousand_calls_are_a_day(site: Site) {
     assert_eq!(api.get(LISTS).await.error_key(), "quota_exceeded");
 }
 
-async fn a_partner_key_takes_ten_a_second(site: Site) {
+async fn partner_key_allows_10_calls_a_second(site: Site) {
     let api = limited(&site, 10, 250_000).await;
     for _ in 0..10 {
         api.get(LISTS).await.expect(200);
@@ -160,7 +160,7 @@ async fn a_partner_key_takes_ten_a_second(site: Site) {
     api.get(LISTS).await.expect(429);
 }
 
-async fn limits_hold_for_writes_too(site: Site) {
+async fn limits_apply_to_writes_too(site: Site) {
     let api = limited(&site, 1, 10_000).await;
     api.get(LISTS).await.expect(200);
     let throttled = api
@@ -170,12 +170,12 @@ async fn limits_hold_for_writes_too(site: Site) {
     assert_eq!(throttled.error_key(), "throttled");
 }
 
-async fn throttled_calls_use_the_day_or_not_as_read(site: Site) {
+async fn throttled_calls_count_against_the_daily_quota_depending_on_reading(site: Site) {
     for (reading, status) in [(Strict::Yes, 429), (Strict::No, 200)] {
         site.settings(|settings| settings.readings.throttled_calls_use_quota = reading);
         let now = site.sandbox().clock().now();
-        let midnight = SignedDuration::from_hours(24 * 2);
-        site.sandbox().clock().set(now + midnight);
+        let two_days = SignedDuration::from_hours(24 * 2);
+        site.sandbox().clock().set(now + two_days);
         let api = limited(&site, 1, 2).await;
         api.get(LISTS).await.expect(200);
         api.get(LISTS).await.expect(429);
@@ -184,7 +184,7 @@ async fn throttled_calls_use_the_day_or_not_as_read(site: Site) {
     }
 }
 
-async fn a_call_without_a_good_token_meets_no_limit(site: Site) {
+async fn calls_with_an_invalid_token_are_not_limited(site: Site) {
     limited(&site, 1, 1).await;
     for _ in 0..5 {
         site.with_token("no.such.token")
@@ -196,30 +196,30 @@ async fn a_call_without_a_good_token_meets_no_limit(site: Site) {
 
 /// Every window is checked twice: by the journal's times, and by what a caller can prove, that is by calls sent after
 /// its start and answered before its end.
-async fn fifty_connections_get_no_more_than_the_limit_in_any_second(site: Site) {
+async fn fifty_connections_stay_within_the_limit_in_any_second(site: Site) {
     const LIMIT: usize = 4;
     let api = limited(&site, LIMIT as u32, 10_000).await;
     let start = Instant::now();
     let worker = async || {
-        let mut taken = Vec::new();
+        let mut accepted = Vec::new();
         while start.elapsed().as_secs_f64() < 3.2 {
             let sent = start.elapsed();
             let reply = api.get("/v3/account/user/privileges").await;
             if reply.status != 429 {
-                taken.push((sent, start.elapsed()));
+                accepted.push((sent, start.elapsed()));
             }
         }
-        taken
+        accepted
     };
     let workers = futures::future::join_all((0..50).map(|_| worker())).await;
-    let taken: Vec<_> = workers.into_iter().flatten().collect();
+    let accepted: Vec<_> = workers.into_iter().flatten().collect();
     assert!(
-        (8..=16).contains(&taken.len()),
-        "{} calls were taken in 3.2 s",
-        taken.len()
+        (8..=16).contains(&accepted.len()),
+        "{} calls were accepted in 3.2 s",
+        accepted.len()
     );
-    for (from, _) in &taken {
-        let second = taken.iter().filter(|(sent, answered)| {
+    for (from, _) in &accepted {
+        let second = accepted.iter().filter(|(sent, answered)| {
             sent >= from && answered.as_secs_f64() <= from.as_secs_f64() + 1.0
         });
         assert!(second.count() <= LIMIT);
@@ -236,9 +236,9 @@ async fn fifty_connections_get_no_more_than_the_limit_in_any_second(site: Site) 
             .map(|call| call.at)
             .collect()
     });
-    assert_eq!(times.len(), taken.len());
-    for five in times.windows(LIMIT + 1) {
-        let span = five[LIMIT].duration_since(five[0]);
+    assert_eq!(times.len(), accepted.len());
+    for window in times.windows(LIMIT + 1) {
+        let span = window[LIMIT].duration_since(window[0]);
         assert!(span > SignedDuration::from_secs(1), "{span:?}");
     }
 }

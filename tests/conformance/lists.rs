@@ -8,42 +8,42 @@ use crate::site::{Api, CREATOR, SHOP_OWNER, Site, USUAL_SCOPE, address, encoded,
 
 facts! {
     Token SWAGGER: a_page_of_lists_has_ids_and_names,
-    Sandbox WORDPRESS: fifty_lists_are_a_page_unless_more_are_asked_for,
-    Token SWAGGER: a_list_page_holds_one_to_five_hundred,
-    Sandbox OVERVIEW: the_next_page_is_a_path_with_an_opaque_cursor,
-    Sandbox OVERVIEW: following_the_pages_shows_every_list_once,
-    Token OVERVIEW: a_made_up_cursor_is_refused,
-    Sandbox SWAGGER: a_cursor_is_padded,
-    Sandbox SWAGGER: a_list_query_takes_no_unknown_or_repeated_parameter,
-    Sandbox SWAGGER: the_number_of_lists_comes_when_asked_for,
-    Sandbox SWAGGER: memberships_are_counted_all_or_active,
-    Token SWAGGER: another_membership_count_is_refused_in_these_words,
-    Token SWAGGER: a_list_is_found_by_its_full_name,
-    Token LISTS_POST: a_new_list_has_an_id,
+    Sandbox WORDPRESS: default_page_holds_50_lists_and_limit_raises_it,
+    Token SWAGGER: list_page_limit_must_be_1_to_500,
+    Sandbox OVERVIEW: next_page_link_is_a_path_with_a_cursor,
+    Sandbox OVERVIEW: following_next_links_returns_every_list_once,
+    Token OVERVIEW: made_up_cursor_is_rejected,
+    Sandbox SWAGGER: cursor_is_padded_to_a_multiple_of_4_characters,
+    Sandbox SWAGGER: list_queries_reject_unknown_and_repeated_parameters,
+    Sandbox SWAGGER: lists_count_is_returned_only_with_include_count,
+    Sandbox SWAGGER: membership_count_covers_all_or_only_active_contacts,
+    Token SWAGGER: unknown_membership_count_is_rejected_with_this_message,
+    Token SWAGGER: lists_are_found_by_exact_name_including_case,
+    Token LISTS_POST: created_list_can_be_read_by_its_id,
     Token LISTS_POST: a_list_name_is_required_and_at_most_255_characters,
     Token LISTS_POST: a_list_name_is_unique,
-    Token SWAGGER: a_list_takes_no_unknown_property,
-    Token SWAGGER: a_list_is_renamed_by_a_put,
-    Token SWAGGER: an_unknown_list_takes_no_name,
-    Sandbox SWAGGER: a_deleted_list_is_gone_but_can_be_listed_as_deleted,
-    Sandbox SWAGGER: a_list_is_there_until_its_deletion_is_done,
-    Sandbox SWAGGER: a_deletion_that_is_not_queued_deletes_nothing,
-    Token SWAGGER: a_list_delete_answers_with_an_activity,
+    Token SWAGGER: list_rejects_unknown_properties,
+    Token SWAGGER: put_renames_a_list,
+    Token SWAGGER: renaming_an_unknown_list_is_404_even_if_the_name_is_taken,
+    Sandbox SWAGGER: deleted_list_is_404_but_still_listed_as_deleted,
+    Sandbox SWAGGER: list_remains_usable_until_its_deletion_completes,
+    Sandbox SWAGGER: list_deletion_rejected_by_a_full_queue_deletes_nothing,
+    Token SWAGGER: deleting_a_list_returns_an_activity,
     Token SWAGGER: an_unknown_list_is_not_found,
-    Sandbox PRIVILEGES: a_campaign_creator_sees_lists_but_makes_none,
+    Sandbox PRIVILEGES: campaign_creator_can_read_lists_but_not_create_them,
     Sandbox LISTS_POST: an_account_has_at_most_a_thousand_lists,
 }
 
 const LISTS: &str = "/v3/contact_lists";
 
-async fn created(api: &Api<'_>, name: &str) -> Value {
+async fn create_list(api: &Api<'_>, name: &str) -> Value {
     api.post(LISTS, &json!({ "name": name }))
         .await
         .expect(201)
         .json()
 }
 
-fn fresh_name() -> String {
+fn unique_name() -> String {
     format!("List {}", address())
 }
 
@@ -63,7 +63,7 @@ async fn a_page_of_lists_has_ids_and_names(site: Site) {
     }
 }
 
-async fn fifty_lists_are_a_page_unless_more_are_asked_for(site: Site) {
+async fn default_page_holds_50_lists_and_limit_raises_it(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let count = async |path: &str| {
         let page = api.get(path).await.expect(200).json();
@@ -73,7 +73,7 @@ async fn fifty_lists_are_a_page_unless_more_are_asked_for(site: Site) {
     assert_eq!(count("/v3/contact_lists?limit=500").await, Some(61));
 }
 
-async fn a_list_page_holds_one_to_five_hundred(site: Site) {
+async fn list_page_limit_must_be_1_to_500(site: Site) {
     let api = site.owner().await;
     for limit in ["0", "501", "many", "-1"] {
         api.get(&format!("{LISTS}?limit={limit}")).await.expect(400);
@@ -81,7 +81,7 @@ async fn a_list_page_holds_one_to_five_hundred(site: Site) {
     api.get(&format!("{LISTS}?limit=500")).await.expect(200);
 }
 
-async fn the_next_page_is_a_path_with_an_opaque_cursor(site: Site) {
+async fn next_page_link_is_a_path_with_a_cursor(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let page = api.get(LISTS).await.expect(200).json();
     let next = page["_links"]["next"]["href"]
@@ -93,7 +93,7 @@ async fn the_next_page_is_a_path_with_an_opaque_cursor(site: Site) {
     );
 }
 
-async fn following_the_pages_shows_every_list_once(site: Site) {
+async fn following_next_links_returns_every_list_once(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let mut seen = Vec::new();
     let mut next = Some("/v3/contact_lists?limit=25".to_owned());
@@ -108,14 +108,14 @@ async fn following_the_pages_shows_every_list_once(site: Site) {
     assert_eq!(seen.len(), 61);
 }
 
-async fn a_made_up_cursor_is_refused(site: Site) {
+async fn made_up_cursor_is_rejected(site: Site) {
     let api = site.owner().await;
     api.get(&format!("{LISTS}?cursor=made-up"))
         .await
         .expect(400);
 }
 
-async fn a_cursor_is_padded(site: Site) {
+async fn cursor_is_padded_to_a_multiple_of_4_characters(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     for limit in 10..13 {
         let path = format!("{LISTS}?limit={limit}");
@@ -129,7 +129,7 @@ async fn a_cursor_is_padded(site: Site) {
     }
 }
 
-async fn a_list_query_takes_no_unknown_or_repeated_parameter(site: Site) {
+async fn list_queries_reject_unknown_and_repeated_parameters(site: Site) {
     let api = site.owner().await;
     for query in [
         "colour=red",
@@ -145,7 +145,7 @@ async fn a_list_query_takes_no_unknown_or_repeated_parameter(site: Site) {
         .expect(400);
 }
 
-async fn the_number_of_lists_comes_when_asked_for(site: Site) {
+async fn lists_count_is_returned_only_with_include_count(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let page = api.get(LISTS).await.expect(200).json();
     assert_eq!(page.get("lists_count"), None);
@@ -157,16 +157,16 @@ async fn the_number_of_lists_comes_when_asked_for(site: Site) {
     assert_eq!(page["lists_count"], 61);
 }
 
-async fn memberships_are_counted_all_or_active(site: Site) {
+async fn membership_count_covers_all_or_only_active_contacts(site: Site) {
     let api = site.owner().await;
-    let (mailable, not) = (address(), address());
-    api.sign_up(&mailable, json!({})).await.expect(201);
-    let not = json!({
-        "email_address": { "address": not, "permission_to_send": "not_set" },
+    let (active, not_set) = (address(), address());
+    api.sign_up(&active, json!({})).await.expect(201);
+    let not_set = json!({
+        "email_address": { "address": not_set, "permission_to_send": "not_set" },
         "create_source": "Account",
         "list_memberships": [api.list().await],
     });
-    api.post("/v3/contacts", &not).await.expect(201);
+    api.post("/v3/contacts", &not_set).await.expect(201);
 
     for (which, count) in [("all", 2), ("active", 1)] {
         let path = format!(
@@ -181,7 +181,7 @@ async fn memberships_are_counted_all_or_active(site: Site) {
     }
 }
 
-async fn another_membership_count_is_refused_in_these_words(site: Site) {
+async fn unknown_membership_count_is_rejected_with_this_message(site: Site) {
     let path = format!("{LISTS}?include_membership_count=some");
     let refused = site.owner().await.get(&path).await.expect(400);
     assert_eq!(refused.error_key(), "contacts.api.validation.error");
@@ -191,22 +191,22 @@ async fn another_membership_count_is_refused_in_these_words(site: Site) {
     );
 }
 
-async fn a_list_is_found_by_its_full_name(site: Site) {
+async fn lists_are_found_by_exact_name_including_case(site: Site) {
     let api = site.owner().await;
-    let name = fresh_name();
-    let id = created(&api, &name).await["list_id"].clone();
-    let named = async |name: &str| {
+    let name = unique_name();
+    let id = create_list(&api, &name).await["list_id"].clone();
+    let find_by_name = async |name: &str| {
         let path = format!("{LISTS}?name={}", encoded(name));
         let page = api.get(&path).await.expect(200).json();
         ids(&page["lists"], "list_id")
     };
-    assert_eq!(json!(named(&name).await), json!([id]));
-    assert!(named(&name.to_lowercase()).await.is_empty());
+    assert_eq!(json!(find_by_name(&name).await), json!([id]));
+    assert!(find_by_name(&name.to_lowercase()).await.is_empty());
 }
 
-async fn a_new_list_has_an_id(site: Site) {
+async fn created_list_can_be_read_by_its_id(site: Site) {
     let api = site.owner().await;
-    let name = fresh_name();
+    let name = unique_name();
     let body = json!({ "name": name, "description": "d", "favorite": true });
     let list = api.post(LISTS, &body).await.expect(201).json();
     assert_eq!(
@@ -227,27 +227,27 @@ async fn a_list_name_is_required_and_at_most_255_characters(site: Site) {
     ] {
         api.post(LISTS, &body).await.expect(400);
     }
-    let longest = format!("{:255}", fresh_name()).replace(' ', "n");
-    created(&api, &longest).await;
+    let longest = format!("{:255}", unique_name()).replace(' ', "n");
+    create_list(&api, &longest).await;
 }
 
 async fn a_list_name_is_unique(site: Site) {
     let api = site.owner().await;
-    let name = fresh_name();
-    created(&api, &name).await;
+    let name = unique_name();
+    create_list(&api, &name).await;
     api.post(LISTS, &json!({ "name": name })).await.expect(409);
 }
 
-async fn a_list_takes_no_unknown_property(site: Site) {
-    let body = json!({ "name": fresh_name(), "colour": "red" });
+async fn list_rejects_unknown_properties(site: Site) {
+    let body = json!({ "name": unique_name(), "colour": "red" });
     site.owner().await.post(LISTS, &body).await.expect(400);
 }
 
-async fn a_list_is_renamed_by_a_put(site: Site) {
+async fn put_renames_a_list(site: Site) {
     let api = site.owner().await;
-    let list = created(&api, &fresh_name()).await;
+    let list = create_list(&api, &unique_name()).await;
     let path = format!("{LISTS}/{}", list["list_id"].as_str().unwrap_or_default());
-    let name = fresh_name();
+    let name = unique_name();
     let renamed = api
         .put(&path, &json!({ "name": name }))
         .await
@@ -257,15 +257,15 @@ async fn a_list_is_renamed_by_a_put(site: Site) {
     assert_eq!(renamed["list_id"], list["list_id"]);
 }
 
-async fn a_deleted_list_is_gone_but_can_be_listed_as_deleted(site: Site) {
+async fn deleted_list_is_404_but_still_listed_as_deleted(site: Site) {
     let api = site.owner().await;
-    let list = created(&api, &fresh_name()).await;
+    let list = create_list(&api, &unique_name()).await;
     let id = list["list_id"].as_str().unwrap_or_default().to_owned();
     api.delete(&format!("{LISTS}/{id}")).await.expect(202);
     site.sandbox().advance(SignedDuration::from_mins(1));
 
     api.get(&format!("{LISTS}/{id}")).await.expect(404);
-    let has = async |status: &str| {
+    let is_listed_with = async |status: &str| {
         let page = api
             .get(&format!("{LISTS}?limit=500&status={status}"))
             .await
@@ -274,14 +274,18 @@ async fn a_deleted_list_is_gone_but_can_be_listed_as_deleted(site: Site) {
         ids(&page["lists"], "list_id").contains(&id)
     };
     assert_eq!(
-        (has("active").await, has("deleted").await, has("all").await),
+        (
+            is_listed_with("active").await,
+            is_listed_with("deleted").await,
+            is_listed_with("all").await
+        ),
         (false, true, true)
     );
 }
 
-async fn a_list_delete_answers_with_an_activity(site: Site) {
+async fn deleting_a_list_returns_an_activity(site: Site) {
     let api = site.owner().await;
-    let list = created(&api, &fresh_name()).await;
+    let list = create_list(&api, &unique_name()).await;
     let path = format!("{LISTS}/{}", list["list_id"].as_str().unwrap_or_default());
     let deleted = api.delete(&path).await.expect(202);
     let activity = deleted.json();
@@ -293,10 +297,10 @@ async fn a_list_delete_answers_with_an_activity(site: Site) {
     assert!(deleted.header("location").is_some());
 }
 
-async fn a_list_is_there_until_its_deletion_is_done(site: Site) {
+async fn list_remains_usable_until_its_deletion_completes(site: Site) {
     site.settings(|settings| settings.import_queued_ms = 10_000);
     let (api, address) = (site.owner().await, address());
-    let list = created(&api, &fresh_name()).await;
+    let list = create_list(&api, &unique_name()).await;
     let path = format!("{LISTS}/{}", list["list_id"].as_str().unwrap_or_default());
     let deletion = api.delete(&path).await.expect(202).json();
     assert_eq!(deletion["state"], "initialized");
@@ -312,25 +316,25 @@ async fn a_list_is_there_until_its_deletion_is_done(site: Site) {
     assert_eq!(report["state"], "completed");
 }
 
-async fn a_deletion_that_is_not_queued_deletes_nothing(site: Site) {
+async fn list_deletion_rejected_by_a_full_queue_deletes_nothing(site: Site) {
     site.settings(|settings| settings.import_queued_ms = 3_600_000);
     let api = site.owner().await;
-    let list = created(&api, &fresh_name()).await;
+    let list = create_list(&api, &unique_name()).await;
     let path = format!("{LISTS}/{}", list["list_id"].as_str().unwrap_or_default());
     for _ in 0..1000 {
         api.delete(&path).await.expect(202);
     }
-    let other = created(&api, &fresh_name()).await;
+    let other = create_list(&api, &unique_name()).await;
     let path = format!("{LISTS}/{}", other["list_id"].as_str().unwrap_or_default());
     api.delete(&path).await.expect(429);
     site.sandbox().advance(SignedDuration::from_hours(2));
     api.get(&path).await.expect(200);
 }
 
-async fn an_unknown_list_takes_no_name(site: Site) {
+async fn renaming_an_unknown_list_is_404_even_if_the_name_is_taken(site: Site) {
     let api = site.owner().await;
-    let name = fresh_name();
-    created(&api, &name).await;
+    let name = unique_name();
+    create_list(&api, &name).await;
     let path = format!("{LISTS}/04fe9a97-a579-43c5-bb1a-58ed29bf0a6a");
     api.put(&path, &json!({ "name": name })).await.expect(404);
 }
@@ -343,10 +347,10 @@ async fn an_unknown_list_is_not_found(site: Site) {
     assert_eq!(reply.expect(404).error_key(), "contacts.api.not_found");
 }
 
-async fn a_campaign_creator_sees_lists_but_makes_none(site: Site) {
+async fn campaign_creator_can_read_lists_but_not_create_them(site: Site) {
     let api = site.sign_in(CREATOR, USUAL_SCOPE).await;
     api.get(LISTS).await.expect(200);
-    api.post(LISTS, &json!({ "name": fresh_name() }))
+    api.post(LISTS, &json!({ "name": unique_name() }))
         .await
         .expect(403);
 }
@@ -354,7 +358,7 @@ async fn a_campaign_creator_sees_lists_but_makes_none(site: Site) {
 async fn an_account_has_at_most_a_thousand_lists(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     for n in 61..1000 {
-        created(&api, &format!("More {n}")).await;
+        create_list(&api, &format!("More {n}")).await;
     }
     api.post(LISTS, &json!({ "name": "one too many" }))
         .await

@@ -40,7 +40,7 @@ use target::Target;
 fn main() -> ExitCode {
     let target = Target::from_env();
     let mut arguments = Arguments::from_args();
-    if target.is_foreign() {
+    if target.is_remote() {
         // One after the other: the host's limits apply to all of them together.
         arguments.test_threads = Some(1);
     }
@@ -49,9 +49,9 @@ fn main() -> ExitCode {
         .flat_map(|(module, facts)| facts.into_iter().map(move |fact| (module, fact)));
     let (mut trials, mut unchecked) = (Vec::new(), 0);
     for (module, fact) in facts {
-        let runs = target.offers(fact.needs);
-        unchecked += usize::from(!runs);
-        trials.push(trial(module, fact, &target).with_ignored_flag(!runs));
+        let supported = target.supports(fact.needs);
+        unchecked += usize::from(!supported);
+        trials.push(trial(module, fact, &target).with_ignored_flag(!supported));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     if unchecked > 0 {

@@ -7,41 +7,41 @@ use crate::fact::facts;
 use crate::site::{Api, OWNER, Site, address, encoded, ids};
 
 facts! {
-    Token SIGN_UP: an_unknown_address_is_200_and_an_empty_page,
+    Token SIGN_UP: unknown_address_returns_200_and_an_empty_page,
     Token SIGN_UP: a_plus_in_an_address_must_be_encoded,
-    Token SWAGGER: deleted_contacts_are_left_out_unless_asked_for,
-    Sandbox FORUM_STATUS: contacts_are_found_by_status,
-    Token SWAGGER: another_status_is_refused,
-    Token SWAGGER: sub_resources_come_only_when_included,
-    Token SWAGGER: another_include_is_refused,
-    Token SWAGGER: a_contact_page_holds_one_to_five_hundred,
-    Sandbox OVERVIEW: the_pages_keep_their_filters,
-    Sandbox SYNC: opt_outs_are_found_by_their_date,
-    Sandbox SWAGGER: deletions_are_found_by_the_same_date,
-    Token SWAGGER: changed_contacts_are_found_by_their_date,
-    Token SWAGGER: a_date_that_is_none_is_refused,
-    Token SWAGGER: members_of_a_list_are_found,
-    Token SWAGGER: twenty_five_lists_are_the_most_in_a_query,
-    Token SWAGGER: the_number_of_contacts_comes_when_asked_for,
-    Sandbox SWAGGER: a_query_takes_no_unknown_or_repeated_parameter,
+    Token SWAGGER: deleted_contacts_are_omitted_unless_requested,
+    Sandbox FORUM_STATUS: contacts_can_be_filtered_by_status,
+    Token SWAGGER: unknown_status_is_rejected,
+    Token SWAGGER: sub_resources_are_returned_only_if_included,
+    Token SWAGGER: unknown_include_is_rejected,
+    Token SWAGGER: contact_page_limit_must_be_1_to_500,
+    Sandbox OVERVIEW: next_pages_keep_the_filters_of_the_first,
+    Sandbox SYNC: contacts_can_be_filtered_by_opt_out_date,
+    Sandbox SWAGGER: opt_out_date_filter_applies_to_deletions_too,
+    Token SWAGGER: contacts_can_be_filtered_by_update_and_creation_date,
+    Token SWAGGER: invalid_date_filter_is_rejected,
+    Token SWAGGER: contacts_can_be_filtered_by_list,
+    Token SWAGGER: query_accepts_at_most_25_lists,
+    Token SWAGGER: contacts_count_is_returned_only_with_include_count,
+    Sandbox SWAGGER: queries_reject_unknown_and_repeated_parameters,
     Token OVERVIEW: timestamps_are_iso_8601,
-    Sandbox SWAGGER: the_times_of_an_address_have_an_offset_and_no_fraction,
+    Sandbox SWAGGER: email_address_timestamps_have_an_offset_and_no_fraction,
 }
 
 const CONTACTS: &str = "/v3/contacts";
 
-async fn page(api: &Api<'_>, query: &str) -> Value {
+async fn get_page(api: &Api<'_>, query: &str) -> Value {
     api.get(&format!("{CONTACTS}?{query}"))
         .await
         .expect(200)
         .json()
 }
 
-async fn found(api: &Api<'_>, query: &str) -> Vec<String> {
-    ids(&page(api, query).await["contacts"], "contact_id")
+async fn find_ids(api: &Api<'_>, query: &str) -> Vec<String> {
+    ids(&get_page(api, query).await["contacts"], "contact_id")
 }
 
-async fn signed_up(api: &Api<'_>, address: &str) -> String {
+async fn sign_up_contact(api: &Api<'_>, address: &str) -> String {
     let created = api
         .sign_up(address, json!({ "first_name": "A" }))
         .await
@@ -53,31 +53,31 @@ async fn signed_up(api: &Api<'_>, address: &str) -> String {
         .to_owned()
 }
 
-async fn an_unknown_address_is_200_and_an_empty_page(site: Site) {
+async fn unknown_address_returns_200_and_an_empty_page(site: Site) {
     let api = site.owner().await;
-    let page = page(&api, &format!("email={}", encoded(&address()))).await;
+    let page = get_page(&api, &format!("email={}", encoded(&address()))).await;
     assert_eq!(page["contacts"], json!([]));
 }
 
 async fn a_plus_in_an_address_must_be_encoded(site: Site) {
     let (api, address) = (site.owner().await, address().replace("fact.", "fact+"));
-    let id = signed_up(&api, &address).await;
+    let id = sign_up_contact(&api, &address).await;
     assert_eq!(
-        found(&api, &format!("email={}", encoded(&address))).await,
+        find_ids(&api, &format!("email={}", encoded(&address))).await,
         [id]
     );
-    assert!(found(&api, &format!("email={address}")).await.is_empty());
+    assert!(find_ids(&api, &format!("email={address}")).await.is_empty());
 }
 
-async fn deleted_contacts_are_left_out_unless_asked_for(site: Site) {
+async fn deleted_contacts_are_omitted_unless_requested(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let id = signed_up(&api, &address).await;
+    let id = sign_up_contact(&api, &address).await;
     api.delete(&format!("{CONTACTS}/{id}")).await.expect(204);
     let email = encoded(&address);
-    assert!(found(&api, &format!("email={email}")).await.is_empty());
+    assert!(find_ids(&api, &format!("email={email}")).await.is_empty());
     for status in ["all", "deleted"] {
         assert_eq!(
-            found(&api, &format!("email={email}&status={status}")).await,
+            find_ids(&api, &format!("email={email}&status={status}")).await,
             [id.as_str()]
         );
     }
@@ -89,17 +89,17 @@ fn unsubscribe(site: &Site, address: &str) {
         let id = account
             .contact_by_email(address)
             .map(|contact| contact.id)
-            .expect("it");
-        let contact = account.contact_mut(id).expect("it");
+            .expect("the contact");
+        let contact = account.contact_mut(id).expect("the contact");
         contact.unsubscribe(cc_sandbox::contract::Source::Contact, None, now);
     });
 }
 
-async fn contacts_are_found_by_status(site: Site) {
+async fn contacts_can_be_filtered_by_status(site: Site) {
     let api = site.owner().await;
     let (active, gone) = (address(), address());
-    let active_id = signed_up(&api, &active).await;
-    let gone_id = signed_up(&api, &gone).await;
+    let active_id = sign_up_contact(&api, &active).await;
+    let gone_id = sign_up_contact(&api, &gone).await;
     unsubscribe(&site, &gone);
     let unset = json!({
         "email_address": { "address": address(), "permission_to_send": "not_set" },
@@ -107,17 +107,20 @@ async fn contacts_are_found_by_status(site: Site) {
     });
     api.post(CONTACTS, &unset).await.expect(201);
 
-    assert_eq!(found(&api, "status=active").await, [active_id.as_str()]);
-    assert_eq!(found(&api, "status=unsubscribed").await, [gone_id.as_str()]);
-    assert_eq!(found(&api, "status=not_set").await.len(), 1);
+    assert_eq!(find_ids(&api, "status=active").await, [active_id.as_str()]);
     assert_eq!(
-        found(&api, "status=active,unsubscribed").await,
+        find_ids(&api, "status=unsubscribed").await,
+        [gone_id.as_str()]
+    );
+    assert_eq!(find_ids(&api, "status=not_set").await.len(), 1);
+    assert_eq!(
+        find_ids(&api, "status=active,unsubscribed").await,
         [active_id, gone_id]
     );
-    assert_eq!(found(&api, "").await.len(), 3);
+    assert_eq!(find_ids(&api, "").await.len(), 3);
 }
 
-async fn another_status_is_refused(site: Site) {
+async fn unknown_status_is_rejected(site: Site) {
     site.owner()
         .await
         .get(&format!("{CONTACTS}?status=asleep"))
@@ -125,13 +128,13 @@ async fn another_status_is_refused(site: Site) {
         .expect(400);
 }
 
-async fn sub_resources_come_only_when_included(site: Site) {
+async fn sub_resources_are_returned_only_if_included(site: Site) {
     let (api, address) = (site.owner().await, address());
-    signed_up(&api, &address).await;
+    sign_up_contact(&api, &address).await;
     let email = format!("email={}", encoded(&address));
-    let plain = page(&api, &email).await["contacts"][0].clone();
+    let plain = get_page(&api, &email).await["contacts"][0].clone();
     assert_eq!(plain.get("list_memberships"), None);
-    let rich = page(
+    let rich = get_page(
         &api,
         &format!("{email}&include=list_memberships,custom_fields"),
     )
@@ -142,7 +145,7 @@ async fn sub_resources_come_only_when_included(site: Site) {
     assert_eq!(rich.get("phone_numbers"), None);
 }
 
-async fn another_include_is_refused(site: Site) {
+async fn unknown_include_is_rejected(site: Site) {
     site.owner()
         .await
         .get(&format!("{CONTACTS}?include=everything"))
@@ -150,7 +153,7 @@ async fn another_include_is_refused(site: Site) {
         .expect(400);
 }
 
-async fn a_contact_page_holds_one_to_five_hundred(site: Site) {
+async fn contact_page_limit_must_be_1_to_500(site: Site) {
     let api = site.owner().await;
     for limit in ["0", "501", "x"] {
         api.get(&format!("{CONTACTS}?limit={limit}"))
@@ -160,12 +163,12 @@ async fn a_contact_page_holds_one_to_five_hundred(site: Site) {
     api.get(&format!("{CONTACTS}?limit=500")).await.expect(200);
 }
 
-async fn the_pages_keep_their_filters(site: Site) {
+async fn next_pages_keep_the_filters_of_the_first(site: Site) {
     let api = site.owner().await;
     let mut expected = Vec::new();
     for n in 0..7 {
         let address = address();
-        let id = signed_up(&api, &address).await;
+        let id = sign_up_contact(&api, &address).await;
         if n % 2 == 0 {
             unsubscribe(&site, &address);
             expected.push(id);
@@ -184,9 +187,9 @@ async fn the_pages_keep_their_filters(site: Site) {
     assert_eq!(seen, expected);
 }
 
-async fn deletions_are_found_by_the_same_date(site: Site) {
+async fn opt_out_date_filter_applies_to_deletions_too(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let id = signed_up(&api, &address).await;
+    let id = sign_up_contact(&api, &address).await;
     let before = site.sandbox().clock().now();
     site.sandbox().advance(SignedDuration::from_mins(5));
     api.delete(&format!("{CONTACTS}/{id}")).await.expect(204);
@@ -196,14 +199,14 @@ async fn deletions_are_found_by_the_same_date(site: Site) {
         for (at, expected) in [(before, &[id.as_str()][..]), (after, &[])] {
             let at = encoded(&at.to_string());
             let query = format!("status={status}&optout_after={at}");
-            assert_eq!(found(&api, &query).await, expected, "{status}");
+            assert_eq!(find_ids(&api, &query).await, expected, "{status}");
         }
     }
 }
 
-async fn opt_outs_are_found_by_their_date(site: Site) {
+async fn contacts_can_be_filtered_by_opt_out_date(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let id = signed_up(&api, &address).await;
+    let id = sign_up_contact(&api, &address).await;
     let before = site.sandbox().clock().now();
     site.sandbox().advance(SignedDuration::from_mins(5));
     unsubscribe(&site, &address);
@@ -212,19 +215,23 @@ async fn opt_outs_are_found_by_their_date(site: Site) {
     let query =
         |name: &str, at| format!("status=unsubscribed&{name}={}", encoded(&format!("{at}")));
     assert_eq!(
-        found(&api, &query("optout_after", before)).await,
+        find_ids(&api, &query("optout_after", before)).await,
         [id.as_str()]
     );
-    assert_eq!(found(&api, &query("optout_before", after)).await, [id]);
-    assert!(found(&api, &query("optout_after", after)).await.is_empty());
+    assert_eq!(find_ids(&api, &query("optout_before", after)).await, [id]);
+    assert!(
+        find_ids(&api, &query("optout_after", after))
+            .await
+            .is_empty()
+    );
     let contact = api.contact(&address).await;
     assert_eq!(contact["email_address"]["opt_out_source"], "Contact");
     assert!(contact["email_address"]["opt_out_date"].is_string());
 }
 
-async fn changed_contacts_are_found_by_their_date(site: Site) {
+async fn contacts_can_be_filtered_by_update_and_creation_date(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let id = signed_up(&api, &address).await;
+    let id = sign_up_contact(&api, &address).await;
     let email = encoded(&address);
     for (name, when, hit) in [
         ("updated_after", "2020-01-01T00:00:00Z", true),
@@ -232,12 +239,12 @@ async fn changed_contacts_are_found_by_their_date(site: Site) {
         ("created_before", "2099-01-01", true),
         ("created_before", "2020-01-01", false),
     ] {
-        let hits = found(&api, &format!("email={email}&{name}={when}")).await;
+        let hits = find_ids(&api, &format!("email={email}&{name}={when}")).await;
         assert_eq!(hits.contains(&id), hit, "{name}={when}");
     }
 }
 
-async fn a_date_that_is_none_is_refused(site: Site) {
+async fn invalid_date_filter_is_rejected(site: Site) {
     let api = site.owner().await;
     for name in [
         "updated_after",
@@ -251,7 +258,7 @@ async fn a_date_that_is_none_is_refused(site: Site) {
     }
 }
 
-async fn members_of_a_list_are_found(site: Site) {
+async fn contacts_can_be_filtered_by_list(site: Site) {
     let (api, address) = (site.owner().await, address());
     let name = format!("Members {address}");
     let list = api
@@ -263,12 +270,12 @@ async fn members_of_a_list_are_found(site: Site) {
     let created = api.sign_up(&address, more).await.expect(201).json();
     let query = format!("lists={}", list["list_id"].as_str().unwrap_or_default());
     assert_eq!(
-        json!(found(&api, &query).await),
+        json!(find_ids(&api, &query).await),
         json!([created["contact_id"]])
     );
 }
 
-async fn twenty_five_lists_are_the_most_in_a_query(site: Site) {
+async fn query_accepts_at_most_25_lists(site: Site) {
     let api = site.owner().await;
     let id = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
     api.get(&format!("{CONTACTS}?lists={}", vec![id; 25].join(",")))
@@ -279,29 +286,29 @@ async fn twenty_five_lists_are_the_most_in_a_query(site: Site) {
         .expect(400);
 }
 
-async fn the_number_of_contacts_comes_when_asked_for(site: Site) {
+async fn contacts_count_is_returned_only_with_include_count(site: Site) {
     let (api, address) = (site.owner().await, address());
-    signed_up(&api, &address).await;
+    sign_up_contact(&api, &address).await;
     let email = encoded(&address);
     assert_eq!(
-        page(&api, &format!("email={email}"))
+        get_page(&api, &format!("email={email}"))
             .await
             .get("contacts_count"),
         None
     );
-    let counted = page(&api, &format!("email={email}&include_count=true")).await;
+    let counted = get_page(&api, &format!("email={email}&include_count=true")).await;
     assert_eq!(counted["contacts_count"], 1);
 }
 
 async fn timestamps_are_iso_8601(site: Site) {
     let (api, address) = (site.owner().await, address());
-    signed_up(&api, &address).await;
+    sign_up_contact(&api, &address).await;
     let at = api.contact(&address).await["created_at"].clone();
     let at = at.as_str().unwrap_or_default();
     assert!(at.parse::<jiff::Timestamp>().is_ok(), "{at}");
 }
 
-async fn a_query_takes_no_unknown_or_repeated_parameter(site: Site) {
+async fn queries_reject_unknown_and_repeated_parameters(site: Site) {
     let api = site.owner().await;
     for query in [
         "colour=red",
@@ -316,9 +323,9 @@ async fn a_query_takes_no_unknown_or_repeated_parameter(site: Site) {
     }
 }
 
-async fn the_times_of_an_address_have_an_offset_and_no_fraction(site: Site) {
+async fn email_address_timestamps_have_an_offset_and_no_fraction(site: Site) {
     let (api, address) = (site.owner().await, address());
-    signed_up(&api, &address).await;
+    sign_up_contact(&api, &address).await;
     let contact = api.contact(&address).await;
     let time = |at: &Value| at.as_str().unwrap_or_default().to_owned();
     let (own, whole) = (

@@ -63,7 +63,7 @@ impl Reply {
 
     /// The parameters that a redirect carries back to the client.
     #[track_caller]
-    pub fn redirected(&self) -> Vec<(String, String)> {
+    pub fn redirect_params(&self) -> Vec<(String, String)> {
         assert_eq!(self.status, 302, "{}", self.text);
         let location = self.header("location").expect("a location");
         let url = Url::parse(location).expect("a URL");
@@ -71,8 +71,8 @@ impl Reply {
     }
 
     #[track_caller]
-    pub fn redirected_with(&self, name: &str) -> String {
-        let pairs = self.redirected();
+    pub fn redirect_param(&self, name: &str) -> String {
+        let pairs = self.redirect_params();
         let found = pairs.iter().find(|(known, _)| known == name);
         found
             .map(|(_, value)| value.clone())

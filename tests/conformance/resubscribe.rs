@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::contacts::{created, path_of, standing, unsubscribed};
+use crate::contacts::{create_contact, path_of, permission_of, unsubscribed};
 use crate::fact::facts;
 use crate::site::{OWNER, Site, address};
 
 facts! {
     Sandbox RESUBSCRIBE: a_resubscribe_mail_leaves_the_contact_unsubscribed,
-    Sandbox RESUBSCRIBE: a_resubscribe_mail_goes_out_once,
-    Token RESUBSCRIBE: only_an_unsubscribed_contact_is_asked_back,
-    Sandbox RESUBSCRIBE: a_deleted_contact_is_not_asked_back,
-    Sandbox RESUBSCRIBE: a_resubscribe_needs_lists,
-    Sandbox RESUBSCRIBE: a_contact_that_confirms_is_explicit_again,
+    Sandbox RESUBSCRIBE: resubscribe_mail_can_be_sent_only_once,
+    Token RESUBSCRIBE: resubscribing_a_subscribed_contact_is_a_conflict,
+    Sandbox RESUBSCRIBE: resubscribing_a_deleted_contact_is_a_conflict,
+    Sandbox RESUBSCRIBE: resubscribing_requires_valid_lists,
+    Sandbox RESUBSCRIBE: contact_that_confirms_becomes_explicit_again,
 }
 
 fn resubscribe_path(contact: &Value) -> String {
@@ -26,16 +26,16 @@ async fn a_resubscribe_mail_leaves_the_contact_unsubscribed(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     let lists = json!({ "list_ids": [api.list().await] });
-    let asked = api.put(&resubscribe_path(&contact), &lists).await;
-    assert_eq!(asked.expect(200).text, "");
-    assert_eq!(standing(&api, &address).await, "unsubscribed");
+    let reply = api.put(&resubscribe_path(&contact), &lists).await;
+    assert_eq!(reply.expect(200).text, "");
+    assert_eq!(permission_of(&api, &address).await, "unsubscribed");
     assert_eq!(
         api.contact(&address).await["list_memberships"],
         lists["list_ids"]
     );
 }
 
-async fn a_resubscribe_mail_goes_out_once(site: Site) {
+async fn resubscribe_mail_can_be_sent_only_once(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     let lists = json!({ "list_ids": [api.list().await] });
@@ -47,16 +47,16 @@ async fn a_resubscribe_mail_goes_out_once(site: Site) {
         .expect(409);
 }
 
-async fn only_an_unsubscribed_contact_is_asked_back(site: Site) {
+async fn resubscribing_a_subscribed_contact_is_a_conflict(site: Site) {
     let api = site.owner().await;
-    let contact = created(&api, &address(), json!({})).await;
+    let contact = create_contact(&api, &address(), json!({})).await;
     let lists = json!({ "list_ids": [api.list().await] });
     api.put(&resubscribe_path(&contact), &lists)
         .await
         .expect(409);
 }
 
-async fn a_deleted_contact_is_not_asked_back(site: Site) {
+async fn resubscribing_a_deleted_contact_is_a_conflict(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     api.delete(&path_of(&contact)).await.expect(204);
@@ -66,7 +66,7 @@ async fn a_deleted_contact_is_not_asked_back(site: Site) {
         .expect(409);
 }
 
-async fn a_resubscribe_needs_lists(site: Site) {
+async fn resubscribing_requires_valid_lists(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     for body in [
@@ -80,7 +80,7 @@ async fn a_resubscribe_needs_lists(site: Site) {
     }
 }
 
-async fn a_contact_that_confirms_is_explicit_again(site: Site) {
+async fn contact_that_confirms_becomes_explicit_again(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     let lists = json!({ "list_ids": [api.list().await] });
@@ -92,8 +92,8 @@ async fn a_contact_that_confirms_is_explicit_again(site: Site) {
         let id = account
             .contact_by_email(&address)
             .map(|contact| contact.id)
-            .expect("it");
-        account.contact_mut(id).expect("it").confirm(now);
+            .expect("the contact");
+        account.contact_mut(id).expect("the contact").confirm(now);
     });
-    assert_eq!(standing(&api, &address).await, "explicit");
+    assert_eq!(permission_of(&api, &address).await, "explicit");
 }

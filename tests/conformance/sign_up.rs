@@ -13,25 +13,25 @@ use crate::site::{Api, CLUB_OWNER, OWNER, Site, USUAL_SCOPE, address};
 facts! {
     Token SIGN_UP: a_new_address_is_201_created,
     Token SIGN_UP: a_known_address_is_200_updated_with_the_same_id,
-    Token SIGN_UP: case_does_not_make_another_address,
-    Token SIGN_UP: only_what_is_sent_changes,
-    Token SIGN_UP: lists_are_added_and_none_is_taken_away,
-    Sandbox SIGN_UP: custom_fields_are_added_and_known_ones_change,
-    Token SIGN_UP: the_one_phone_and_the_one_address_are_kept,
-    Sandbox SIGN_UP: a_new_contact_is_explicit_by_its_own_act,
+    Token SIGN_UP: address_is_case_insensitive,
+    Token SIGN_UP: sign_up_changes_only_the_properties_it_sends,
+    Token SIGN_UP: sign_up_adds_lists_and_removes_none,
+    Sandbox SIGN_UP: sign_up_adds_and_updates_custom_fields,
+    Token SIGN_UP: phone_street_address_and_birthday_are_stored,
+    Sandbox SIGN_UP: new_contact_is_explicit_with_opt_in_source_contact,
     Sandbox FORUM_PENDING: with_confirmed_opt_in_a_new_contact_is_pending,
     Sandbox FORUM_PENDING_UPDATE: a_pending_contact_can_be_updated_and_stays_pending,
-    Sandbox SIGN_UP: a_pending_contact_that_confirms_is_explicit,
+    Sandbox SIGN_UP: pending_contact_becomes_explicit_when_it_confirms,
     Sandbox SIGN_UP: an_implicit_contact_becomes_explicit,
-    Sandbox SIGN_UP: an_unsubscribed_contact_is_subscribed_again_without_a_word,
-    Sandbox SIGN_UP: with_confirmed_opt_in_an_unsubscribed_contact_has_two_readings,
+    Sandbox SIGN_UP: sign_up_silently_resubscribes_an_unsubscribed_contact,
+    Sandbox SIGN_UP: resubscribed_contact_is_pending_under_confirmed_opt_in_depending_on_reading,
     Token SWAGGER: a_deleted_contact_is_restored,
-    Sandbox FORUM_ABUSE: the_sixth_sign_up_in_a_day_is_an_invalid_address,
-    Sandbox FORUM_ABUSE: a_flagged_address_stays_refused_for_two_days,
-    Sandbox FORUM_ABUSE: attempts_count_over_all_accounts,
-    Sandbox FORUM_ABUSE: other_addresses_are_not_touched_by_a_flag,
-    Sandbox SWAGGER: of_two_sign_ups_at_once_for_one_contact_one_is_a_conflict,
-    Token SWAGGER: sign_ups_at_once_for_different_contacts_all_succeed,
+    Sandbox FORUM_ABUSE: sixth_sign_up_in_a_day_is_rejected_as_an_invalid_address,
+    Sandbox FORUM_ABUSE: flagged_address_is_rejected_for_48_hours,
+    Sandbox FORUM_ABUSE: sign_up_attempts_are_counted_across_accounts,
+    Sandbox FORUM_ABUSE: flagging_an_address_does_not_affect_others,
+    Sandbox SWAGGER: one_of_two_concurrent_sign_ups_of_one_contact_is_a_conflict,
+    Token SWAGGER: concurrent_sign_ups_of_different_contacts_all_succeed,
 }
 
 const SIGN_UP: &str = "/v3/contacts/sign_up_form";
@@ -57,7 +57,7 @@ async fn a_known_address_is_200_updated_with_the_same_id(site: Site) {
     assert_eq!(updated["contact_id"], created["contact_id"]);
 }
 
-async fn case_does_not_make_another_address(site: Site) {
+async fn address_is_case_insensitive(site: Site) {
     let (api, address) = (site.owner().await, address());
     api.sign_up(&address, json!({})).await.expect(201);
     api.sign_up(&address.to_uppercase(), json!({}))
@@ -65,7 +65,7 @@ async fn case_does_not_make_another_address(site: Site) {
         .expect(200);
 }
 
-async fn only_what_is_sent_changes(site: Site) {
+async fn sign_up_changes_only_the_properties_it_sends(site: Site) {
     let (api, address) = (site.owner().await, address());
     api.sign_up(&address, json!({ "first_name": "A", "company_name": "C" }))
         .await
@@ -80,7 +80,7 @@ async fn only_what_is_sent_changes(site: Site) {
     );
 }
 
-async fn lists_are_added_and_none_is_taken_away(site: Site) {
+async fn sign_up_adds_lists_and_removes_none(site: Site) {
     let (api, address) = (site.owner().await, address());
     let name = format!("Second {address}");
     let list = api
@@ -99,7 +99,7 @@ async fn lists_are_added_and_none_is_taken_away(site: Site) {
     );
 }
 
-async fn custom_fields_are_added_and_known_ones_change(site: Site) {
+async fn sign_up_adds_and_updates_custom_fields(site: Site) {
     let (api, address) = (site.owner().await, address());
     let (loaf, visits) = (api.field("Favourite_loaf").await, api.field("Visits").await);
     let with = |id: &str, value: &str| json!({ "custom_fields": [{ "custom_field_id": id, "value": value }] });
@@ -115,7 +115,7 @@ async fn custom_fields_are_added_and_known_ones_change(site: Site) {
     assert_eq!(api.contact(&address).await["custom_fields"], expected);
 }
 
-async fn the_one_phone_and_the_one_address_are_kept(site: Site) {
+async fn phone_street_address_and_birthday_are_stored(site: Site) {
     let (api, address) = (site.owner().await, address());
     let more = json!({
         "phone_number": "+1 555 0100",
@@ -132,11 +132,11 @@ async fn the_one_phone_and_the_one_address_are_kept(site: Site) {
     );
 }
 
-async fn standing(api: &Api<'_>, address: &str) -> Value {
+async fn permission_of(api: &Api<'_>, address: &str) -> Value {
     api.contact(address).await["email_address"]["permission_to_send"].clone()
 }
 
-async fn a_new_contact_is_explicit_by_its_own_act(site: Site) {
+async fn new_contact_is_explicit_with_opt_in_source_contact(site: Site) {
     let (api, address) = (site.owner().await, address());
     api.sign_up(&address, json!({})).await.expect(201);
     let email = api.contact(&address).await["email_address"].clone();
@@ -161,10 +161,10 @@ async fn a_pending_contact_can_be_updated_and_stays_pending(site: Site) {
         .expect(200);
     let contact = api.contact(&address).await;
     assert_eq!(contact["first_name"], "B");
-    assert_eq!(standing(&api, &address).await, "pending_confirmation");
+    assert_eq!(permission_of(&api, &address).await, "pending_confirmation");
 }
 
-async fn a_pending_contact_that_confirms_is_explicit(site: Site) {
+async fn pending_contact_becomes_explicit_when_it_confirms(site: Site) {
     let (api, address) = (site.sign_in(CLUB_OWNER, USUAL_SCOPE).await, address());
     api.sign_up(&address, json!({})).await.expect(201);
     let now = site.sandbox().clock().now();
@@ -172,8 +172,8 @@ async fn a_pending_contact_that_confirms_is_explicit(site: Site) {
         let id = account
             .contact_by_email(&address)
             .map(|contact| contact.id)
-            .expect("it");
-        account.contact_mut(id).expect("it").confirm(now);
+            .expect("the contact");
+        account.contact_mut(id).expect("the contact").confirm(now);
     });
     let email = api.contact(&address).await["email_address"].clone();
     assert_eq!(
@@ -205,20 +205,20 @@ async fn an_implicit_contact_becomes_explicit(site: Site) {
     let (api, address) = (site.owner().await, address());
     seed(&site, OWNER, &address, Permission::Implicit);
     api.sign_up(&address, json!({})).await.expect(200);
-    assert_eq!(standing(&api, &address).await, "explicit");
+    assert_eq!(permission_of(&api, &address).await, "explicit");
 }
 
-async fn an_unsubscribed_contact_is_subscribed_again_without_a_word(site: Site) {
+async fn sign_up_silently_resubscribes_an_unsubscribed_contact(site: Site) {
     let (api, address) = (site.owner().await, address());
     seed(&site, OWNER, &address, Permission::Unsubscribed);
-    assert_eq!(standing(&api, &address).await, "unsubscribed");
+    assert_eq!(permission_of(&api, &address).await, "unsubscribed");
     api.sign_up(&address, json!({})).await.expect(200);
     let email = api.contact(&address).await["email_address"].clone();
     assert_eq!(email["permission_to_send"], "explicit");
     assert_eq!(email.get("opt_out_date"), None);
 }
 
-async fn with_confirmed_opt_in_an_unsubscribed_contact_has_two_readings(site: Site) {
+async fn resubscribed_contact_is_pending_under_confirmed_opt_in_depending_on_reading(site: Site) {
     let api = site.sign_in(CLUB_OWNER, USUAL_SCOPE).await;
     let readings = [
         (UnsubscribedSignUp::Pending, "pending_confirmation"),
@@ -229,7 +229,7 @@ async fn with_confirmed_opt_in_an_unsubscribed_contact_has_two_readings(site: Si
         let address = address();
         seed(&site, CLUB_OWNER, &address, Permission::Unsubscribed);
         api.sign_up(&address, json!({})).await.expect(200);
-        assert_eq!(standing(&api, &address).await, expected);
+        assert_eq!(permission_of(&api, &address).await, expected);
     }
 }
 
@@ -266,11 +266,11 @@ async fn flag(api: &Api<'_>, address: &str) {
     assert_flagged(api.sign_up(address, json!({})).await);
 }
 
-async fn the_sixth_sign_up_in_a_day_is_an_invalid_address(site: Site) {
+async fn sixth_sign_up_in_a_day_is_rejected_as_an_invalid_address(site: Site) {
     flag(&site.owner().await, &address()).await;
 }
 
-async fn a_flagged_address_stays_refused_for_two_days(site: Site) {
+async fn flagged_address_is_rejected_for_48_hours(site: Site) {
     let address = address();
     flag(&site.owner().await, &address).await;
     site.sandbox().advance(SignedDuration::from_hours(47));
@@ -283,20 +283,20 @@ async fn a_flagged_address_stays_refused_for_two_days(site: Site) {
         .expect(200);
 }
 
-async fn attempts_count_over_all_accounts(site: Site) {
+async fn sign_up_attempts_are_counted_across_accounts(site: Site) {
     let address = address();
     flag(&site.owner().await, &address).await;
     let club = site.sign_in(CLUB_OWNER, USUAL_SCOPE).await;
     assert_flagged(club.sign_up(&address, json!({})).await);
 }
 
-async fn other_addresses_are_not_touched_by_a_flag(site: Site) {
+async fn flagging_an_address_does_not_affect_others(site: Site) {
     let api = site.owner().await;
     flag(&api, &address()).await;
     api.sign_up(&address(), json!({})).await.expect(201);
 }
 
-async fn of_two_sign_ups_at_once_for_one_contact_one_is_a_conflict(site: Site) {
+async fn one_of_two_concurrent_sign_ups_of_one_contact_is_a_conflict(site: Site) {
     site.settings(|settings| settings.contact_write_ms = 200);
     let (api, address) = (site.owner().await, address());
     let body = json!({ "email_address": address, "list_memberships": [api.list().await] });
@@ -308,7 +308,7 @@ async fn of_two_sign_ups_at_once_for_one_contact_one_is_a_conflict(site: Site) {
     api.post(SIGN_UP, &body).await.expect(200);
 }
 
-async fn sign_ups_at_once_for_different_contacts_all_succeed(site: Site) {
+async fn concurrent_sign_ups_of_different_contacts_all_succeed(site: Site) {
     let api = site.owner().await;
     let list = api.list().await;
     let bodies: Vec<_> = (0..3)

@@ -4,21 +4,21 @@ use cc_sandbox::settings::SignUpCustomFields;
 use serde_json::{Value, json};
 
 use crate::fact::facts;
-use crate::sign_up_limits::{NO_ID, answers};
+use crate::sign_up_limits::{UNKNOWN_ID, sign_up_expecting};
 use crate::site::{SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
 facts! {
-    Sandbox WORDPRESS: twenty_six_custom_fields_have_two_readings,
-    Sandbox SWAGGER: fifty_one_custom_fields_are_too_many,
+    Sandbox WORDPRESS: more_than_25_custom_fields_need_the_max50_reading,
+    Sandbox SWAGGER: max50_reading_accepts_50_custom_fields_but_not_51,
     Sandbox SWAGGER: a_custom_field_value_is_at_most_255_characters,
-    Token API_EVANGELIST: an_unknown_custom_field_is_refused,
-    Sandbox CUSTOM_FIELDS: a_select_field_cannot_be_set_here,
-    Sandbox CUSTOM_FIELDS: a_value_must_suit_the_fields_type,
+    Token API_EVANGELIST: unknown_custom_field_is_rejected,
+    Sandbox CUSTOM_FIELDS: sign_up_cannot_set_a_select_field,
+    Sandbox CUSTOM_FIELDS: custom_field_value_must_match_the_fields_type,
     Sandbox SWAGGER: a_contact_has_at_most_25_custom_fields,
 }
 
 /// Sends this many custom fields of the account that has enough of them.
-async fn custom_fields(site: &Site, count: usize) -> u16 {
+async fn sign_up_with_custom_fields(site: &Site, count: usize) -> u16 {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let page = api
         .get("/v3/contact_custom_fields?limit=100")
@@ -36,17 +36,17 @@ async fn custom_fields(site: &Site, count: usize) -> u16 {
         .status
 }
 
-async fn twenty_six_custom_fields_have_two_readings(site: Site) {
-    assert_eq!(custom_fields(&site, 25).await, 201);
-    assert_eq!(custom_fields(&site, 26).await, 400);
+async fn more_than_25_custom_fields_need_the_max50_reading(site: Site) {
+    assert_eq!(sign_up_with_custom_fields(&site, 25).await, 201);
+    assert_eq!(sign_up_with_custom_fields(&site, 26).await, 400);
     site.settings(|settings| settings.readings.sign_up_custom_fields = SignUpCustomFields::Max50);
-    assert_eq!(custom_fields(&site, 26).await, 201);
+    assert_eq!(sign_up_with_custom_fields(&site, 26).await, 201);
 }
 
-async fn fifty_one_custom_fields_are_too_many(site: Site) {
+async fn max50_reading_accepts_50_custom_fields_but_not_51(site: Site) {
     site.settings(|settings| settings.readings.sign_up_custom_fields = SignUpCustomFields::Max50);
-    assert_eq!(custom_fields(&site, 50).await, 201);
-    assert_eq!(custom_fields(&site, 51).await, 400);
+    assert_eq!(sign_up_with_custom_fields(&site, 50).await, 201);
+    assert_eq!(sign_up_with_custom_fields(&site, 51).await, 400);
 }
 
 pub fn one_field(id: &str, value: &str) -> Value {
@@ -55,29 +55,29 @@ pub fn one_field(id: &str, value: &str) -> Value {
 
 async fn a_custom_field_value_is_at_most_255_characters(site: Site) {
     let field = site.owner().await.field("Favourite_loaf").await;
-    answers(&site, one_field(&field, &"v".repeat(255)), 201).await;
-    answers(&site, one_field(&field, &"v".repeat(256)), 400).await;
+    sign_up_expecting(&site, one_field(&field, &"v".repeat(255)), 201).await;
+    sign_up_expecting(&site, one_field(&field, &"v".repeat(256)), 400).await;
 }
 
-async fn an_unknown_custom_field_is_refused(site: Site) {
-    let refused = answers(&site, one_field(NO_ID, "v"), 400).await;
+async fn unknown_custom_field_is_rejected(site: Site) {
+    let refused = sign_up_expecting(&site, one_field(UNKNOWN_ID, "v"), 400).await;
     assert_eq!(refused.error_key(), "contacts.api.validation.error");
 }
 
-async fn a_select_field_cannot_be_set_here(site: Site) {
+async fn sign_up_cannot_set_a_select_field(site: Site) {
     let field = site.owner().await.field("Shop").await;
-    answers(&site, one_field(&field, "North"), 400).await;
+    sign_up_expecting(&site, one_field(&field, "North"), 400).await;
     let by_choice = json!({ "custom_fields": [{ "custom_field_id": field, "choice_ids": [1] }] });
-    answers(&site, by_choice, 400).await;
+    sign_up_expecting(&site, by_choice, 400).await;
 }
 
-async fn a_value_must_suit_the_fields_type(site: Site) {
+async fn custom_field_value_must_match_the_fields_type(site: Site) {
     let api = site.owner().await;
     let (date, number) = (api.field("First_visit").await, api.field("Visits").await);
-    answers(&site, one_field(&date, "2020-02-29"), 201).await;
-    answers(&site, one_field(&date, "soon"), 400).await;
-    answers(&site, one_field(&number, "12.5"), 201).await;
-    answers(&site, one_field(&number, "many"), 400).await;
+    sign_up_expecting(&site, one_field(&date, "2020-02-29"), 201).await;
+    sign_up_expecting(&site, one_field(&date, "soon"), 400).await;
+    sign_up_expecting(&site, one_field(&number, "12.5"), 201).await;
+    sign_up_expecting(&site, one_field(&number, "many"), 400).await;
 }
 
 async fn a_contact_has_at_most_25_custom_fields(site: Site) {
@@ -95,7 +95,7 @@ async fn a_contact_has_at_most_25_custom_fields(site: Site) {
         (&fields[25..26], 400),
     ] {
         let answer = api.sign_up(&address, with(some)).await.expect(status);
-        let blames = answer.text.contains("custom_fields");
-        assert_eq!(blames, status == 400, "{}", answer.text);
+        let names_custom_fields = answer.text.contains("custom_fields");
+        assert_eq!(names_custom_fields, status == 400, "{}", answer.text);
     }
 }

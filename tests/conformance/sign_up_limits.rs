@@ -11,36 +11,36 @@ use crate::site::{Site, address, address_of_length, merged};
 facts! {
     Token SWAGGER: lists_are_required,
     Token SWAGGER: an_address_or_an_sms_channel_is_required,
-    Token SWAGGER: an_sms_channel_may_stand_for_the_address,
+    Token SWAGGER: sms_channel_can_replace_the_email_address,
     Token SWAGGER: an_sms_channel_needs_all_its_properties,
-    Token SWAGGER: the_address_is_a_plain_string,
-    Token SWAGGER: an_address_of_50_characters_is_taken,
-    Sandbox SWAGGER: an_address_of_51_to_80_has_two_readings,
-    Token SWAGGER: an_address_of_81_characters_is_refused,
-    Token SWAGGER: what_is_no_address_is_refused_by_name,
-    Token SIGN_UP: addresses_with_a_plus_are_taken,
-    Token SWAGGER: create_source_is_not_taken,
-    Token SIGN_UP: permission_to_send_is_not_taken,
-    Token SWAGGER: tags_notes_and_phone_lists_are_not_taken,
+    Token SWAGGER: email_address_must_be_a_plain_string,
+    Token SWAGGER: address_of_50_characters_is_accepted,
+    Sandbox SWAGGER: address_of_51_to_80_characters_is_accepted_depending_on_reading,
+    Token SWAGGER: address_of_81_characters_is_rejected,
+    Token SWAGGER: invalid_address_is_rejected_naming_email_address,
+    Token SIGN_UP: address_with_a_plus_is_accepted,
+    Token SWAGGER: create_source_is_rejected,
+    Token SIGN_UP: permission_to_send_and_opt_in_source_are_rejected,
+    Token SWAGGER: tags_notes_and_phone_and_address_arrays_are_rejected,
     Token SWAGGER: names_are_at_most_50_characters,
     Token SWAGGER: a_phone_number_is_at_most_25_characters,
-    Token SWAGGER: null_is_not_a_value,
-    Token SWAGGER: an_anniversary_has_eight_forms,
-    Token SWAGGER: another_anniversary_is_refused,
-    Token SWAGGER: a_birthday_has_both_its_parts_or_neither,
-    Token SWAGGER: a_birthday_is_a_month_and_a_day,
-    Token SWAGGER: a_street_address_needs_a_kind,
-    Token SWAGGER: a_street_has_255_characters_and_the_rest_50,
+    Token SWAGGER: null_property_is_rejected,
+    Token SWAGGER: anniversary_is_accepted_in_eight_date_formats,
+    Token SWAGGER: other_anniversary_formats_are_rejected,
+    Token SWAGGER: birthday_requires_both_month_and_day,
+    Token SWAGGER: birthday_parts_out_of_range_or_given_as_text_are_rejected,
+    Token SWAGGER: street_address_requires_a_known_kind,
+    Token SWAGGER: street_is_at_most_255_characters_and_other_address_parts_50,
     Sandbox SWAGGER: a_contact_has_at_most_three_phones,
-    Sandbox SWAGGER: null_is_not_a_part_of_an_address,
-    Token SWAGGER: a_refused_sign_up_leaves_nothing_behind,
+    Sandbox SWAGGER: null_in_a_street_address_is_rejected,
+    Token SWAGGER: rejected_sign_up_creates_no_contact,
 }
 
 const SIGN_UP: &str = "/v3/contacts/sign_up_form";
-pub const NO_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
+pub const UNKNOWN_ID: &str = "04fe9a97-a579-43c5-bb1a-58ed29bf0a6a";
 
 /// Signs up a fresh address with `more` and expects `status`.
-pub async fn answers(site: &Site, more: Value, status: u16) -> Reply {
+pub async fn sign_up_expecting(site: &Site, more: Value, status: u16) -> Reply {
     site.owner()
         .await
         .sign_up(&address(), more)
@@ -89,7 +89,7 @@ fn sms_channel() -> Value {
     })
 }
 
-async fn an_sms_channel_may_stand_for_the_address(site: Site) {
+async fn sms_channel_can_replace_the_email_address(site: Site) {
     let api = site.owner().await;
     let body = json!({ "list_memberships": [api.list().await], "sms_channel": sms_channel() });
     api.post(SIGN_UP, &body).await.expect_one_of(&[200, 201]);
@@ -106,13 +106,13 @@ async fn an_sms_channel_needs_all_its_properties(site: Site) {
         if let Some(channel) = channel.as_object_mut() {
             channel.remove(name);
         }
-        answers(&site, json!({ "sms_channel": channel }), 400).await;
+        sign_up_expecting(&site, json!({ "sms_channel": channel }), 400).await;
     }
 }
 
-async fn the_address_is_a_plain_string(site: Site) {
+async fn email_address_must_be_a_plain_string(site: Site) {
     let nested = json!({ "email_address": { "address": address() } });
-    let refused = answers(&site, nested, 400).await;
+    let refused = sign_up_expecting(&site, nested, 400).await;
     assert!(
         refused.error_message().contains("email_address"),
         "{}",
@@ -120,7 +120,7 @@ async fn the_address_is_a_plain_string(site: Site) {
     );
 }
 
-async fn an_address_of_50_characters_is_taken(site: Site) {
+async fn address_of_50_characters_is_accepted(site: Site) {
     site.owner()
         .await
         .sign_up(&address_of_length(50), json!({}))
@@ -128,7 +128,7 @@ async fn an_address_of_50_characters_is_taken(site: Site) {
         .expect(201);
 }
 
-async fn an_address_of_51_to_80_has_two_readings(site: Site) {
+async fn address_of_51_to_80_characters_is_accepted_depending_on_reading(site: Site) {
     let api = site.owner().await;
     api.sign_up(&address_of_length(51), json!({}))
         .await
@@ -142,7 +142,7 @@ async fn an_address_of_51_to_80_has_two_readings(site: Site) {
         .expect(201);
 }
 
-async fn an_address_of_81_characters_is_refused(site: Site) {
+async fn address_of_81_characters_is_rejected(site: Site) {
     site.owner()
         .await
         .sign_up(&address_of_length(81), json!({}))
@@ -150,7 +150,7 @@ async fn an_address_of_81_characters_is_refused(site: Site) {
         .expect(400);
 }
 
-async fn what_is_no_address_is_refused_by_name(site: Site) {
+async fn invalid_address_is_rejected_naming_email_address(site: Site) {
     let api = site.owner().await;
     for text in [
         "",
@@ -170,7 +170,7 @@ async fn what_is_no_address_is_refused_by_name(site: Site) {
     }
 }
 
-async fn addresses_with_a_plus_are_taken(site: Site) {
+async fn address_with_a_plus_is_accepted(site: Site) {
     let api = site.owner().await;
     let address = address().replace("fact.", "fact+");
     api.sign_up(&address, json!({})).await.expect(201);
@@ -180,39 +180,39 @@ async fn addresses_with_a_plus_are_taken(site: Site) {
     );
 }
 
-async fn create_source_is_not_taken(site: Site) {
-    answers(&site, json!({ "create_source": "Contact" }), 400).await;
+async fn create_source_is_rejected(site: Site) {
+    sign_up_expecting(&site, json!({ "create_source": "Contact" }), 400).await;
 }
 
-async fn permission_to_send_is_not_taken(site: Site) {
-    answers(&site, json!({ "permission_to_send": "explicit" }), 400).await;
-    answers(&site, json!({ "opt_in_source": "Contact" }), 400).await;
+async fn permission_to_send_and_opt_in_source_are_rejected(site: Site) {
+    sign_up_expecting(&site, json!({ "permission_to_send": "explicit" }), 400).await;
+    sign_up_expecting(&site, json!({ "opt_in_source": "Contact" }), 400).await;
 }
 
-async fn tags_notes_and_phone_lists_are_not_taken(site: Site) {
+async fn tags_notes_and_phone_and_address_arrays_are_rejected(site: Site) {
     for name in ["taggings", "notes", "phone_numbers", "street_addresses"] {
-        answers(&site, json!({ name: [] }), 400).await;
+        sign_up_expecting(&site, json!({ name: [] }), 400).await;
     }
 }
 
 async fn names_are_at_most_50_characters(site: Site) {
     for name in ["first_name", "last_name", "job_title", "company_name"] {
-        answers(&site, json!({ name: "é".repeat(50) }), 201).await;
-        let refused = answers(&site, json!({ name: "é".repeat(51) }), 400).await;
+        sign_up_expecting(&site, json!({ name: "é".repeat(50) }), 201).await;
+        let refused = sign_up_expecting(&site, json!({ name: "é".repeat(51) }), 400).await;
         assert!(refused.error_message().contains(name), "{}", refused.text);
     }
 }
 
 async fn a_phone_number_is_at_most_25_characters(site: Site) {
-    answers(&site, json!({ "phone_number": "5".repeat(25) }), 201).await;
-    answers(&site, json!({ "phone_number": "5".repeat(26) }), 400).await;
+    sign_up_expecting(&site, json!({ "phone_number": "5".repeat(25) }), 201).await;
+    sign_up_expecting(&site, json!({ "phone_number": "5".repeat(26) }), 400).await;
 }
 
-async fn null_is_not_a_value(site: Site) {
-    answers(&site, json!({ "first_name": null }), 400).await;
+async fn null_property_is_rejected(site: Site) {
+    sign_up_expecting(&site, json!({ "first_name": null }), 400).await;
 }
 
-async fn an_anniversary_has_eight_forms(site: Site) {
+async fn anniversary_is_accepted_in_eight_date_formats(site: Site) {
     let forms = [
         "12/31/2020",
         "1/2/2020",
@@ -224,20 +224,20 @@ async fn an_anniversary_has_eight_forms(site: Site) {
         "1-2-2020",
     ];
     for form in forms {
-        answers(&site, json!({ "anniversary": form }), 201).await;
+        sign_up_expecting(&site, json!({ "anniversary": form }), 201).await;
     }
 }
 
-async fn another_anniversary_is_refused(site: Site) {
+async fn other_anniversary_formats_are_rejected(site: Site) {
     for form in ["31/12/2020", "2020-02-30", "20201231", "tomorrow", ""] {
-        answers(&site, json!({ "anniversary": form }), 400).await;
+        sign_up_expecting(&site, json!({ "anniversary": form }), 400).await;
     }
 }
 
-async fn a_birthday_has_both_its_parts_or_neither(site: Site) {
-    answers(&site, json!({ "birthday_month": 5 }), 400).await;
-    answers(&site, json!({ "birthday_day": 5 }), 400).await;
-    answers(
+async fn birthday_requires_both_month_and_day(site: Site) {
+    sign_up_expecting(&site, json!({ "birthday_month": 5 }), 400).await;
+    sign_up_expecting(&site, json!({ "birthday_day": 5 }), 400).await;
+    sign_up_expecting(
         &site,
         json!({ "birthday_month": 5, "birthday_day": 5 }),
         201,
@@ -245,16 +245,16 @@ async fn a_birthday_has_both_its_parts_or_neither(site: Site) {
     .await;
 }
 
-async fn a_birthday_is_a_month_and_a_day(site: Site) {
+async fn birthday_parts_out_of_range_or_given_as_text_are_rejected(site: Site) {
     for (month, day) in [(0, 1), (13, 1), (1, 0), (1, 32), (-1, 5)] {
-        answers(
+        sign_up_expecting(
             &site,
             json!({ "birthday_month": month, "birthday_day": day }),
             400,
         )
         .await;
     }
-    answers(
+    sign_up_expecting(
         &site,
         json!({ "birthday_month": "5", "birthday_day": "5" }),
         400,
@@ -262,25 +262,25 @@ async fn a_birthday_is_a_month_and_a_day(site: Site) {
     .await;
 }
 
-async fn a_street_address_needs_a_kind(site: Site) {
-    answers(
+async fn street_address_requires_a_known_kind(site: Site) {
+    sign_up_expecting(
         &site,
         json!({ "street_address": { "street": "1 Mill Lane" } }),
         400,
     )
     .await;
-    answers(
+    sign_up_expecting(
         &site,
         json!({ "street_address": { "kind": "summer" } }),
         400,
     )
     .await;
     for kind in ["home", "work", "other"] {
-        answers(&site, json!({ "street_address": { "kind": kind } }), 201).await;
+        sign_up_expecting(&site, json!({ "street_address": { "kind": kind } }), 201).await;
     }
 }
 
-async fn a_street_has_255_characters_and_the_rest_50(site: Site) {
+async fn street_is_at_most_255_characters_and_other_address_parts_50(site: Site) {
     let with = |name: &str, len| json!({ "street_address": merged(json!({ "kind": "home" }), json!({ name: "s".repeat(len) })) });
     for (name, max) in [
         ("street", 255),
@@ -289,8 +289,8 @@ async fn a_street_has_255_characters_and_the_rest_50(site: Site) {
         ("postal_code", 50),
         ("country", 50),
     ] {
-        answers(&site, with(name, max), 201).await;
-        answers(&site, with(name, max + 1), 400).await;
+        sign_up_expecting(&site, with(name, max), 201).await;
+        sign_up_expecting(&site, with(name, max + 1), 400).await;
     }
 }
 
@@ -307,14 +307,14 @@ async fn a_contact_has_at_most_three_phones(site: Site) {
     assert!(refused.error_message().contains("phone"));
 }
 
-async fn null_is_not_a_part_of_an_address(site: Site) {
+async fn null_in_a_street_address_is_rejected(site: Site) {
     let address = json!({ "street_address": { "kind": "home", "city": null } });
-    answers(&site, address, 400).await;
+    sign_up_expecting(&site, address, 400).await;
 }
 
-async fn a_refused_sign_up_leaves_nothing_behind(site: Site) {
+async fn rejected_sign_up_creates_no_contact(site: Site) {
     let (api, address) = (site.owner().await, address());
-    api.sign_up(&address, one_field(NO_ID, "v"))
+    api.sign_up(&address, one_field(UNKNOWN_ID, "v"))
         .await
         .expect(400);
     assert_eq!(api.contact(&address).await, Value::Null);

@@ -5,18 +5,18 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::fact::facts;
-use crate::sign_up_limits::{NO_ID, answers};
+use crate::sign_up_limits::{UNKNOWN_ID, sign_up_expecting};
 use crate::site::{Api, SHOP_OWNER, Site, USUAL_SCOPE, address, ids};
 
 facts! {
-    Sandbox SWAGGER: an_unknown_list_is_400_or_404_as_read,
-    Sandbox SWAGGER: a_deleted_list_is_400_or_404_as_read,
-    Token OVERVIEW: a_list_id_is_a_uuid,
-    Sandbox SWAGGER: fifty_lists_are_taken_and_fifty_one_are_not,
+    Sandbox SWAGGER: unknown_list_is_400_or_404_depending_on_reading,
+    Sandbox SWAGGER: deleted_list_is_400_or_404_depending_on_reading,
+    Token OVERVIEW: list_id_must_be_a_uuid,
+    Sandbox SWAGGER: sign_up_accepts_50_lists_but_not_51,
     Sandbox LISTS_POST: a_contact_is_on_at_most_fifty_lists,
 }
 
-async fn gone(site: &Site, list: &str) {
+async fn assert_list_rejected(site: &Site, list: &str) {
     let readings = [
         (ListGone::BadRequest, 400, "contacts.api.validation.error"),
         (ListGone::NotFound, 404, "contacts.api.not_found"),
@@ -24,16 +24,16 @@ async fn gone(site: &Site, list: &str) {
     ];
     for (reading, status, key) in readings {
         site.settings(|settings| settings.readings.list_gone = reading);
-        let refused = answers(site, json!({ "list_memberships": [list] }), status).await;
+        let refused = sign_up_expecting(site, json!({ "list_memberships": [list] }), status).await;
         assert_eq!(refused.error_key(), key);
     }
 }
 
-async fn an_unknown_list_is_400_or_404_as_read(site: Site) {
-    gone(&site, NO_ID).await;
+async fn unknown_list_is_400_or_404_depending_on_reading(site: Site) {
+    assert_list_rejected(&site, UNKNOWN_ID).await;
 }
 
-async fn a_deleted_list_is_400_or_404_as_read(site: Site) {
+async fn deleted_list_is_400_or_404_depending_on_reading(site: Site) {
     let api = site.owner().await;
     let list = api
         .post("/v3/contact_lists", &json!({ "name": "Gone" }))
@@ -45,12 +45,12 @@ async fn a_deleted_list_is_400_or_404_as_read(site: Site) {
         .await
         .expect(202);
     site.sandbox().advance(SignedDuration::from_mins(1));
-    gone(&site, &list).await;
+    assert_list_rejected(&site, &list).await;
 }
 
-async fn a_list_id_is_a_uuid(site: Site) {
+async fn list_id_must_be_a_uuid(site: Site) {
     for id in ["1", "04fe9a97a57943c5bb1a58ed29bf0a6a", ""] {
-        answers(&site, json!({ "list_memberships": [id] }), 400).await;
+        sign_up_expecting(&site, json!({ "list_memberships": [id] }), 400).await;
     }
 }
 
@@ -63,7 +63,7 @@ async fn shop_lists(api: &Api<'_>) -> Vec<String> {
     ids(&page["lists"], "list_id")
 }
 
-async fn fifty_lists_are_taken_and_fifty_one_are_not(site: Site) {
+async fn sign_up_accepts_50_lists_but_not_51(site: Site) {
     let api = site.sign_in(SHOP_OWNER, USUAL_SCOPE).await;
     let lists = shop_lists(&api).await;
     api.sign_up(&address(), json!({ "list_memberships": lists[..50] }))

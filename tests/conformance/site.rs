@@ -63,7 +63,11 @@ impl Site {
     }
 
     /// The parameters of a valid authorisation request.
-    pub fn proper<'a>(&'a self, scope: &'a str, state: &'a str) -> Vec<(&'a str, &'a str)> {
+    pub fn authorize_params<'a>(
+        &'a self,
+        scope: &'a str,
+        state: &'a str,
+    ) -> Vec<(&'a str, &'a str)> {
         vec![
             ("client_id", &self.client_id),
             ("redirect_uri", &self.redirect_uri),
@@ -74,7 +78,12 @@ impl Site {
     }
 
     /// Submits the consent form.
-    pub async fn decide(&self, params: &[(&str, &str)], user: &str, decision: &str) -> Reply {
+    pub async fn submit_consent(
+        &self,
+        params: &[(&str, &str)],
+        user: &str,
+        decision: &str,
+    ) -> Reply {
         let mut form = params.to_vec();
         form.extend([("user", user), ("decision", decision)]);
         let url = format!("{}/oauth2/default/v1/consent", self.auth);
@@ -83,10 +92,10 @@ impl Site {
     }
 
     pub async fn code(&self, user: &str, scope: &str) -> String {
-        let params = self.proper(scope, "a-state");
-        self.decide(&params, user, "allow")
+        let params = self.authorize_params(scope, "a-state");
+        self.submit_consent(&params, user, "allow")
             .await
-            .redirected_with("code")
+            .redirect_param("code")
     }
 
     pub fn token_request(&self, form: &[(&str, &str)]) -> RequestBuilder {
@@ -286,7 +295,7 @@ pub fn address_of_length(len: usize) -> String {
     short.replace('@', &format!("@{label}."))
 }
 
-/// Keeps below a foreign host's four calls a second.
+/// Stays below a remote host's limit of four calls a second.
 async fn pace() {
     static LAST: Mutex<()> = Mutex::const_new(());
     let _turn = LAST.lock().await;

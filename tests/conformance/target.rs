@@ -11,11 +11,11 @@ use crate::site::{CLIENT_ID, REDIRECT_URI, SECRET, Site};
 #[derive(Clone)]
 pub enum Target {
     OwnSandbox,
-    Foreign(Foreign),
+    Remote(RemoteHost),
 }
 
 #[derive(Clone)]
-pub struct Foreign {
+pub struct RemoteHost {
     api: String,
     auth: Option<String>,
     client_id: Option<String>,
@@ -34,7 +34,7 @@ impl Target {
         let Some(api) = var("CC_BASE_URL") else {
             return Self::OwnSandbox;
         };
-        Self::Foreign(Foreign {
+        Self::Remote(RemoteHost {
             api,
             auth: var("CC_AUTH_URL"),
             client_id: var("CC_CLIENT_ID"),
@@ -44,18 +44,18 @@ impl Target {
         })
     }
 
-    pub fn is_foreign(&self) -> bool {
-        matches!(self, Self::Foreign(_))
+    pub fn is_remote(&self) -> bool {
+        matches!(self, Self::Remote(_))
     }
 
-    pub fn offers(&self, needs: Needs) -> bool {
+    pub fn supports(&self, needs: Needs) -> bool {
         match (self, needs) {
             (Self::OwnSandbox, _) => true,
-            (Self::Foreign(host), Needs::Host) => {
+            (Self::Remote(host), Needs::Host) => {
                 host.auth.is_some() && host.client_id.is_some() && host.redirect_uri.is_some()
             }
-            (Self::Foreign(host), Needs::Token) => host.access_token.is_some(),
-            (Self::Foreign(_), Needs::Sandbox) => false,
+            (Self::Remote(host), Needs::Token) => host.access_token.is_some(),
+            (Self::Remote(_), Needs::Sandbox) => false,
         }
     }
 
@@ -87,7 +87,7 @@ impl Target {
                     sandbox: Some(sandbox),
                 }
             }
-            Self::Foreign(host) => Site {
+            Self::Remote(host) => Site {
                 http,
                 auth: host.auth.unwrap_or_else(|| host.api.clone()),
                 api: host.api,

@@ -12,27 +12,27 @@ use crate::site::{CLIENT_ID, OWNER, REDIRECT_URI, SECRET, Site, USUAL_SCOPE};
 facts! {
     Sandbox SDK: a_code_is_exchanged_for_a_bearer_token,
     Sandbox FORUM_CODES: a_code_works_once,
-    Sandbox FORUM_CODES: a_code_lives_five_minutes,
+    Sandbox FORUM_CODES: code_expires_after_five_minutes,
     Sandbox SERVER_FLOW: a_code_is_bound_to_its_redirect_uri,
     Sandbox SERVER_FLOW: a_code_is_bound_to_its_client,
-    Host CLOUDCOGS: a_bad_code_is_an_invalid_grant_that_speaks_of_authorization,
-    Host AUTH_OVERVIEW: a_client_without_basic_authentication_is_invalid,
+    Host CLOUDCOGS: unknown_code_is_an_invalid_grant_whose_description_mentions_authorization,
+    Host AUTH_OVERVIEW: request_without_basic_authentication_is_an_invalid_client,
     Host AUTH_OVERVIEW: a_wrong_secret_is_an_invalid_client,
-    Host AUTH_OVERVIEW: an_unknown_client_is_invalid,
-    Sandbox AUTH_OVERVIEW: a_secret_in_the_body_is_refused_or_not_as_read,
-    Sandbox AUTH_OVERVIEW: two_ways_of_client_authentication_are_one_too_many,
-    Sandbox MANAGE_APPS: a_new_secret_kills_the_old_one_at_once,
-    Host OKTA_ERRORS: a_missing_accept_header_is_an_okta_error,
-    Host OKTA_ERRORS: a_json_body_is_an_okta_error,
-    Sandbox SERVER_FLOW: parameters_may_stand_in_the_query_string,
-    Sandbox SDK: errors_are_objects_of_error_and_description,
-    Sandbox SCOPES: without_offline_access_there_is_no_refresh_token_and_no_error,
-    Sandbox SDK: the_scope_comes_back_separated_by_spaces,
-    Sandbox FORUM_LIFETIMES: an_access_token_lives_24_hours,
-    Sandbox SDK: expires_in_may_be_a_point_in_time,
-    Sandbox FORUM_TOKEN_LIMIT: the_token_endpoint_takes_one_call_a_second,
-    Sandbox FORUM_TOKEN_LIMIT: the_token_limit_is_for_each_app,
-    Sandbox RATE_LIMITS: the_token_limits_body_has_two_readings,
+    Host AUTH_OVERVIEW: unknown_client_id_is_an_invalid_client,
+    Sandbox AUTH_OVERVIEW: client_secret_in_the_body_is_accepted_depending_on_reading,
+    Sandbox AUTH_OVERVIEW: basic_authentication_and_body_credentials_together_are_rejected,
+    Sandbox MANAGE_APPS: new_client_secret_invalidates_the_old_one_immediately,
+    Host OKTA_ERRORS: missing_accept_header_gets_an_okta_error,
+    Host OKTA_ERRORS: json_request_body_gets_an_okta_error,
+    Sandbox SERVER_FLOW: parameters_may_be_sent_in_the_query_string,
+    Sandbox SDK: errors_have_an_error_code_and_a_description,
+    Sandbox SCOPES: no_refresh_token_is_issued_without_offline_access,
+    Sandbox SDK: granted_scopes_are_returned_separated_by_spaces,
+    Sandbox FORUM_LIFETIMES: access_token_expires_after_24_hours,
+    Sandbox SDK: expires_in_may_be_an_epoch_timestamp,
+    Sandbox FORUM_TOKEN_LIMIT: token_endpoint_allows_one_call_a_second,
+    Sandbox FORUM_TOKEN_LIMIT: token_endpoint_limit_applies_per_app,
+    Sandbox RATE_LIMITS: token_endpoint_429_body_depends_on_reading,
 }
 
 async fn a_code_is_exchanged_for_a_bearer_token(site: Site) {
@@ -53,7 +53,7 @@ async fn a_code_works_once(site: Site) {
     assert_eq!(again.json()["error"], "invalid_grant");
 }
 
-async fn a_code_lives_five_minutes(site: Site) {
+async fn code_expires_after_five_minutes(site: Site) {
     let in_time = site.code(OWNER, USUAL_SCOPE).await;
     site.sandbox().advance(SignedDuration::from_secs(298));
     site.redeem(&in_time).await.expect(200);
@@ -95,7 +95,7 @@ async fn a_code_is_bound_to_its_client(site: Site) {
     assert_eq!(refused.json()["error"], "invalid_grant");
 }
 
-async fn a_bad_code_is_an_invalid_grant_that_speaks_of_authorization(site: Site) {
+async fn unknown_code_is_an_invalid_grant_whose_description_mentions_authorization(site: Site) {
     let refused = site.redeem("no-such-code").await.expect(400).json();
     assert_eq!(refused["error"], "invalid_grant");
     let why = refused["error_description"].as_str().unwrap_or_default();
@@ -109,7 +109,7 @@ fn assert_invalid_client(reply: Reply) {
 
 const REFRESH: [(&str, &str); 2] = [("grant_type", "refresh_token"), ("refresh_token", "x")];
 
-async fn a_client_without_basic_authentication_is_invalid(site: Site) {
+async fn request_without_basic_authentication_is_an_invalid_client(site: Site) {
     assert_invalid_client(site.send(site.token_request(&REFRESH)).await);
 }
 
@@ -120,7 +120,7 @@ async fn a_wrong_secret_is_an_invalid_client(site: Site) {
     assert_invalid_client(site.send(request).await);
 }
 
-async fn an_unknown_client_is_invalid(site: Site) {
+async fn unknown_client_id_is_an_invalid_client(site: Site) {
     let request = site
         .token_request(&REFRESH)
         .basic_auth("no-such-client", Some("x"));
@@ -139,21 +139,21 @@ async fn with_secret_in_body(site: &Site) -> Reply {
     site.send(site.token_request(&form)).await
 }
 
-async fn a_secret_in_the_body_is_refused_or_not_as_read(site: Site) {
+async fn client_secret_in_the_body_is_accepted_depending_on_reading(site: Site) {
     assert_invalid_client(with_secret_in_body(&site).await);
 
     site.settings(|settings| settings.readings.client_secret_in_body = Tolerance::Accept);
     with_secret_in_body(&site).await.expect(200);
 }
 
-async fn two_ways_of_client_authentication_are_one_too_many(site: Site) {
+async fn basic_authentication_and_body_credentials_together_are_rejected(site: Site) {
     let mut form = REFRESH.to_vec();
     form.extend([("client_id", CLIENT_ID), ("client_secret", SECRET)]);
     let refused = site.token(&form).await.expect(400);
     assert_eq!(refused.json()["error"], "invalid_request");
 }
 
-async fn a_new_secret_kills_the_old_one_at_once(site: Site) {
+async fn new_client_secret_invalidates_the_old_one_immediately(site: Site) {
     let tokens = site.tokens(OWNER, USUAL_SCOPE).await;
     let token = tokens["refresh_token"].as_str().unwrap_or_default();
     site.sandbox().with(|lab| {
@@ -180,14 +180,14 @@ fn assert_okta(reply: Reply, code: &str) {
     assert!(body["errorCauses"].is_array(), "{body}");
 }
 
-async fn a_missing_accept_header_is_an_okta_error(site: Site) {
+async fn missing_accept_header_gets_an_okta_error(site: Site) {
     let url = format!("{}/oauth2/default/v1/token", site.auth);
     let request = site.request(reqwest::Method::POST, &url).form(&REFRESH);
     let request = request.basic_auth(&site.client_id, Some(&site.secret));
     assert_okta(site.send(request).await, "E0000021");
 }
 
-async fn a_json_body_is_an_okta_error(site: Site) {
+async fn json_request_body_gets_an_okta_error(site: Site) {
     let url = format!("{}/oauth2/default/v1/token", site.auth);
     let request = site
         .request(reqwest::Method::POST, &url)
@@ -197,7 +197,7 @@ async fn a_json_body_is_an_okta_error(site: Site) {
     assert_okta(site.send(request).await, "E0000021");
 }
 
-async fn parameters_may_stand_in_the_query_string(site: Site) {
+async fn parameters_may_be_sent_in_the_query_string(site: Site) {
     let code = site.code(OWNER, USUAL_SCOPE).await;
     let params = [
         ("grant_type", "authorization_code"),
@@ -210,7 +210,7 @@ async fn parameters_may_stand_in_the_query_string(site: Site) {
         .expect(200);
 }
 
-async fn errors_are_objects_of_error_and_description(site: Site) {
+async fn errors_have_an_error_code_and_a_description(site: Site) {
     let cases: [(&[(&str, &str)], &str); 4] = [
         (&[], "invalid_request"),
         (&[("grant_type", "password")], "unsupported_grant_type"),
@@ -224,12 +224,12 @@ async fn errors_are_objects_of_error_and_description(site: Site) {
     }
 }
 
-async fn without_offline_access_there_is_no_refresh_token_and_no_error(site: Site) {
+async fn no_refresh_token_is_issued_without_offline_access(site: Site) {
     let tokens = site.tokens(OWNER, "contact_data account_read").await;
     assert_eq!(tokens.get("refresh_token"), None);
 }
 
-async fn the_scope_comes_back_separated_by_spaces(site: Site) {
+async fn granted_scopes_are_returned_separated_by_spaces(site: Site) {
     let tokens = site.tokens(OWNER, USUAL_SCOPE).await;
     let mut names: Vec<&str> = tokens["scope"]
         .as_str()
@@ -240,7 +240,7 @@ async fn the_scope_comes_back_separated_by_spaces(site: Site) {
     assert_eq!(names, ["account_read", "contact_data", "offline_access"]);
 }
 
-async fn an_access_token_lives_24_hours(site: Site) {
+async fn access_token_expires_after_24_hours(site: Site) {
     let tokens = site.tokens(OWNER, USUAL_SCOPE).await;
     assert_eq!(tokens["expires_in"], 86_400);
     let api = site.with_token(tokens["access_token"].as_str().unwrap_or_default());
@@ -251,7 +251,7 @@ async fn an_access_token_lives_24_hours(site: Site) {
     api.get("/v3/account/summary").await.expect(401);
 }
 
-async fn expires_in_may_be_a_point_in_time(site: Site) {
+async fn expires_in_may_be_an_epoch_timestamp(site: Site) {
     site.settings(|settings| settings.readings.expires_in = ExpiresIn::Epoch);
     let tokens = site.tokens(OWNER, USUAL_SCOPE).await;
     let at = tokens["expires_in"].as_i64().unwrap_or_default();
@@ -262,7 +262,7 @@ async fn expires_in_may_be_a_point_in_time(site: Site) {
     );
 }
 
-async fn the_token_endpoint_takes_one_call_a_second(site: Site) {
+async fn token_endpoint_allows_one_call_a_second(site: Site) {
     site.settings(|settings| settings.limits = true);
     assert_eq!(site.refresh("x").await.status, 400);
     assert_eq!(site.refresh("x").await.status, 429);
@@ -270,7 +270,7 @@ async fn the_token_endpoint_takes_one_call_a_second(site: Site) {
     assert_eq!(site.refresh("x").await.status, 400);
 }
 
-async fn the_token_limit_is_for_each_app(site: Site) {
+async fn token_endpoint_limit_applies_per_app(site: Site) {
     site.settings(|settings| settings.limits = true);
     site.register(App::new("other", "other-secret", Vec::new()));
     assert_eq!(site.refresh("x").await.status, 400);
@@ -280,7 +280,7 @@ async fn the_token_limit_is_for_each_app(site: Site) {
     assert_eq!(site.send(other).await.status, 400);
 }
 
-async fn the_token_limits_body_has_two_readings(site: Site) {
+async fn token_endpoint_429_body_depends_on_reading(site: Site) {
     site.settings(|settings| settings.limits = true);
     site.refresh("x").await;
     assert_okta(site.refresh("x").await.expect(429), "E0000047");

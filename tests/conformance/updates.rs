@@ -3,23 +3,23 @@
 use cc_sandbox::settings::UnsubscribedSignUp;
 use serde_json::{Value, json};
 
-use crate::contacts::{assert_conflict, created, path_of, standing, unsubscribed};
+use crate::contacts::{assert_conflict, create_contact, path_of, permission_of, unsubscribed};
 use crate::fact::facts;
 use crate::site::{OWNER, Site, address, merged};
 
 facts! {
-    Token SWAGGER: a_put_needs_an_update_source,
-    Token SWAGGER: a_put_makes_null_of_what_it_leaves_out,
-    Token SWAGGER: a_put_keeps_the_sub_resources_it_leaves_out,
-    Token SWAGGER: a_put_replaces_the_lists_it_sends,
-    Sandbox SWAGGER: a_put_replaces_the_custom_fields_it_sends,
-    Token SWAGGER: a_put_takes_no_opt_in_source,
-    Sandbox SWAGGER: a_put_puts_nobody_on_hold,
-    Sandbox SWAGGER: a_put_says_why_a_contact_left,
-    Sandbox SWAGGER: with_confirmed_opt_in_a_put_brings_nobody_back_unconfirmed,
-    Token SWAGGER: a_put_restores_a_deleted_contact_only_for_the_account,
-    Token SWAGGER: a_put_cannot_take_anothers_address,
-    Sandbox SWAGGER: a_contact_that_opted_out_is_not_opted_in_by_the_account,
+    Token SWAGGER: put_requires_an_update_source,
+    Token SWAGGER: put_clears_omitted_properties,
+    Token SWAGGER: put_keeps_omitted_sub_resources,
+    Token SWAGGER: put_replaces_list_memberships,
+    Sandbox SWAGGER: put_replaces_custom_fields,
+    Token SWAGGER: put_rejects_opt_in_source,
+    Sandbox SWAGGER: put_cannot_set_temp_hold,
+    Sandbox SWAGGER: put_can_unsubscribe_a_contact_with_a_reason,
+    Sandbox SWAGGER: resubscribing_put_is_pending_under_confirmed_opt_in_depending_on_reading,
+    Token SWAGGER: put_restores_a_deleted_contact_only_with_update_source_account,
+    Token SWAGGER: put_cannot_use_another_contacts_address,
+    Sandbox SWAGGER: account_cannot_opt_in_a_contact_that_opted_out,
 }
 
 fn update(address: &str, more: Value) -> Value {
@@ -27,17 +27,17 @@ fn update(address: &str, more: Value) -> Value {
     merged(body, more)
 }
 
-async fn a_put_needs_an_update_source(site: Site) {
+async fn put_requires_an_update_source(site: Site) {
     let api = site.owner().await;
-    let contact = created(&api, &address(), json!({})).await;
+    let contact = create_contact(&api, &address(), json!({})).await;
     api.put(&path_of(&contact), &json!({ "first_name": "B" }))
         .await
         .expect(400);
 }
 
-async fn a_put_makes_null_of_what_it_leaves_out(site: Site) {
+async fn put_clears_omitted_properties(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = created(
+    let contact = create_contact(
         &api,
         &address,
         json!({ "first_name": "A", "job_title": "J" }),
@@ -56,13 +56,13 @@ async fn a_put_makes_null_of_what_it_leaves_out(site: Site) {
     );
 }
 
-async fn a_put_keeps_the_sub_resources_it_leaves_out(site: Site) {
+async fn put_keeps_omitted_sub_resources(site: Site) {
     let (api, address) = (site.owner().await, address());
     let lists = json!({
         "list_memberships": [api.list().await],
         "phone_numbers": [{ "phone_number": "555 0100", "kind": "work" }],
     });
-    let contact = created(&api, &address, lists).await;
+    let contact = create_contact(&api, &address, lists).await;
     api.put(&path_of(&contact), &update(&address, json!({})))
         .await
         .expect(200);
@@ -71,9 +71,9 @@ async fn a_put_keeps_the_sub_resources_it_leaves_out(site: Site) {
     assert_eq!(kept["phone_numbers"].as_array().map(Vec::len), Some(1));
 }
 
-async fn a_put_replaces_the_lists_it_sends(site: Site) {
+async fn put_replaces_list_memberships(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = created(
+    let contact = create_contact(
         &api,
         &address,
         json!({ "list_memberships": [api.list().await] }),
@@ -84,58 +84,60 @@ async fn a_put_replaces_the_lists_it_sends(site: Site) {
     assert_eq!(api.contact(&address).await["list_memberships"], json!([]));
 }
 
-async fn a_put_replaces_the_custom_fields_it_sends(site: Site) {
+async fn put_replaces_custom_fields(site: Site) {
     let (api, address) = (site.owner().await, address());
     let (loaf, visits) = (api.field("Favourite_loaf").await, api.field("Visits").await);
     let with = |id: &str, value: &str| json!({ "custom_fields": [{ "custom_field_id": id, "value": value }] });
-    let contact = created(&api, &address, with(&loaf, "rye")).await;
+    let contact = create_contact(&api, &address, with(&loaf, "rye")).await;
     let put = update(&address, with(&visits, "3"));
     api.put(&path_of(&contact), &put).await.expect(200);
     let expected = json!([{ "custom_field_id": visits, "value": "3" }]);
     assert_eq!(api.contact(&address).await["custom_fields"], expected);
 }
 
-async fn a_put_takes_no_opt_in_source(site: Site) {
+async fn put_rejects_opt_in_source(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = created(&api, &address, json!({})).await;
+    let contact = create_contact(&api, &address, json!({})).await;
     let mut put = update(&address, json!({}));
     put["email_address"]["opt_in_source"] = json!("Contact");
     api.put(&path_of(&contact), &put).await.expect(400);
 }
 
-/// The body that gives the contact's own address a permission.
-fn permit(address: &str, permission: &str, source: &str) -> Value {
+/// A body that sets the permission of the contact's address.
+fn body_with_permission(address: &str, permission: &str, source: &str) -> Value {
     json!({
         "email_address": { "address": address, "permission_to_send": permission },
         "update_source": source,
     })
 }
 
-async fn a_put_puts_nobody_on_hold(site: Site) {
+async fn put_cannot_set_temp_hold(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = created(&api, &address, json!({})).await;
-    let hold = permit(&address, "temp_hold", "Account");
+    let contact = create_contact(&api, &address, json!({})).await;
+    let hold = body_with_permission(&address, "temp_hold", "Account");
     api.put(&path_of(&contact), &hold).await.expect(400);
 }
 
-async fn a_put_says_why_a_contact_left(site: Site) {
+async fn put_can_unsubscribe_a_contact_with_a_reason(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = created(&api, &address, json!({})).await;
-    let mut put = permit(&address, "unsubscribed", "Account");
+    let contact = create_contact(&api, &address, json!({})).await;
+    let mut put = body_with_permission(&address, "unsubscribed", "Account");
     put["email_address"]["opt_out_reason"] = json!("moved away");
-    let left = api.put(&path_of(&contact), &put).await.expect(200).json();
-    assert_eq!(left["email_address"]["opt_out_reason"], "moved away");
-    assert_eq!(left["email_address"]["opt_out_source"], "Account");
+    let updated = api.put(&path_of(&contact), &put).await.expect(200).json();
+    assert_eq!(updated["email_address"]["opt_out_reason"], "moved away");
+    assert_eq!(updated["email_address"]["opt_out_source"], "Account");
 }
 
-async fn with_confirmed_opt_in_a_put_brings_nobody_back_unconfirmed(site: Site) {
+async fn resubscribing_put_is_pending_under_confirmed_opt_in_depending_on_reading(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     site.account_of(OWNER, |account| account.confirmed_opt_in = true);
-    let back = permit(&address, "explicit", "Contact");
+    let resubscribe_body = body_with_permission(&address, "explicit", "Contact");
     for _ in 0..2 {
-        api.put(&path_of(&contact), &back).await.expect(200);
-        assert_eq!(standing(&api, &address).await, "pending_confirmation");
+        api.put(&path_of(&contact), &resubscribe_body)
+            .await
+            .expect(200);
+        assert_eq!(permission_of(&api, &address).await, "pending_confirmation");
     }
 
     site.settings(|settings| settings.readings.unsubscribed_sign_up = UnsubscribedSignUp::Explicit);
@@ -143,14 +145,16 @@ async fn with_confirmed_opt_in_a_put_brings_nobody_back_unconfirmed(site: Site) 
     site.account_of(OWNER, |account| account.confirmed_opt_in = false);
     let contact = unsubscribed(&site, &api, &address).await;
     site.account_of(OWNER, |account| account.confirmed_opt_in = true);
-    let back = permit(&address, "explicit", "Contact");
-    api.put(&path_of(&contact), &back).await.expect(200);
-    assert_eq!(standing(&api, &address).await, "explicit");
+    let resubscribe_body = body_with_permission(&address, "explicit", "Contact");
+    api.put(&path_of(&contact), &resubscribe_body)
+        .await
+        .expect(200);
+    assert_eq!(permission_of(&api, &address).await, "explicit");
 }
 
-async fn a_put_restores_a_deleted_contact_only_for_the_account(site: Site) {
+async fn put_restores_a_deleted_contact_only_with_update_source_account(site: Site) {
     let (api, address) = (site.owner().await, address());
-    let contact = created(&api, &address, json!({})).await;
+    let contact = create_contact(&api, &address, json!({})).await;
     let path = path_of(&contact);
     api.delete(&path).await.expect(204);
     api.put(
@@ -165,17 +169,17 @@ async fn a_put_restores_a_deleted_contact_only_for_the_account(site: Site) {
     assert_eq!(api.contact(&address).await.get("deleted_at"), None);
 }
 
-async fn a_put_cannot_take_anothers_address(site: Site) {
+async fn put_cannot_use_another_contacts_address(site: Site) {
     let (api, taken) = (site.owner().await, address());
-    let holder = created(&api, &taken, json!({})).await;
-    let other = created(&api, &address(), json!({})).await;
+    let holder = create_contact(&api, &taken, json!({})).await;
+    let other = create_contact(&api, &address(), json!({})).await;
     assert_conflict(
         api.put(&path_of(&other), &update(&taken, json!({}))).await,
         &holder,
     );
 }
 
-async fn a_contact_that_opted_out_is_not_opted_in_by_the_account(site: Site) {
+async fn account_cannot_opt_in_a_contact_that_opted_out(site: Site) {
     let (api, address) = (site.owner().await, address());
     let contact = unsubscribed(&site, &api, &address).await;
     let opt_in =

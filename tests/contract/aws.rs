@@ -6,14 +6,14 @@ use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::dynamo::Tables;
-use crate::promise::{Promised, every_promise};
+use crate::promise::{TestedPorts, promise_trials};
 use crate::real::Real;
 use crate::{bus, captcha, fresh, keeper, kills, rate, strict};
 
-/// Trials of the AWS adapters on a MiniStack, and one that needs it to itself.
+/// Trials of the AWS adapters on a MiniStack, and one that needs the MiniStack to itself.
 pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, Trial)> {
     let direct = sdk(aws.endpoint());
-    let config = sdk(&strict::aws(aws.endpoint()).await?);
+    let config = sdk(&strict::proxy(aws.endpoint()).await?);
     let dynamodb = aws_sdk_dynamodb::Client::new(&config);
     let sqs = aws_sdk_sqs::Client::new(&config);
     let secrets = aws_sdk_secretsmanager::Client::new(&config);
@@ -21,7 +21,7 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
     let prefix = format!("leadfeed/{stack}");
     let tables = both_tables(aws, &dynamodb, &stack).await?;
     let directory = tables.directory();
-    let ports = Promised::<Real<SystemClock>> {
+    let ports = TestedPorts::<Real<SystemClock>> {
         ledger: tables.ledger(),
         queue: SqsQueue::new(sqs.clone(), queue(&sqs, &stack).await?),
         vault: SecretsVault::new(secrets.clone(), prefix.clone()),
@@ -29,23 +29,23 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
         budget: directory.clone(),
         directory,
     };
-    let mut trials = every_promise("aws", &ports, runtime);
+    let mut trials = promise_trials("aws", &ports, runtime);
     trials.extend(tables.trials(runtime));
     trials.push(bus::trial(&config, runtime));
     trials.push(captcha::trial(&config, runtime));
     trials.extend(keeper::trials(&config, &tables, runtime));
-    let apart = fresh::text();
-    let (own, own_queue) = (
-        both_tables(aws, &dynamodb, &apart).await?,
-        queue(&sqs, &apart).await?,
+    let kills_stack = fresh::text();
+    let (kills_tables, kills_queue) = (
+        both_tables(aws, &dynamodb, &kills_stack).await?,
+        queue(&sqs, &kills_stack).await?,
     );
-    trials.push(kills::aws(&config, own, own_queue, runtime));
+    trials.push(kills::aws(&config, kills_tables, kills_queue, runtime));
     Ok((trials, rate::trial(&direct, &tables, runtime)))
 }
 
 async fn queue(sqs: &aws_sdk_sqs::Client, stack: &str) -> anyhow::Result<String> {
-    let made = sqs.create_queue().queue_name(stack).send().await?;
-    Ok(made.queue_url.unwrap_or_default())
+    let created = sqs.create_queue().queue_name(stack).send().await?;
+    Ok(created.queue_url.unwrap_or_default())
 }
 
 async fn both_tables(

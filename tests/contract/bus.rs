@@ -20,15 +20,17 @@ const STACK: &str = "arn:aws:cloudformation:us-east-1:000000000000:stack/leadfee
 pub fn trial(config: &SdkConfig, runtime: &Handle) -> Trial {
     let (config, runtime) = (config.clone(), runtime.clone());
     Trial::test(
-        "aws::events::a_rule_sees_source_stack_kind_and_detail",
+        "aws::events::eventbridge_rule_receives_source_stack_type_and_detail",
         move || {
-            runtime.block_on(a_rule_sees_source_stack_kind_and_detail(&config));
+            runtime.block_on(eventbridge_rule_receives_source_stack_type_and_detail(
+                &config,
+            ));
             Ok(())
         },
     )
 }
 
-async fn a_rule_sees_source_stack_kind_and_detail(config: &SdkConfig) {
+async fn eventbridge_rule_receives_source_stack_type_and_detail(config: &SdkConfig) {
     let bridge = aws_sdk_eventbridge::Client::new(config);
     let sqs = aws_sdk_sqs::Client::new(config);
     let name = fresh::text();
@@ -69,16 +71,17 @@ async fn a_rule_sees_source_stack_kind_and_detail(config: &SdkConfig) {
     let bus = EventBridge::new(bridge, "default".into(), STACK.into());
     bus.publish(&events).await.unwrap();
 
-    let seen = received(&sqs, &queue, events.len()).await;
-    let of = |kind| {
-        seen.iter()
+    let received = receive(&sqs, &queue, events.len()).await;
+    let of_type = |kind| {
+        received
+            .iter()
             .filter(move |event| event["detail-type"] == kind)
     };
-    for event in &seen {
+    for event in &received {
         assert_eq!(event["source"], "leadfeed");
         assert_eq!(event["resources"], json!([STACK]));
     }
-    let leads: Vec<_> = of("leadfeed.lead").collect();
+    let leads: Vec<_> = of_type("leadfeed.lead").collect();
     assert_eq!(leads.len(), 10);
     assert_eq!(leads[0]["detail"]["status"], "refused");
     assert_eq!(leads[0]["detail"]["reason"], "suppressed");
@@ -89,23 +92,23 @@ async fn a_rule_sees_source_stack_kind_and_detail(config: &SdkConfig) {
         "since": at(1),
         "at": at(2),
     });
-    let connections: Vec<_> = of("leadfeed.connection").collect();
+    let connections: Vec<_> = of_type("leadfeed.connection").collect();
     assert_eq!(connections.len(), 1);
     assert_eq!(connections[0]["detail"], detail);
 }
 
 /// The bodies of this many messages, in the order of arrival.
-async fn received(sqs: &aws_sdk_sqs::Client, queue: &str, count: usize) -> Vec<Value> {
-    let seen = Mutex::new(Vec::new());
-    let receive = || async {
-        let receive = sqs.receive_message().queue_url(queue);
-        let answer = receive.max_number_of_messages(10).send().await.unwrap();
-        let mut seen = seen.lock().await;
+async fn receive(sqs: &aws_sdk_sqs::Client, queue: &str, count: usize) -> Vec<Value> {
+    let received = Mutex::new(Vec::new());
+    let poll = || async {
+        let request = sqs.receive_message().queue_url(queue);
+        let answer = request.max_number_of_messages(10).send().await.unwrap();
+        let mut received = received.lock().await;
         for message in answer.messages.unwrap_or_default() {
-            seen.push(serde_json::from_str(message.body().unwrap()).unwrap());
+            received.push(serde_json::from_str(message.body().unwrap()).unwrap());
         }
-        seen.len()
+        received.len()
     };
-    eventually(receive, |seen| *seen >= count).await;
-    seen.into_inner()
+    eventually(poll, |received| *received >= count).await;
+    received.into_inner()
 }

@@ -1,4 +1,4 @@
-//! Captcha verification, with the secret in Secrets Manager and a provider of our own.
+//! Captcha verification, with the secret in Secrets Manager and a fake provider.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,46 +17,45 @@ use tokio::runtime::Handle;
 use crate::fresh;
 
 type Fields = HashMap<String, String>;
-type Asked = Arc<Mutex<Vec<Fields>>>;
+type Requests = Arc<Mutex<Vec<Fields>>>;
 
 pub fn trial(aws: &SdkConfig, runtime: &Handle) -> Trial {
     let (aws, runtime) = (aws.clone(), runtime.clone());
-    let name =
-        "aws::captcha::an_answer_is_checked_with_the_forms_secret_and_an_outage_is_no_answer";
+    let name = "aws::captcha::response_is_verified_with_the_forms_secret_and_an_outage_is_an_error";
     Trial::test(name, move || {
-        runtime.block_on(check(aws));
+        runtime.block_on(run(aws));
         Ok(())
     })
 }
 
-async fn check(aws: SdkConfig) {
-    let asked = Asked::default();
+async fn run(aws: SdkConfig) {
+    let requests = Requests::default();
     let secrets = aws_sdk_secretsmanager::Client::new(&aws);
     let prefix = format!("leadfeed/{}", fresh::text());
     let provider = Router::new()
-        .route("/", routing::post(verify))
-        .with_state(asked.clone());
+        .route("/", routing::post(provider_response))
+        .with_state(requests.clone());
     let base = serve(provider).await.unwrap();
     let captcha = SiteVerify::new(secrets, prefix, Some(base.parse().unwrap()));
     let form = fresh::form(0);
-    let mut shown = Captcha {
+    let mut settings = Captcha {
         provider: CaptchaProvider::Turnstile,
         site_key: "first".to_owned(),
         on_failure: OnFailure::Refuse,
     };
     let ip = Some("192.0.2.7");
-    let ask = async |answer| captcha.check(&form, &shown, answer, ip).await;
+    let verify = async |answer| captcha.check(&form, &settings, answer, ip).await;
 
-    assert!(ask("good").await.is_err(), "there is no secret yet");
-    assert!(asked.lock().unwrap().is_empty());
+    assert!(verify("good").await.is_err(), "there is no secret yet");
+    assert!(requests.lock().unwrap().is_empty());
     captcha
         .keep_secret(&form, &"SENTINEL".into())
         .await
         .unwrap();
 
-    assert_eq!(ask("good").await.unwrap(), Checked::Passed);
-    assert_eq!(ask("used").await.unwrap(), Checked::Failed);
-    let sent = asked.lock().unwrap()[0].clone();
+    assert_eq!(verify("good").await.unwrap(), Checked::Passed);
+    assert_eq!(verify("used").await.unwrap(), Checked::Failed);
+    let sent = requests.lock().unwrap()[0].clone();
     let expected = [
         ("secret", "SENTINEL"),
         ("response", "good"),
@@ -69,30 +68,30 @@ async fn check(aws: SdkConfig) {
             .into()
     );
     for outage in ["down", "html", "ours", "silent"] {
-        let error = ask(outage).await.unwrap_err();
-        let words = format!("{error:?} {error}");
-        assert!(!words.contains("SENTINEL"), "{words}");
+        let error = verify(outage).await.unwrap_err();
+        let message = format!("{error:?} {error}");
+        assert!(!message.contains("SENTINEL"), "{message}");
     }
     captcha.keep_secret(&form, &"next".into()).await.unwrap();
-    assert!(ask("ours").await.is_err());
-    ask("good").await.unwrap();
-    assert_eq!(asked.lock().unwrap().last().unwrap()["secret"], "next");
+    assert!(verify("ours").await.is_err());
+    verify("good").await.unwrap();
+    assert_eq!(requests.lock().unwrap().last().unwrap()["secret"], "next");
 
-    shown.site_key = "second".to_owned();
+    settings.site_key = "second".to_owned();
     captcha.keep_secret(&form, &"its".into()).await.unwrap();
-    captcha.check(&form, &shown, "good", ip).await.unwrap();
-    assert_eq!(asked.lock().unwrap().last().unwrap()["secret"], "its");
+    captcha.check(&form, &settings, "good", ip).await.unwrap();
+    assert_eq!(requests.lock().unwrap().last().unwrap()["secret"], "its");
     captcha.forget_secret(&form).await.unwrap();
     captcha.forget_secret(&form).await.unwrap();
 }
 
 /// Answers depending on the request.
-async fn verify(
-    State(asked): State<Asked>,
+async fn provider_response(
+    State(requests): State<Requests>,
     Form(fields): Form<Fields>,
 ) -> (StatusCode, &'static str) {
     let answer = fields.get("response").cloned().unwrap_or_default();
-    asked.lock().unwrap().push(fields);
+    requests.lock().unwrap().push(fields);
     match answer.as_str() {
         "good" => (StatusCode::OK, r#"{"success":true}"#),
         "used" => (

@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use crate::fresh;
 use crate::promise::eventually;
 use crate::promises::claims::{delivered, record, settled, waiting};
-use crate::samples::{at, connection, far, lead};
+use crate::samples::{at, connection, far_future, lead};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -44,53 +44,53 @@ impl Tables {
         vec![
             self.trial(
                 runtime,
-                "a_settled_lead_leaves_the_index",
-                a_settled_lead_leaves_the_index,
+                "delivered_lead_leaves_the_due_index_while_a_waiting_lead_stays",
+                delivered_lead_leaves_the_due_index_while_a_waiting_lead_stays,
             ),
             self.trial(
                 runtime,
-                "a_lead_set_aside_ends_at_its_time_unless_it_is_released",
-                a_lead_set_aside_ends_at_its_time_unless_it_is_released,
+                "quarantined_lead_expires_unless_it_is_released",
+                quarantined_lead_expires_unless_it_is_released,
             ),
             self.trial(
                 runtime,
-                "a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time",
-                a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time,
+                "exported_or_erased_lead_expires_at_the_given_time",
+                exported_or_erased_lead_expires_at_the_given_time,
             ),
             self.trial(
                 runtime,
-                "attributes_of_a_later_version_are_left_alone",
-                attributes_of_a_later_version_are_left_alone,
+                "claim_and_settle_preserve_attributes_of_a_later_version",
+                claim_and_settle_preserve_attributes_of_a_later_version,
             ),
             self.trial(
                 runtime,
-                "a_row_that_cannot_be_read_is_left_out_and_costs_no_other",
-                a_row_that_cannot_be_read_is_left_out_and_costs_no_other,
+                "unreadable_lead_row_is_skipped_and_other_leads_are_still_read",
+                unreadable_lead_row_is_skipped_and_other_leads_are_still_read,
             ),
             self.trial(
                 runtime,
-                "a_connection_that_cannot_be_read_costs_no_other",
-                a_connection_that_cannot_be_read_costs_no_other,
+                "unreadable_connection_does_not_affect_other_connections",
+                unreadable_connection_does_not_affect_other_connections,
             ),
             self.trial(
                 runtime,
-                "every_lost_connection_is_found_however_large_their_rows_are",
-                every_lost_connection_is_found_however_large_their_rows_are,
+                "all_lost_connections_are_found_even_with_very_large_rows",
+                all_lost_connections_are_found_even_with_very_large_rows,
             ),
             self.trial(
                 runtime,
-                "every_idle_connection_is_found_however_large_their_rows_are",
-                every_idle_connection_is_found_however_large_their_rows_are,
+                "all_idle_connections_are_found_even_with_very_large_rows",
+                all_idle_connections_are_found_even_with_very_large_rows,
             ),
             self.trial(
                 runtime,
-                "a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day",
-                a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day,
+                "new_budget_starts_unspent_and_a_lost_one_counts_as_evenly_used",
+                new_budget_starts_unspent_and_a_lost_one_counts_as_evenly_used,
             ),
             self.trial(
                 runtime,
-                "processes_that_remember_each_their_own_share_a_budget",
-                processes_that_remember_each_their_own_share_a_budget,
+                "processes_with_their_own_caches_share_one_budget",
+                processes_with_their_own_caches_share_one_budget,
             ),
         ]
     }
@@ -124,10 +124,10 @@ fn key(pk: String, sk: &str) -> Item {
     ])
 }
 
-async fn a_settled_lead_leaves_the_index(tables: Tables) {
+async fn delivered_lead_leaves_the_due_index_while_a_waiting_lead_stays(tables: Tables) {
     let (customer, ledger) = (fresh::customer(), tables.ledger());
-    let person = waiting(WaitReason::Reconnect, None);
-    for (settlement, indexed) in [(delivered(), false), (person, true)] {
+    let for_person = waiting(WaitReason::Reconnect, None);
+    for (settlement, indexed) in [(delivered(), false), (for_person, true)] {
         let lead = settled(&ledger, &customer, &settlement).await;
 
         let item = tables
@@ -144,7 +144,7 @@ async fn a_settled_lead_leaves_the_index(tables: Tables) {
     }
 }
 
-async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables) {
+async fn quarantined_lead_expires_unless_it_is_released(tables: Tables) {
     let (customer, ledger) = (fresh::customer(), tables.ledger());
     let lead = lead(&customer, 5);
     let pk = format!("CUSTOMER#{customer}");
@@ -155,18 +155,18 @@ async fn a_lead_set_aside_ends_at_its_time_unless_it_is_released(tables: Tables)
     };
     let why = QuarantineReason::Honeypot;
 
-    ledger.set_aside(&lead, why, far()).await.unwrap();
-    let aside = item().await;
+    ledger.set_aside(&lead, why, far_future()).await.unwrap();
+    let quarantined = item().await;
     let released = ledger.requeue(&customer, &lead.id, Requeue::Aside, at(10), at(70));
     assert!(released.await.unwrap());
 
-    assert_eq!(aside["expires_at"].as_n().unwrap(), "9000000000");
-    let shard = aside["due_shard"].as_s().unwrap();
-    assert!(shard.starts_with("aside#"), "{shard}: nobody works on it");
+    assert_eq!(quarantined["expires_at"].as_n().unwrap(), "9000000000");
+    let shard = quarantined["due_shard"].as_s().unwrap();
+    assert!(shard.starts_with("aside#"), "{shard}: not among due leads");
     assert!(!item().await.contains_key("expires_at"));
 }
 
-async fn a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time(tables: Tables) {
+async fn exported_or_erased_lead_expires_at_the_given_time(tables: Tables) {
     let (customer, ledger) = (fresh::customer(), tables.ledger());
     let lead = record(&ledger, &customer, 0).await;
     let ends_at = async || {
@@ -185,7 +185,7 @@ async fn a_lead_that_left_in_a_file_or_was_erased_ends_at_its_time(tables: Table
     assert_eq!(ends_at().await, at(90_000_000).as_second().to_string());
 }
 
-async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {
+async fn claim_and_settle_preserve_attributes_of_a_later_version(tables: Tables) {
     let (customer, ledger) = (fresh::customer(), tables.ledger());
     let lead = record(&ledger, &customer, 0).await;
     let pk = format!("CUSTOMER#{customer}");
@@ -220,68 +220,71 @@ async fn attributes_of_a_later_version_are_left_alone(tables: Tables) {
     assert!(matches!(read.state, LeadState::Delivered { .. }));
 }
 
-/// As if a later version had written it, which knows a reason for waiting that this one does not.
-async fn a_row_that_cannot_be_read_is_left_out_and_costs_no_other(tables: Tables) {
+/// As if written by a later version with a reason for waiting that this one does not know.
+async fn unreadable_lead_row_is_skipped_and_other_leads_are_still_read(tables: Tables) {
     let (customer, ledger) = (fresh::customer(), tables.ledger());
-    let odd = record(&ledger, &customer, 0).await;
+    let unreadable = record(&ledger, &customer, 0).await;
     let good = record(&ledger, &customer, 1).await;
     let later = [("status", "waiting"), ("why", "invented")];
     let later = later.map(|(name, word)| (name.to_owned(), AttributeValue::S(word.to_owned())));
-    let spoil = tables
+    let corrupt = tables
         .client
         .update_item()
         .table_name(&tables.ledger)
-        .set_key(Some(key(format!("CUSTOMER#{customer}"), odd.id.as_str())))
+        .set_key(Some(key(
+            format!("CUSTOMER#{customer}"),
+            unreadable.id.as_str(),
+        )))
         .update_expression("SET #state = :later")
         .expression_attribute_names("#state", "state")
         .expression_attribute_values(":later", AttributeValue::M(later.into()));
-    spoil.send().await.unwrap();
+    corrupt.send().await.unwrap();
 
     let all = LeadFilter::default();
     let listed = ledger.leads(&customer, &all, None, 9).await.unwrap().items;
-    let both = [odd.id.clone(), good.id.clone()];
+    let both = [unreadable.id.clone(), good.id.clone()];
     let read = ledger.records(&customer, &both).await.unwrap();
 
     for found in [listed, read] {
         let found: Vec<_> = found.iter().map(|record| &record.lead.id).collect();
         assert_eq!(found, [&good.id]);
     }
-    assert!(ledger.lead(&customer, &odd.id).await.is_err());
+    assert!(ledger.lead(&customer, &unreadable.id).await.is_err());
 }
 
-async fn a_connection_that_cannot_be_read_costs_no_other(tables: Tables) {
+async fn unreadable_connection_does_not_affect_other_connections(tables: Tables) {
     let directory = tables.directory();
-    let [odd, good] = [(); 2].map(|()| connection(&fresh::customer()));
-    for connection in [&odd, &good] {
+    let [unreadable, good] = [(); 2].map(|()| connection(&fresh::customer()));
+    for connection in [&unreadable, &good] {
         assert!(directory.put_connection(connection).await.unwrap());
     }
-    let spoil = tables
+    let corrupt = tables
         .client
         .update_item()
         .table_name(&tables.directory)
         .set_key(Some(key(
-            format!("CUSTOMER#{}", odd.customer),
+            format!("CUSTOMER#{}", unreadable.customer),
             "CONNECTION",
         )))
         .update_expression("SET generation = :nothing")
         .expression_attribute_values(":nothing", AttributeValue::S("nothing".into()));
-    spoil.send().await.unwrap();
+    corrupt.send().await.unwrap();
 
-    let asked = [&odd, &good].map(|connection| connection.customer.clone());
-    let found = directory.connections_of(&asked.into()).await.unwrap();
+    let customers = [&unreadable, &good].map(|connection| connection.customer.clone());
+    let found = directory.connections_of(&customers.into()).await.unwrap();
 
     let expected = [
-        (odd.customer.clone(), None),
+        (unreadable.customer.clone(), None),
         (good.customer.clone(), Some(good.clone())),
     ];
     assert_eq!(found, expected.into());
     let months_later = at(86_400 * 100);
     let idle = async || directory.idle(months_later, 1_000).await.unwrap();
     let idle = eventually(idle, |idle| idle.contains(&good.customer)).await;
-    assert!(idle.contains(&good.customer) && !idle.contains(&odd.customer));
+    assert!(idle.contains(&good.customer) && !idle.contains(&unreadable.customer));
 }
 
-async fn every_lost_connection_is_found_however_large_their_rows_are(tables: Tables) {
+async fn all_lost_connections_are_found_even_with_very_large_rows(tables: Tables) {
     let directory = tables.directory();
     let mut lost = BTreeSet::new();
     for _ in 0..5 {
@@ -303,7 +306,7 @@ async fn every_lost_connection_is_found_however_large_their_rows_are(tables: Tab
     assert_eq!(directory.lost(3).await.unwrap().len(), 3);
 }
 
-async fn every_idle_connection_is_found_however_large_their_rows_are(tables: Tables) {
+async fn all_idle_connections_are_found_even_with_very_large_rows(tables: Tables) {
     let (directory, day) = (tables.directory(), 86_400);
     let mut idle = BTreeSet::new();
     for _ in 0..5 {
@@ -339,21 +342,21 @@ async fn reserve(directory: &DynamoDirectory, app: &AppId, now: Timestamp) -> Ve
     }
 }
 
-async fn a_new_budget_is_whole_and_a_lost_one_taken_for_an_even_day(tables: Tables) {
+async fn new_budget_starts_unspent_and_a_lost_one_counts_as_evenly_used(tables: Tables) {
     let (app, noon) = (fresh::app(), at(43_200));
     let spent = async || tables.directory().state(&app).await.unwrap().unwrap().spent;
 
     assert_eq!(reserve(&tables.directory(), &app, noon).await.len(), 2);
     assert_eq!(spent().await, 2);
 
-    let lose = tables.client.delete_item().table_name(&tables.directory);
-    let lose = lose.set_key(Some(key(format!("APP#{app}"), "BUDGET")));
-    lose.send().await.unwrap();
+    let delete = tables.client.delete_item().table_name(&tables.directory);
+    let delete = delete.set_key(Some(key(format!("APP#{app}"), "BUDGET")));
+    delete.send().await.unwrap();
     assert_eq!(reserve(&tables.directory(), &app, noon).await.len(), 2);
     assert_eq!(spent().await, 5_002);
 }
 
-async fn processes_that_remember_each_their_own_share_a_budget(tables: Tables) {
+async fn processes_with_their_own_caches_share_one_budget(tables: Tables) {
     let (app, noon) = (fresh::app(), at(43_200));
     let processes = [tables.directory(), tables.directory(), tables.directory()];
     let mut moments = Vec::new();

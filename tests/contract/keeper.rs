@@ -39,41 +39,41 @@ const REQUESTS: [(&str, &str); 10] = [
 /// The document with the table of these states.
 const ARCHITECTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../ARCHITECTURE.md");
 
-/// What the next worker finds.
+/// The state that the next worker finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum Outcome {
     Works,
     NeedsReconnect,
 }
 
 /// A world in which each request of a worker is a step.
-struct Bench {
+struct Fixture {
     world: World<VirtualClock>,
     steps: Arc<Steps>,
 }
 
 pub fn trials(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Vec<Trial> {
-    let trial = |name: &str, run: fn(Bench) -> futures::future::BoxFuture<'static, ()>| {
+    let trial = |name: &str, run: fn(Fixture) -> futures::future::BoxFuture<'static, ()>| {
         let (aws, tables, runtime) = (aws.clone(), tables.clone(), runtime.clone());
         Trial::test(format!("aws::keeper::{name}"), move || {
-            runtime.block_on(async { run(Bench::start(aws, tables).await).await });
+            runtime.block_on(async { run(Fixture::start(aws, tables).await).await });
             Ok(())
         })
     };
     vec![
-        trial("a_hundred_workers_make_one_refresh", |bench| {
-            Box::pin(async move { bench.a_hundred_workers_make_one_refresh().await })
+        trial("a_hundred_workers_make_one_refresh", |fixture| {
+            Box::pin(async move { fixture.a_hundred_workers_make_one_refresh().await })
         }),
         trial(
-            "killed_at_any_request_a_worker_leaves_what_the_architecture_says",
-            |bench| Box::pin(async move { bench.killed_at_every_request().await }),
+            "state_after_killing_a_worker_at_each_request_matches_architecture_md",
+            |fixture| Box::pin(async move { fixture.state_after_each_kill().await }),
         ),
     ]
 }
 
-impl Bench {
+impl Fixture {
     async fn start(aws: SdkConfig, tables: Tables) -> Self {
-        let (world, steps) = World::wired(aws, tables, String::new()).await;
+        let (world, steps) = World::with_steps(aws, tables, String::new()).await;
         Self { world, steps }
     }
 
@@ -107,39 +107,42 @@ impl Bench {
         assert_eq!(self.refreshes() - before, 1);
     }
 
-    async fn killed_at_every_request(mut self) {
-        self.killed(None).await;
+    async fn state_after_each_kill(mut self) {
+        self.kill_worker(None).await;
         let mut table =
             "| killed at | before the request | after its effect |\n|---|---|---|\n".to_owned();
-        for (step, (action, what)) in (1..).zip(REQUESTS) {
-            let before = self.killed(Some((step, Fault::CrashBefore))).await;
-            let after = self.killed(Some((step, Fault::CrashAfter))).await;
-            let (before, after) = (before.words(), after.words());
-            table += &format!("| {what} (`{action}`) | {before} | {after} |\n");
+        for (step, (action, purpose)) in (1..).zip(REQUESTS) {
+            let before = self.kill_worker(Some((step, Fault::CrashBefore))).await;
+            let after = self.kill_worker(Some((step, Fault::CrashAfter))).await;
+            let (before, after) = (before.markdown(), after.markdown());
+            table += &format!("| {purpose} (`{action}`) | {before} | {after} |\n");
         }
 
         println!("\n{table}");
-        let told = fs::read_to_string(ARCHITECTURE).unwrap();
-        assert!(told.contains(&table), "ARCHITECTURE.md tells otherwise");
+        let architecture = fs::read_to_string(ARCHITECTURE).unwrap();
+        assert!(
+            architecture.contains(&table),
+            "the table in ARCHITECTURE.md differs"
+        );
     }
 
-    /// One worker with an expired token, killed as given, while a lead is in the queue; two minutes later a drain that
-    /// should deliver it. If the connection is lost, the lead waits, and goes out once somebody has connected again.
-    async fn killed(&mut self, cut: Option<(u64, Fault)>) -> Left {
+    /// Kills a worker with an expired token at the given request, if any, while a lead is in the queue. Two minutes
+    /// later a drain has to deliver the lead; if the connection is lost, the lead waits and goes out after a reconnect.
+    async fn kill_worker(&mut self, crash: Option<(u64, Fault)>) -> Outcome {
         self.steps.restart(None);
         let customer = self.world.customer(self.a_minute_ago()).await;
         let (lead, message) = self.world.queued(&customer, rand::random::<u32>()).await;
         let first = self.world.ports().keeper();
-        self.steps.restart(cut);
+        self.steps.restart(crash);
         let done = self
             .steps
-            .until_cut(first.access(&customer, None, Timestamp::MAX))
+            .run_until_killed(first.access(&customer, None, Timestamp::MAX))
             .await;
-        assert_eq!(done.is_none(), cut.is_some());
-        let made = self.steps.names();
-        let count = cut.map_or(REQUESTS.len(), |(step, _)| step as usize);
+        assert_eq!(done.is_none(), crash.is_some());
+        let actions = self.steps.names();
+        let count = crash.map_or(REQUESTS.len(), |(step, _)| step as usize);
         assert_eq!(
-            made,
+            actions,
             REQUESTS[..count]
                 .iter()
                 .map(|(action, _)| *action)
@@ -147,34 +150,34 @@ impl Bench {
         );
 
         self.steps.restart(None);
-        let minutes = SignedDuration::from_mins(2);
-        self.world.clock.advance(minutes);
-        self.world.sandbox.advance(minutes);
+        let two_minutes = SignedDuration::from_mins(2);
+        self.world.clock.advance(two_minutes);
+        self.world.sandbox.advance(two_minutes);
         let deliver = async |message| {
             let deadline = self.world.clock.now() + SignedDuration::from_secs(58);
-            let again = self
+            let handed_back = self
                 .world
                 .ports()
                 .drain()
                 .drain(vec![message], deadline)
                 .await;
-            assert_eq!(again, Vec::<String>::new());
+            assert_eq!(handed_back, Vec::<String>::new());
             let record = self.world.ledger().lead(&customer, &lead.id).await;
             record.unwrap().unwrap().state
         };
         match deliver(message.clone()).await {
-            LeadState::Delivered { .. } => Left::Works,
+            LeadState::Delivered { .. } => Outcome::Works,
             LeadState::Waiting { why } => {
-                assert_eq!(why, WaitReason::Reconnect, "{cut:?}");
+                assert_eq!(why, WaitReason::Reconnect, "{crash:?}");
                 self.connect_again(&customer, &lead.id).await;
                 let state = deliver(message).await;
                 assert!(
                     matches!(state, LeadState::Delivered { .. }),
-                    "{cut:?}: {state:?}"
+                    "{crash:?}: {state:?}"
                 );
-                Left::NeedsReconnect
+                Outcome::NeedsReconnect
             }
-            state => panic!("{cut:?}: {state:?}"),
+            state => panic!("{crash:?}: {state:?}"),
         }
     }
 
@@ -189,8 +192,8 @@ impl Bench {
             generation,
             tokens: self.world.tokens(expires_at),
         };
-        let kept = ports.vault.keep(customer, &pair).await;
-        assert_eq!(kept.unwrap(), Kept::Stored);
+        let stored = ports.vault.keep(customer, &pair).await;
+        assert_eq!(stored.unwrap(), Kept::Stored);
         let connection = Connection {
             status: ConnectionStatus::Active,
             generation,
@@ -220,8 +223,8 @@ impl Bench {
     }
 }
 
-impl Left {
-    fn words(self) -> &'static str {
+impl Outcome {
+    fn markdown(self) -> &'static str {
         match self {
             Self::Works => "works",
             Self::NeedsReconnect => "**needs_reconnect**",

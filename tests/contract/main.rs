@@ -1,7 +1,8 @@
-//! Contract tests: the ports' promises, checked alike on every implementation.
+//! Contract tests: the ports' promises, checked on every implementation.
 //!
-//! A promise is a function over a port, listed once at the head of its file in `promises`. A keeper is a module that
-//! opens its ports and calls [`every_promise`]; every promise uses ids of its own, so keepers may share a table.
+//! A promise is a function over a port, listed once at the head of its file in `promises`. An implementation is a
+//! module that opens its ports and calls [`promise_trials`]; every promise uses ids of its own, so implementations may
+//! share a table.
 #![recursion_limit = "256"] // futures of the AWS SDK nest deeply
 #![expect(
     clippy::unwrap_used,
@@ -34,10 +35,10 @@ fn main() -> anyhow::Result<()> {
     let ministack = runtime.block_on(MiniStack::bare(&Progress::new()))?;
     let aws = ministack.aws()?;
     let mut trials = memory::trials(runtime.handle());
-    let (aws, alone) = runtime.block_on(aws::trials(&aws, runtime.handle()))?;
+    let (aws, exclusive) = runtime.block_on(aws::trials(&aws, runtime.handle()))?;
     trials.extend(aws);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let last = libtest_mimic::run(&arguments, vec![alone]);
+    let last = libtest_mimic::run(&arguments, vec![exclusive]);
     drop(ministack);
     conclusion.exit_if_failed();
     last.exit()

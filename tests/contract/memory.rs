@@ -3,13 +3,13 @@ use libtest_mimic::Trial;
 use tokio::runtime::Handle;
 
 use crate::kills;
-use crate::promise::{Promised, every_promise};
+use crate::promise::{TestedPorts, promise_trials};
 use crate::samples::at;
 
 /// Trials of the fakes.
 pub fn trials(runtime: &Handle) -> Vec<Trial> {
     let memory = Memory::new(at(0));
-    let ports = Promised::<Memory> {
+    let ports = TestedPorts::<Memory> {
         directory: memory.directory,
         ledger: memory.ledger,
         queue: memory.queue,
@@ -17,7 +17,7 @@ pub fn trials(runtime: &Handle) -> Vec<Trial> {
         apps: memory.apps,
         budget: memory.budget,
     };
-    let mut trials = every_promise("memory", &ports, runtime);
+    let mut trials = promise_trials("memory", &ports, runtime);
     trials.push(kills::memory(runtime));
     trials
 }

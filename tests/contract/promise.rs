@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use crate::promises;
 
-/// A promise of a port, and the check that it is kept.
+/// A promise of a port, and the test that it is kept.
 pub struct Promise<P> {
     pub name: &'static str,
     pub check: fn(P) -> BoxFuture<'static, ()>,
@@ -27,8 +27,8 @@ macro_rules! promises {
     };
 }
 
-/// The ports of one keeper that make promises.
-pub struct Promised<W: Wiring> {
+/// The ports of one implementation that are tested.
+pub struct TestedPorts<W: Wiring> {
     pub directory: W::Directory,
     pub ledger: W::Ledger,
     pub queue: W::Queue,
@@ -37,64 +37,72 @@ pub struct Promised<W: Wiring> {
     pub budget: W::Budget,
 }
 
-/// Every promise as a test of `keeper`.
-pub fn every_promise<W: Wiring>(
-    keeper: &'static str,
-    ports: &Promised<W>,
+/// Every promise as a test of this implementation.
+pub fn promise_trials<W: Wiring>(
+    name: &'static str,
+    ports: &TestedPorts<W>,
     runtime: &Handle,
 ) -> Vec<Trial> {
-    let on = Keeper { keeper, runtime };
+    let implementation = Implementation { name, runtime };
     let mut trials = Vec::new();
-    trials.extend(on.keeps("customers", promises::customers::all(), &ports.directory));
-    trials.extend(on.keeps("forms", promises::forms::all(), &ports.directory));
-    trials.extend(on.keeps(
+    trials.extend(implementation.trials("customers", promises::customers::all(), &ports.directory));
+    trials.extend(implementation.trials("forms", promises::forms::all(), &ports.directory));
+    trials.extend(implementation.trials(
         "connections",
         promises::connections::all(),
         &ports.directory,
     ));
-    trials.extend(on.keeps("leases", promises::leases::all(), &ports.directory));
-    trials.extend(on.keeps("handshakes", promises::handshakes::all(), &ports.directory));
-    trials.extend(on.keeps("links", promises::links::all(), &ports.directory));
-    trials.extend(on.keeps("locks", promises::locks::all(), &ports.directory));
-    trials.extend(on.keeps("subjects", promises::subjects::all(), &ports.directory));
-    trials.extend(on.keeps("tallies", promises::tallies::all(), &ports.directory));
-    trials.extend(on.keeps(
+    trials.extend(implementation.trials("leases", promises::leases::all(), &ports.directory));
+    trials.extend(implementation.trials(
+        "handshakes",
+        promises::handshakes::all(),
+        &ports.directory,
+    ));
+    trials.extend(implementation.trials("links", promises::links::all(), &ports.directory));
+    trials.extend(implementation.trials("locks", promises::locks::all(), &ports.directory));
+    trials.extend(implementation.trials("subjects", promises::subjects::all(), &ports.directory));
+    trials.extend(implementation.trials("tallies", promises::tallies::all(), &ports.directory));
+    trials.extend(implementation.trials(
         "suppressions",
         promises::suppressions::all(),
         &ports.directory,
     ));
-    trials.extend(on.keeps("claims", promises::claims::all(), &ports.ledger));
-    trials.extend(on.keeps("requeues", promises::requeues::all(), &ports.ledger));
-    trials.extend(on.keeps("ledger", promises::ledger::all(), &ports.ledger));
-    trials.extend(on.keeps("idempotency", promises::idempotency::all(), &ports.ledger));
-    trials.extend(on.keeps("exits", promises::exits::all(), &ports.ledger));
-    trials.extend(on.keeps("counters", promises::counters::all(), &ports.ledger));
-    trials.extend(on.keeps("lanes", promises::lanes::all(), &ports.ledger));
-    trials.extend(on.keeps("imports", promises::imports::all(), &ports.ledger));
-    trials.extend(on.keeps("queue", promises::queue::all(), &ports.queue));
-    trials.extend(on.keeps("vault", promises::vault::all(), &ports.vault));
-    trials.extend(on.keeps("apps", promises::apps::all(), &ports.apps));
-    trials.extend(on.keeps("budget", promises::budget::all(), &ports.budget));
+    trials.extend(implementation.trials("claims", promises::claims::all(), &ports.ledger));
+    trials.extend(implementation.trials("requeues", promises::requeues::all(), &ports.ledger));
+    trials.extend(implementation.trials("ledger", promises::ledger::all(), &ports.ledger));
+    trials.extend(implementation.trials(
+        "idempotency",
+        promises::idempotency::all(),
+        &ports.ledger,
+    ));
+    trials.extend(implementation.trials("exits", promises::exits::all(), &ports.ledger));
+    trials.extend(implementation.trials("counters", promises::counters::all(), &ports.ledger));
+    trials.extend(implementation.trials("lanes", promises::lanes::all(), &ports.ledger));
+    trials.extend(implementation.trials("imports", promises::imports::all(), &ports.ledger));
+    trials.extend(implementation.trials("queue", promises::queue::all(), &ports.queue));
+    trials.extend(implementation.trials("vault", promises::vault::all(), &ports.vault));
+    trials.extend(implementation.trials("apps", promises::apps::all(), &ports.apps));
+    trials.extend(implementation.trials("budget", promises::budget::all(), &ports.budget));
     trials
 }
 
-struct Keeper<'a> {
-    keeper: &'static str,
+struct Implementation<'a> {
+    name: &'static str,
     runtime: &'a Handle,
 }
 
-impl Keeper<'_> {
-    fn keeps<P: Clone + Send + 'static>(
+impl Implementation<'_> {
+    fn trials<P: Clone + Send + 'static>(
         &self,
         port: &str,
         promises: Vec<Promise<P>>,
-        keeper: &P,
+        ports: &P,
     ) -> Vec<Trial> {
         let trial = |promise: Promise<P>| {
-            let name = format!("{}::{port}::{}", self.keeper, promise.name);
-            let (runtime, keeper) = (self.runtime.clone(), keeper.clone());
+            let name = format!("{}::{port}::{}", self.name, promise.name);
+            let (runtime, ports) = (self.runtime.clone(), ports.clone());
             Trial::test(name, move || {
-                runtime.block_on((promise.check)(keeper));
+                runtime.block_on((promise.check)(ports));
                 Ok(())
             })
         };
@@ -103,20 +111,20 @@ impl Keeper<'_> {
 }
 
 /// The results of this many concurrent calls.
-pub async fn at_once<F, T>(callers: usize, call: impl Fn(usize) -> F) -> Vec<T>
+pub async fn run_concurrently<F, T>(callers: usize, call: impl Fn(usize) -> F) -> Vec<T>
 where
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
     let calls: Vec<_> = (0..callers).map(|i| tokio::spawn(call(i))).collect();
-    let told = join_all(calls).await;
-    told.into_iter().map(|told| told.unwrap()).collect()
+    let results = join_all(calls).await;
+    results.into_iter().map(|result| result.unwrap()).collect()
 }
 
-/// Asks until the answer fits: for reads that may be a moment behind. Returns the last answer.
-pub async fn eventually<F, T>(ask: impl Fn() -> F, fits: impl Fn(&T) -> bool) -> T
+/// Polls until the result matches, for reads that may be a moment behind. Returns the last result.
+pub async fn eventually<F, T>(read: impl Fn() -> F, is_expected: impl Fn(&T) -> bool) -> T
 where
     F: Future<Output = T>,
 {
-    leadfeed_tests::eventually(Duration::from_secs(10), ask, fits).await
+    leadfeed_tests::eventually(Duration::from_secs(10), read, is_expected).await
 }

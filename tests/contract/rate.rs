@@ -1,6 +1,6 @@
 //! Several drains on one application with its limits on: DynamoDB on MiniStack, Constant Contact on the sandbox, in
 //! real time. A few leads show that the drains share one rate. If `LEADFEED_TEST_RATE` (calls a second) is set, with
-//! `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains, it measures, and so needs the machine to itself.
+//! `LEADFEED_TEST_LEADS` leads and `LEADFEED_TEST_DRAINS` drains, it measures, and needs the machine to itself.
 
 use std::collections::VecDeque;
 use std::env;
@@ -29,20 +29,20 @@ use crate::wire::{self, Steps};
 /// Leads per call of a drain, as from the queue's trigger.
 const BATCH: usize = 10;
 
-struct Bench {
+struct Fixture {
     world: World<SystemClock>,
     /// Requests to DynamoDB.
     dynamodb: Arc<Steps>,
 }
 
-fn given(name: &str, otherwise: u32) -> u32 {
-    let given = env::var(name).ok().and_then(|text| text.parse().ok());
-    given.unwrap_or(otherwise)
+fn env_or(name: &str, default: u32) -> u32 {
+    let value = env::var(name).ok().and_then(|text| text.parse().ok());
+    value.unwrap_or(default)
 }
 
 pub fn trial(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Trial {
     let (aws, tables, runtime) = (aws.clone(), tables.clone(), runtime.clone());
-    let name = "aws::rate::a_full_queue_is_drained_at_the_limit_and_never_above_it";
+    let name = "aws::rate::concurrent_drains_share_the_rate_limit_and_deliver_every_lead";
     Trial::test(name, move || {
         runtime.block_on(run(aws, tables));
         Ok(())
@@ -50,25 +50,25 @@ pub fn trial(aws: &SdkConfig, tables: &Tables, runtime: &Handle) -> Trial {
 }
 
 async fn run(aws: SdkConfig, tables: Tables) {
-    let measures = env::var("LEADFEED_TEST_RATE").is_ok();
-    let per_second = given("LEADFEED_TEST_RATE", 4);
-    let seconds = if measures { 15 } else { 6 };
-    let count = given("LEADFEED_TEST_LEADS", seconds * per_second);
-    let bench = Bench::start(aws, tables, per_second).await;
+    let is_measurement = env::var("LEADFEED_TEST_RATE").is_ok();
+    let per_second = env_or("LEADFEED_TEST_RATE", 4);
+    let seconds = if is_measurement { 15 } else { 6 };
+    let count = env_or("LEADFEED_TEST_LEADS", seconds * per_second);
+    let fixture = Fixture::start(aws, tables, per_second).await;
     let expires_at = Timestamp::now() + SignedDuration::from_hours(23);
-    let customer = bench.world.customer(expires_at).await;
-    let queue = bench.fill(&customer, count).await;
-    let drains = given("LEADFEED_TEST_DRAINS", 3);
-    let drains: Vec<_> = (0..drains).map(|_| bench.world.ports().drain()).collect();
-    bench.dynamodb.restart(None);
+    let customer = fixture.world.customer(expires_at).await;
+    let queue = fixture.fill(&customer, count).await;
+    let drains = env_or("LEADFEED_TEST_DRAINS", 3);
+    let drains: Vec<_> = (0..drains).map(|_| fixture.world.ports().drain()).collect();
+    fixture.dynamodb.restart(None);
     let began = Timestamp::now();
 
-    join_all(drains.iter().map(|drain| empty(drain, &queue))).await;
+    join_all(drains.iter().map(|drain| drain_all(drain, &queue))).await;
 
     let took = Timestamp::now().duration_since(began).as_secs_f64();
-    let requests = bench.dynamodb.taken();
-    let (calls, throttled) = bench.calls();
-    let delivered = bench.delivered(&customer).await;
+    let requests = fixture.dynamodb.taken();
+    let (calls, throttled) = fixture.calls();
+    let delivered = fixture.delivered(&customer).await;
     let leads = f64::from(count);
     let rate = (leads - 1.0) / took;
     let used = 100.0 * rate / f64::from(per_second);
@@ -80,36 +80,36 @@ async fn run(aws: SdkConfig, tables: Tables) {
         requests as f64 / leads,
     );
     assert_eq!(delivered, count as usize);
-    assert_eq!(bench.world.sandbox.broken_contracts(), [""; 0]);
+    assert_eq!(fixture.world.sandbox.broken_contracts(), [""; 0]);
     assert_eq!(calls, count as usize + throttled);
-    if measures {
+    if is_measurement {
         assert_eq!(throttled, 0);
         assert!(used >= 95.0, "{used:.1} % of the rate");
     } else {
-        // On a busy machine a call may leave late and the next arrive too soon after it; drains that do not share the
-        // rate have most of theirs refused.
+        // On a busy machine a call may leave late and the next one arrive too soon after it. If drains did not share
+        // the rate, most of their calls would be throttled.
         assert!(throttled * 10 <= calls, "{throttled} of {calls} throttled");
     }
 }
 
-/// Takes batches until none are left. Whatever a drain hands back comes again.
-async fn empty(drain: &Drain<Real<SystemClock>>, queue: &Mutex<VecDeque<Message>>) {
+/// Drains the queue batch by batch until it is empty; no drain may hand a message back.
+async fn drain_all(drain: &Drain<Real<SystemClock>>, queue: &Mutex<VecDeque<Message>>) {
     loop {
         let batch: Vec<_> = {
             let mut queue = queue.lock().unwrap();
-            let most = BATCH.min(queue.len());
-            queue.drain(..most).collect()
+            let size = BATCH.min(queue.len());
+            queue.drain(..size).collect()
         };
         if batch.is_empty() {
             return;
         }
         let deadline = Timestamp::now() + SignedDuration::from_secs(58);
-        let again = drain.drain(batch, deadline).await;
-        assert_eq!(again, Vec::<String>::new());
+        let handed_back = drain.drain(batch, deadline).await;
+        assert_eq!(handed_back, Vec::<String>::new());
     }
 }
 
-impl Bench {
+impl Fixture {
     async fn start(aws: SdkConfig, tables: Tables, per_second: u32) -> Self {
         let app = App {
             calls_per_second: per_second,
@@ -121,10 +121,10 @@ impl Bench {
         };
         let dynamodb = Arc::new(Steps::default());
         let endpoint = aws.endpoint_url().unwrap_or_default();
-        let counting = wire::to(endpoint, &dynamodb).await.unwrap();
+        let proxy = wire::proxy_to(endpoint, &dynamodb).await.unwrap();
         let sandbox = Sandbox::start(config).await.unwrap();
         let world = World {
-            dynamodb: aws.to_builder().endpoint_url(counting).build(),
+            dynamodb: aws.to_builder().endpoint_url(proxy).build(),
             secrets: aws,
             tables,
             queue: String::new(),

@@ -66,8 +66,8 @@ pub struct World<C> {
 }
 
 impl World<VirtualClock> {
-    /// One without limits, in which each request of a use case is a step.
-    pub async fn wired(aws: SdkConfig, tables: Tables, queue: String) -> (Self, Arc<Steps>) {
+    /// A world without limits, in which each request of a use case is a step.
+    pub async fn with_steps(aws: SdkConfig, tables: Tables, queue: String) -> (Self, Arc<Steps>) {
         let settings = Settings {
             limits: false,
             ..Settings::default()
@@ -80,15 +80,15 @@ impl World<VirtualClock> {
         let sandbox = Sandbox::start(config).await.unwrap();
         let steps = Arc::new(Steps::default());
         let endpoint = aws.endpoint_url().unwrap_or_default();
-        let wired = wire::to(endpoint, &steps).await.unwrap();
-        let aws = aws.to_builder().endpoint_url(wired).build();
+        let proxy = wire::proxy_to(endpoint, &steps).await.unwrap();
+        let aws = aws.to_builder().endpoint_url(proxy).build();
         let world = Self {
             dynamodb: aws.clone(),
             secrets: aws,
             tables,
             queue,
             prefix: format!("leadfeed/{}", fresh::text()),
-            constant_contact: wire::to(sandbox.url(), &steps).await.unwrap(),
+            constant_contact: wire::proxy_to(sandbox.url(), &steps).await.unwrap(),
             sandbox,
             limits: Limits::default(),
             clock: VirtualClock::leaping(Timestamp::now()),
@@ -109,7 +109,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         );
         let (auth, callback) = (self.url("/oauth2/default/v1"), CALLBACK.to_owned());
         let oauth = TokenEndpoint::new(http.clone(), &auth, callback, self.clock.clone());
-        let nothing = Faults::default();
+        let no_faults = Faults::default();
         Ports {
             directory: directory.clone(),
             ledger: self.ledger(),
@@ -120,8 +120,8 @@ impl<C: Clock + Clone + 'static> World<C> {
             budget: directory,
             oauth: oauth.unwrap(),
             crm: ConstantContact::new(http, self.url("/v3")),
-            captcha: MemoryCaptcha::new(&nothing),
-            events: MemoryEvents::new(&nothing),
+            captcha: MemoryCaptcha::new(&no_faults),
+            events: MemoryEvents::new(&no_faults),
             clock: self.clock.clone(),
             random: OsRandom,
             keys: keys(),
@@ -146,7 +146,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         format!("{}{path}", self.constant_contact).parse().unwrap()
     }
 
-    /// A customer connected to the first account, with an application of its own and a token that ends at this time.
+    /// A customer connected to the first account, with an application of its own and a token that expires at this time.
     pub async fn customer(&self, expires_at: Timestamp) -> CustomerId {
         let (id, app) = (fresh::customer(), fresh::app());
         let ports = self.ports();
@@ -178,7 +178,7 @@ impl<C: Clock + Clone + 'static> World<C> {
         id
     }
 
-    /// A new pair of the first account.
+    /// A new token pair of the first account.
     pub fn tokens(&self, expires_at: Timestamp) -> Tokens {
         let minted = self.sandbox.mint("client", "owner@harbor-bakery.example");
         let minted = minted.unwrap();

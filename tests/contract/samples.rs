@@ -1,4 +1,4 @@
-//! Samples with every field filled in, so that an implementation that loses one is found out.
+//! Samples with every field filled in, so that an implementation that loses one fails.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ use leadfeed_shared::domain::token::{StoredTokens, Tokens};
 
 use crate::fresh;
 
-/// A moment of the tests' day, which begins at midnight UTC.
+/// A second of the tests' day, which begins at midnight UTC.
 pub fn at(second: i64) -> Timestamp {
     let midnight: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
     midnight + SignedDuration::from_secs(second)
 }
 
-/// The expiry of rows that must stay: DynamoDB may remove an expired one.
-pub fn far() -> Timestamp {
+/// The expiry of rows that must stay: DynamoDB may remove expired ones.
+pub fn far_future() -> Timestamp {
     Timestamp::from_second(9_000_000_000).unwrap()
 }
 
@@ -154,10 +154,10 @@ pub fn lease(owner: &str, until: i64) -> Lease {
 
 /// A lead received at the given second of the tests' day.
 pub fn lead(customer: &CustomerId, second: u32) -> Lead {
-    lead_of(customer, fresh::lead(second.into()), second)
+    lead_with_id(customer, fresh::lead(second.into()), second)
 }
 
-pub fn lead_of(customer: &CustomerId, id: LeadId, second: u32) -> Lead {
+pub fn lead_with_id(customer: &CustomerId, id: LeadId, second: u32) -> Lead {
     Lead {
         id,
         customer: customer.clone(),

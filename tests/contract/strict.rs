@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use leadfeed_tests::serve;
 use serde_json::{Value, json};
 
-use crate::wire::Behind;
+use crate::wire::Upstream;
 
 /// The values of version ids, by secret and id.
 type Versions = HashMap<(String, String), String>;
@@ -27,20 +27,20 @@ const LISTINGS: [&str; 2] = [
 
 #[derive(Clone)]
 struct Strict {
-    behind: Behind,
+    upstream: Upstream,
     versions: Arc<Mutex<Versions>>,
 }
 
-/// A proxy that refuses what AWS refuses, and reads that AWS may answer with old data, and passes on the rest.
-pub async fn aws(behind: &str) -> anyhow::Result<String> {
+/// A proxy that refuses what AWS refuses, and reads that AWS may answer with old data, and forwards the rest.
+pub async fn proxy(upstream: &str) -> anyhow::Result<String> {
     let strict = Strict {
-        behind: Behind::at(behind)?,
+        upstream: Upstream::new(upstream)?,
         versions: Arc::default(),
     };
-    serve(Router::new().fallback(answer).with_state(strict)).await
+    serve(Router::new().fallback(handle).with_state(strict)).await
 }
 
-async fn answer(
+async fn handle(
     State(strict): State<Strict>,
     method: Method,
     uri: Uri,
@@ -51,31 +51,31 @@ async fn answer(
         .get("x-amz-target")
         .and_then(|name| name.to_str().ok());
     let refusal = match target.and_then(|name| name.rsplit_once('.')) {
-        Some(("secretsmanager", "PutSecretValue")) if strict.is_other_value(&body) => {
+        Some(("secretsmanager", "PutSecretValue")) if strict.changes_stored_version(&body) => {
             json!({"__type": "ResourceExistsException", "Message": "the version has another value"})
         }
-        Some(("DynamoDB_20120810", action)) if may_be_behind(action, &body) => {
-            json!({"__type": "ValidationException", "message": "the read asks for no consistency"})
+        Some(("DynamoDB_20120810", action)) if may_read_stale(action, &body) => {
+            json!({"__type": "ValidationException", "message": "the read is not consistent"})
         }
-        _ => return strict.behind.answer(method, &uri, headers, body).await,
+        _ => return strict.upstream.forward(method, &uri, headers, body).await,
     };
     (StatusCode::BAD_REQUEST, refusal.to_string()).into_response()
 }
 
 /// Whether the request reads a table without consistency, although it needs it. An index is never consistent.
-fn may_be_behind(action: &str, request: &[u8]) -> bool {
+fn may_read_stale(action: &str, request: &[u8]) -> bool {
     let request: Value = serde_json::from_slice(request).unwrap();
-    let asks = |read: &Value| read["ConsistentRead"] == true;
+    let is_consistent = |read: &Value| read["ConsistentRead"] == true;
     match action {
-        "GetItem" | "Scan" => !asks(&request),
+        "GetItem" | "Scan" => !is_consistent(&request),
         "BatchGetItem" => {
             let tables = request["RequestItems"].as_object().unwrap();
-            !tables.values().all(asks)
+            !tables.values().all(is_consistent)
         }
         "Query" if request["IndexName"].is_string() => false,
         "Query" => {
             let query = request["KeyConditionExpression"].as_str();
-            !asks(&request) && !query.is_some_and(|query| LISTINGS.contains(&query))
+            !is_consistent(&request) && !query.is_some_and(|query| LISTINGS.contains(&query))
         }
         _ => false,
     }
@@ -83,7 +83,7 @@ fn may_be_behind(action: &str, request: &[u8]) -> bool {
 
 impl Strict {
     /// Whether the request names a version that already has another value.
-    fn is_other_value(&self, request: &[u8]) -> bool {
+    fn changes_stored_version(&self, request: &[u8]) -> bool {
         let request: Value = serde_json::from_slice(request).unwrap();
         let text = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
         let version = (text("SecretId"), text("ClientRequestToken"));

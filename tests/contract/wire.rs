@@ -1,5 +1,5 @@
 //! A proxy that injects faults. All effects of a use case go over HTTP; here each request is one step, and at a chosen
-//! step the caller is killed, or told that it failed, before the request goes on or after it took effect.
+//! step the caller is killed, or gets an error, before the request goes on or after it took effect.
 
 use std::collections::BTreeMap;
 use std::future::{Future, pending};
@@ -41,7 +41,7 @@ impl Steps {
         self.names.lock().unwrap().clone()
     }
 
-    fn note(&self, uri: &Uri, headers: &HeaderMap) {
+    fn record_name(&self, uri: &Uri, headers: &HeaderMap) {
         let action = headers
             .get("x-amz-target")
             .and_then(|target| target.to_str().ok()?.rsplit_once('.'));
@@ -50,8 +50,8 @@ impl Steps {
         self.names.lock().unwrap().push(name.to_owned());
     }
 
-    /// Runs work until it is done, or gives `None` where the cut killed it.
-    pub async fn until_cut<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    /// Runs work to its end; `None` if a fault killed it.
+    pub async fn run_until_killed<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
             () = self.killed.notified() => None,
@@ -65,22 +65,22 @@ impl Steps {
     }
 }
 
-/// The service that requests are passed on to.
+/// The service that requests are forwarded to.
 #[derive(Clone)]
-pub struct Behind {
+pub struct Upstream {
     url: String,
     client: reqwest::Client,
 }
 
-impl Behind {
-    pub fn at(url: &str) -> anyhow::Result<Self> {
+impl Upstream {
+    pub fn new(url: &str) -> anyhow::Result<Self> {
         Ok(Self {
             url: url.to_owned(),
             client: reqwest::Client::builder().no_proxy().build()?,
         })
     }
 
-    pub async fn answer(
+    pub async fn forward(
         &self,
         method: Method,
         uri: &Uri,
@@ -105,44 +105,44 @@ impl Behind {
 
 #[derive(Clone)]
 struct Wire {
-    behind: Behind,
+    upstream: Upstream,
     steps: Arc<Steps>,
 }
 
-/// The address of a proxy for `behind`.
-pub async fn to(behind: &str, steps: &Arc<Steps>) -> anyhow::Result<String> {
+/// Starts a proxy for `upstream` and returns its address.
+pub async fn proxy_to(upstream: &str, steps: &Arc<Steps>) -> anyhow::Result<String> {
     let wire = Wire {
-        behind: Behind::at(behind)?,
+        upstream: Upstream::new(upstream)?,
         steps: steps.clone(),
     };
-    serve(Router::new().fallback(pass).with_state(wire)).await
+    serve(Router::new().fallback(handle).with_state(wire)).await
 }
 
-async fn pass(
+async fn handle(
     State(wire): State<Wire>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    wire.steps.note(&uri, &headers);
+    wire.steps.record_name(&uri, &headers);
     let step = wire.steps.taken.fetch_add(1, Ordering::SeqCst) + 1;
     let fault = wire.steps.faults.lock().unwrap().remove(&step);
     match fault {
         Some(Fault::CrashBefore) => return wire.steps.kill().await,
-        Some(Fault::FailBefore) => return failed(),
+        Some(Fault::FailBefore) => return error_response(),
         _ => {}
     }
-    let answer = wire.behind.answer(method, &uri, headers, body).await;
+    let answer = wire.upstream.forward(method, &uri, headers, body).await;
     match fault {
         Some(Fault::CrashAfter) => wire.steps.kill().await,
-        Some(Fault::FailAfter) => failed(),
+        Some(Fault::FailAfter) => error_response(),
         _ => answer,
     }
 }
 
-/// A failure in the form that AWS gives it.
-fn failed() -> Response {
+/// An error response in the format of AWS.
+fn error_response() -> Response {
     let body = r#"{"__type":"InternalServerError","message":"planned"}"#;
     (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use leadfeed_tests::eventually;
-use leadfeed_tests::scene::PATIENCE;
+use leadfeed_tests::scene::TIMEOUT;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::alarms::cloudwatch::CloudWatch;
-use crate::scene::{Scene, alone, contacts_like, finally, sign_ups, the_stack};
+use crate::scene::{Scene, contacts_starting_with, exclusive, finally, sign_ups, the_stack};
 
 const ADDRESS: &str = "canary@example.com";
 
@@ -37,43 +37,43 @@ async fn configure(variables: &Value) -> Result<Value> {
     Ok(before)
 }
 
-/// The address of the canary's contact, which has a tag.
-async fn until_one_is_there() -> String {
-    let look = async || contacts_like("canary+").pop();
-    let there = eventually(Duration::from_mins(3), look, Option::is_some).await;
-    there.expect("one arrives within three minutes")
+/// Waits for the canary's contact; returns its address, which has a tag.
+async fn wait_for_canary() -> String {
+    let find = async || contacts_starting_with("canary+").pop();
+    let found = eventually(Duration::from_mins(3), find, Option::is_some).await;
+    found.expect("a canary arrives within three minutes")
 }
 
-/// How late it was at each run of the scheduler, until one sees it in the ledger: there it is delivered a moment after
-/// it is at Constant Contact.
-async fn late_until_it_is_seen(watch: &CloudWatch) -> Vec<f64> {
-    let look = async || {
+/// How late the canary was at each run of the scheduler, until a run sees it in the ledger: it is recorded there
+/// shortly after it arrives at Constant Contact.
+async fn lateness_until_seen(cloudwatch: &CloudWatch) -> Vec<f64> {
+    let run = async || {
         the_stack().invoke("Scheduler", &json!({})).await.unwrap();
-        let late = watch.values("scheduler", "CanaryLate").await.unwrap();
+        let late = cloudwatch.values("scheduler", "CanaryLate").await.unwrap();
         (late.last() == Some(&0.0)).then_some(late)
     };
-    let late = eventually(PATIENCE, look, Option::is_some).await;
-    late.expect("the canary is seen where it has arrived")
+    let late = eventually(TIMEOUT, run, Option::is_some).await;
+    late.expect("the canary is seen in the ledger")
 }
 
 #[tokio::test]
-async fn a_canary_comes_by_the_public_door_and_arrives() {
-    let _alone = alone().await;
+async fn canary_is_submitted_through_the_public_form_and_arrives() {
+    let _exclusive = exclusive().await;
     let scene = Scene::connected("canary").await;
-    let watch = CloudWatch::new().await.unwrap();
+    let cloudwatch = CloudWatch::new().await.unwrap();
     let canary = json!({
         "LEADFEED_CANARY_FORM": scene.form["form_id"],
         "LEADFEED_CANARY_ADDRESS": ADDRESS,
     });
 
-    let arrives = async {
+    let submit = async {
         the_stack().invoke("Scheduler", &json!({})).await.unwrap();
-        let address = until_one_is_there().await;
-        (address, late_until_it_is_seen(&watch).await)
+        let address = wait_for_canary().await;
+        (address, lateness_until_seen(&cloudwatch).await)
     };
     let before = configure(&canary).await.unwrap();
-    let (address, late) = finally(arrives, configure(&before)).await;
+    let (address, late) = finally(submit, configure(&before)).await;
 
-    assert_eq!(sign_ups(&address), 1, "one in a quarter of an hour");
-    assert!(late[0] > 300.0, "none had arrived: {late:?}");
+    assert_eq!(sign_ups(&address), 1, "one canary every quarter of an hour");
+    assert!(late[0] > 300.0, "a canary had arrived before: {late:?}");
 }

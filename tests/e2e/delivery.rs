@@ -3,8 +3,8 @@ use jiff::SignedDuration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::queue::{self, drain_is};
-use crate::scene::{Scene, alone, contact, finally, shared, sign_ups, the_stack, token_calls};
+use crate::queue::{self, set_drain_enabled};
+use crate::scene::{Scene, contact, exclusive, finally, shared, sign_ups, the_stack, token_calls};
 
 #[tokio::test]
 async fn a_form_post_with_consent_becomes_a_contact() {
@@ -19,7 +19,7 @@ async fn a_form_post_with_consent_becomes_a_contact() {
     let (status, body) = scene.post_form(&fields).await;
     assert_eq!(status, StatusCode::ACCEPTED, "{body}");
     let lead = scene
-        .until(body["lead_id"].as_str().unwrap(), "delivered")
+        .wait_for_status(body["lead_id"].as_str().unwrap(), "delivered")
         .await;
 
     let contact = contact("form-post@example.com").unwrap();
@@ -29,12 +29,12 @@ async fn a_form_post_with_consent_becomes_a_contact() {
 }
 
 #[tokio::test]
-async fn a_json_lead_is_on_the_list_the_customer_chose() {
+async fn json_lead_is_added_to_the_list_the_customer_chose() {
     let _shared = shared().await;
     let scene = Scene::connected("json-post").await;
 
     let lead = scene.submit("json-post@example.com").await;
-    let lead = scene.until(&lead, "delivered").await;
+    let lead = scene.wait_for_status(&lead, "delivered").await;
 
     let connection = scene.connection().await;
     let lists: Vec<String> = contact("json-post@example.com")
@@ -54,22 +54,22 @@ async fn a_json_lead_is_on_the_list_the_customer_chose() {
 }
 
 #[tokio::test]
-async fn a_lead_waits_for_its_customer_to_connect_and_is_delivered_then() {
+async fn lead_waits_until_its_customer_connects_and_is_then_delivered() {
     let _shared = shared().await;
-    let scene = Scene::of("connects-later").await;
+    let scene = Scene::new("connects-later").await;
 
     let lead = scene.submit("connects-later@example.com").await;
-    let waiting = scene.until(&lead, "waiting").await;
+    let waiting = scene.wait_for_status(&lead, "waiting").await;
     assert_eq!(waiting["why"], "not_connected");
     scene.connect().await;
 
-    scene.until(&lead, "delivered").await;
+    scene.wait_for_status(&lead, "delivered").await;
     assert_eq!(sign_ups("connects-later@example.com"), 1);
 }
 
 #[tokio::test]
-async fn an_access_token_that_expired_is_refreshed_on_the_way() {
-    let _alone = alone().await;
+async fn expired_access_token_is_refreshed_once_during_delivery() {
+    let _exclusive = exclusive().await;
     let scene = Scene::connected("expired-token").await;
     let before = token_calls();
 
@@ -79,16 +79,16 @@ async fn an_access_token_that_expired_is_refreshed_on_the_way() {
         .advance(SignedDuration::from_hours(25));
     let lead = scene.submit("expired-token@example.com").await;
 
-    scene.until(&lead, "delivered").await;
+    scene.wait_for_status(&lead, "delivered").await;
     assert_eq!(token_calls(), before + 1, "one refresh, no more");
 }
 
 #[tokio::test]
-async fn a_message_that_comes_three_times_makes_one_call() {
-    let _alone = alone().await;
+async fn message_received_three_times_makes_only_one_call() {
+    let _exclusive = exclusive().await;
     let scene = Scene::connected("thrice").await;
 
-    let comes_thrice = async {
+    let redeliver = async {
         let lead = scene.submit("thrice@example.com").await;
         let body = queue::next().await.unwrap();
         for _ in 0..3 {
@@ -96,10 +96,10 @@ async fn a_message_that_comes_three_times_makes_one_call() {
         }
         lead
     };
-    drain_is(false).await.unwrap();
-    let lead = finally(comes_thrice, drain_is(true)).await;
-    scene.until(&lead, "delivered").await;
-    queue::until_empty().await.unwrap();
+    set_drain_enabled(false).await.unwrap();
+    let lead = finally(redeliver, set_drain_enabled(true)).await;
+    scene.wait_for_status(&lead, "delivered").await;
+    queue::wait_until_empty().await.unwrap();
 
     assert_eq!(sign_ups("thrice@example.com"), 1);
 }

@@ -1,4 +1,4 @@
-//! Mail to the stack's address. The local topic sends no mail; a queue that subscribes gets the same.
+//! Mail to the stack's address. The local topic sends no mail; a subscribed queue receives the same messages.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::queue::take_from;
 use crate::rows;
-use crate::scene::{Scene, alone, the_stack};
+use crate::scene::{Scene, exclusive, the_stack};
 
 /// A queue that gets everything from the topic for alarms and lost connections.
 pub struct Mails {
@@ -26,9 +26,9 @@ impl Mails {
             "Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage",
             "Resource": queue, "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
         }]});
-        let wish = json!({"QueueName": name, "Attributes": {"Policy": policy.to_string()}});
+        let request = json!({"QueueName": name, "Attributes": {"Policy": policy.to_string()}});
         let aws = the_stack().aws();
-        let made = aws.json("sqs", "AmazonSQS.CreateQueue", &wish).await?;
+        let created = aws.json("sqs", "AmazonSQS.CreateQueue", &request).await?;
         let subscribe = [
             ("Action", "Subscribe"),
             ("TopicArn", topic),
@@ -36,7 +36,7 @@ impl Mails {
             ("Endpoint", queue.as_str()),
         ];
         aws.query("sns", "2010-03-31", &subscribe).await?;
-        let url = made["QueueUrl"].as_str().context("no queue")?.to_owned();
+        let url = created["QueueUrl"].as_str().context("no queue")?.to_owned();
         Ok(Self { url })
     }
 
@@ -52,8 +52,8 @@ impl Mails {
 }
 
 #[tokio::test]
-async fn a_lost_connection_is_mailed_and_names_nobody() {
-    let _alone = alone().await;
+async fn lost_connection_is_mailed_without_personal_data() {
+    let _exclusive = exclusive().await;
     let scene = Scene::connected("mails").await;
     let mails = Mails::listen("mails-of-connections").await.unwrap();
 
@@ -70,13 +70,13 @@ async fn a_lost_connection_is_mailed_and_names_nobody() {
     for name in ["at", "since"] {
         assert!(detail[name].take().is_string(), "{name}: {event}");
     }
-    let told = json!({
+    let expected = json!({
         "customer_id": "mails", "status": "needs_reconnect", "reason": "invalid_grant", "at": null, "since": null,
     });
-    assert_eq!(detail, told, "and no address, account or token");
+    assert_eq!(detail, expected, "no address, account or token is mailed");
 }
 
-/// The first event about a customer's connection. The scheduled run may be at it too, and later than the test's.
+/// The first event about a customer's connection. A scheduled run may report it instead of the test's, and later.
 async fn mail_about(mails: &Mails, customer: &str) -> Result<Value> {
     let deadline = Instant::now() + Duration::from_secs(30);
     while Instant::now() < deadline {
@@ -88,5 +88,5 @@ async fn mail_about(mails: &Mails, customer: &str) -> Result<Value> {
             return Ok(event);
         }
     }
-    bail!("nothing was mailed about {customer}")
+    bail!("no mail about {customer} arrived")
 }

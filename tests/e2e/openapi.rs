@@ -11,12 +11,12 @@ use crate::scene::{Scene, shared, the_stack};
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.yaml");
 
-/// What each answer is checked for. Whether generated data is refused is not checked: the API is stricter than its
+/// The checks of each response. Whether generated data is accepted is not checked: the API is stricter than its
 /// document about names that have to exist.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,ignored_auth,unsupported_method";
 
-/// Runs it, with these parameters in its configuration instead of generated ones.
+/// Runs schemathesis, with these parameters in its configuration instead of generated ones.
 async fn schemathesis(parameters: &str, arguments: &[&str]) {
     let progress = Progress::new();
     let program = program_of(&progress, "schemathesis", "schemathesis");
@@ -42,19 +42,19 @@ async fn schemathesis(parameters: &str, arguments: &[&str]) {
     command.env("NO_PROXY", "*");
     let output = tokio::task::spawn_blocking(move || command.output());
     let output = output.await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    let passed = said.lines().find(|line| line.contains(" passed"));
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout}");
+    let passed = stdout.lines().find(|line| line.contains(" passed"));
     eprintln!(
         "{}",
-        passed.unwrap_or_else(|| panic!("nothing was asked: {said}"))
+        passed.unwrap_or_else(|| panic!("no request was made: {stdout}"))
     );
 }
 
 #[tokio::test]
-async fn no_made_up_request_is_answered_5xx_or_as_the_document_does_not_say() {
+async fn generated_requests_get_no_5xx_and_only_documented_responses() {
     let _shared = shared().await;
-    let scene = Scene::of("schemathesis").await;
+    let scene = Scene::new("schemathesis").await;
     let lead = scene.submit("schemathesis@example.com").await;
     let form = scene.form["form_id"].as_str().unwrap();
     let ids = json!({

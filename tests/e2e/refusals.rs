@@ -4,31 +4,31 @@ use serde_json::json;
 use crate::scene::{Scene, shared};
 
 #[tokio::test]
-async fn bad_input_is_answered_with_its_own_status() {
+async fn each_kind_of_bad_input_gets_its_own_status() {
     let _shared = shared().await;
-    let scene = Scene::of("bad-input").await;
-    let consented = |email: &str| json!({"email": email, "consent": {"given": true}});
+    let scene = Scene::new("bad-input").await;
+    let with_consent = |email: &str| json!({"email": email, "consent": {"given": true}});
 
-    let without = json!({"email": "a@example.com", "consent": {"given": false}});
-    let (status, body) = scene.post_json(&without).await;
+    let without_consent = json!({"email": "a@example.com", "consent": {"given": false}});
+    let (status, body) = scene.post_json(&without_consent).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
     assert_eq!(body["errors"][0]["field"], "consent", "{body}");
     assert_eq!(
-        scene.post_json(&consented("nobody")).await.0,
+        scene.post_json(&with_consent("nobody")).await.0,
         StatusCode::UNPROCESSABLE_ENTITY
     );
     assert_eq!(
         scene.post_json(&json!("text")).await.0,
         StatusCode::BAD_REQUEST
     );
-    let closed = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
+    let form = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
     scene
         .operator
-        .done(Method::PATCH, &closed, Some(&json!({"open": false})))
+        .done(Method::PATCH, &form, Some(&json!({"open": false})))
         .await
         .unwrap();
     assert_eq!(
-        scene.post_json(&consented("a@example.com")).await.0,
+        scene.post_json(&with_consent("a@example.com")).await.0,
         StatusCode::GONE
     );
     for (path, status) in [
@@ -61,9 +61,9 @@ async fn bad_input_is_answered_with_its_own_status() {
 }
 
 #[tokio::test]
-async fn a_browsers_preflight_is_answered_by_the_form() {
+async fn cors_preflight_is_answered_for_an_allowed_origin() {
     let _shared = shared().await;
-    let scene = Scene::of("preflight").await;
+    let scene = Scene::new("preflight").await;
     let path = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
     let allow = json!({"allowed_origins": ["https://shop.example"]});
     scene

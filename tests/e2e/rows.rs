@@ -1,4 +1,4 @@
-//! Changes to the tables that only time would make.
+//! Changes to the tables that would otherwise take time or a failure.
 
 use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
@@ -36,8 +36,8 @@ pub async fn change_consent(lead: &str) -> Result<()> {
     dynamodb("UpdateItem", &update).await.map(drop)
 }
 
-/// Records a lead that came in at this time and has been on its way since.
-pub async fn a_lead_from(at: Timestamp, customer: &str, form: &str) -> Result<LeadId> {
+/// Records a lead that came in at this time and has not been delivered since.
+pub async fn record_late_lead(at: Timestamp, customer: &str, form: &str) -> Result<LeadId> {
     let lead = history::lead(
         &customer.parse()?,
         &form.parse()?,
@@ -51,8 +51,12 @@ pub async fn a_lead_from(at: Timestamp, customer: &str, form: &str) -> Result<Le
     Ok(lead.id)
 }
 
-/// Records this many leads that were quarantined just now, as while a captcha is out of order.
-pub async fn leads_aside(count: u128, customer: &str, form: &str) -> Result<Vec<LeadId>> {
+/// Records this many leads that were quarantined just now, as during an outage of a captcha provider.
+pub async fn record_quarantined_leads(
+    count: u128,
+    customer: &str,
+    form: &str,
+) -> Result<Vec<LeadId>> {
     let (customer, form) = (customer.parse()?, form.parse()?);
     let (_, ledger) = leadfeed_tests::tables();
     let why = QuarantineReason::Captcha;
@@ -87,7 +91,10 @@ pub async fn remove(lead: &LeadId) -> Result<()> {
 pub async fn lose_connection(customer: &str) -> Result<()> {
     let (directory, _) = leadfeed_tests::tables();
     let customer = customer.parse()?;
-    let connection = directory.connection(&customer).await?.context("none")?;
+    let connection = directory
+        .connection(&customer)
+        .await?
+        .context("no connection")?;
     let (reason, since) = (ReconnectReason::InvalidGrant, Timestamp::now());
     let lost = ConnectionStatus::NeedsReconnect { reason, since };
     directory
@@ -114,7 +121,7 @@ pub async fn make_token_old(customer: &str) -> Result<()> {
     dynamodb("UpdateItem", &update).await.map(drop)
 }
 
-/// Whether it still looks like that.
+/// Whether the connection still looks like that.
 pub async fn has_old_token(customer: &str) -> Result<bool> {
     let get = json!({
         "TableName": the_stack().deployment().output("DirectoryTable")?,
@@ -141,7 +148,7 @@ pub async fn unsettle_counters(customer: &str) -> Result<Value> {
     Ok(key)
 }
 
-/// Whether somebody has recounted since.
+/// Whether the counters have been recounted since.
 pub async fn are_settled(counters: &Value) -> Result<bool> {
     let get = json!({
         "TableName": the_stack().deployment().output("DirectoryTable")?,
@@ -156,7 +163,8 @@ pub async fn are_settled(counters: &Value) -> Result<bool> {
 pub async fn break_refresh_token(customer: &str) -> Result<()> {
     let id = json!({"SecretId": format!("leadfeed/{STACK}/connection/{customer}")});
     let stored = secrets("GetSecretValue", &id).await?;
-    let mut pair: Value = serde_json::from_str(stored["SecretString"].as_str().context("none")?)?;
+    let mut pair: Value =
+        serde_json::from_str(stored["SecretString"].as_str().context("no secret")?)?;
     pair["refresh_token"] = json!("unknown");
     let put = json!({"SecretId": id["SecretId"], "SecretString": pair.to_string()});
     secrets("PutSecretValue", &put).await.map(drop)

@@ -10,16 +10,16 @@ pub use leadfeed_tests::scene::{Scene, contact};
 use leadfeed_tests::stack;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Locked for writing by a test that removes something from the whole stack.
+/// Locked for writing by a test that changes the whole stack.
 static WHOLE_STACK: RwLock<()> = RwLock::const_new(());
 
-/// While this is held, nothing is removed.
+/// While this is held, no test changes the whole stack.
 pub async fn shared() -> RwLockReadGuard<'static, ()> {
     WHOLE_STACK.read().await
 }
 
 /// While this is held, no other test uses the stack.
-pub async fn alone() -> RwLockWriteGuard<'static, ()> {
+pub async fn exclusive() -> RwLockWriteGuard<'static, ()> {
     WHOLE_STACK.write().await
 }
 
@@ -27,24 +27,24 @@ pub fn the_stack() -> &'static Stack {
     stack()
 }
 
-/// Runs `body`, then restores what was removed from the stack, even after a panic, so that no other test fails with it.
+/// Runs `body`, then restores the stack, even after a panic, so that no other test is affected.
 pub async fn finally<T, R>(
     body: impl Future<Output = T>,
-    give_back: impl Future<Output = Result<R>>,
+    restore: impl Future<Output = Result<R>>,
 ) -> T {
-    let ended = AssertUnwindSafe(body).catch_unwind().await;
-    give_back.await.unwrap();
-    ended.unwrap_or_else(|panic| resume_unwind(panic))
+    let result = AssertUnwindSafe(body).catch_unwind().await;
+    restore.await.unwrap();
+    result.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Addresses of contacts that begin like this.
-pub fn contacts_like(beginning: &str) -> Vec<String> {
+/// Addresses of contacts that start with this.
+pub fn contacts_starting_with(prefix: &str) -> Vec<String> {
     stack().sandbox().running().with(|lab| {
         let accounts = lab.world.accounts.iter();
         let contacts = accounts.flat_map(|account| account.contacts());
         let addresses = contacts.filter_map(|contact| contact.email.clone());
         addresses
-            .filter(|address| address.starts_with(beginning))
+            .filter(|address| address.starts_with(prefix))
             .collect()
     })
 }

@@ -1,5 +1,5 @@
 //! Many leads through the deployed stack in one run. If `LEADFEED_TEST_LEADS` says how many, no limit applies to them;
-//! many take long and need the machine to themselves.
+//! many leads take long and need the machine for themselves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -8,39 +8,39 @@ use futures::{StreamExt as _, stream};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::scene::{Scene, alone, the_stack};
+use crate::scene::{Scene, exclusive, the_stack};
 
 /// The number of leads by default. At the application's limit they take some seconds.
 const FEW: usize = 30;
 
 /// Concurrent posts.
-const AT_ONCE: usize = 6;
+const CONCURRENT_POSTS: usize = 6;
 
 /// One in this many leads is sent twice: with its key, like a caller that has lost the answer, or without one, like a
 /// double click.
 const REPEATED: usize = 25;
 
-/// How long there may be no progress.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest time without progress.
+const STALL_TIMEOUT: Duration = Duration::from_secs(180);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
-    let given = std::env::var("LEADFEED_TEST_LEADS").ok();
-    let _alone = alone().await;
+async fn every_lead_of_a_long_run_is_delivered_exactly_once() {
+    let requested = std::env::var("LEADFEED_TEST_LEADS").ok();
+    let _exclusive = exclusive().await;
     let scene = Scene::connected("volume").await;
-    if given.is_some() {
-        open_wide(&scene).await;
+    if requested.is_some() {
+        lift_limits(&scene).await;
     }
-    let count = given.map_or(FEW, |count| count.parse().unwrap());
+    let count = requested.map_or(FEW, |count| count.parse().unwrap());
     let began = Instant::now();
 
     let ids: BTreeSet<String> = stream::iter(0..count)
         .map(|number| post(&scene, number))
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(CONCURRENT_POSTS)
         .collect()
         .await;
-    let taken = began.elapsed();
-    until_there(&scene, count).await;
+    let accepted = began.elapsed();
+    wait_until_delivered(&scene, count).await;
     let delivered = began.elapsed();
 
     let states = states(&scene).await;
@@ -48,9 +48,9 @@ async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
     let twice = sign_ups.values().filter(|times| **times != 1).count();
     let per_second = |time: Duration| count as f64 / time.as_secs_f64();
     println!(
-        "\n{count} leads: taken in within {taken:.0?} ({:.1} a second), delivered within {delivered:.0?} ({:.1} a second)\n\
+        "\n{count} leads: taken in within {accepted:.0?} ({:.1} a second), delivered within {delivered:.0?} ({:.1} a second)\n\
          in the ledger {states:?}, contacts {}, of them signed up twice {twice}",
-        per_second(taken),
+        per_second(accepted),
         per_second(delivered),
         sign_ups.len(),
     );
@@ -61,7 +61,7 @@ async fn every_lead_of_a_long_run_is_accounted_for_and_none_comes_twice() {
 }
 
 /// Lifts the limits of the customer's form and of the application.
-async fn open_wide(scene: &Scene) {
+async fn lift_limits(scene: &Scene) {
     let form = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
     let rates = json!({"rate_limits": {"per_minute": 60_000, "per_minute_and_origin": 60_000, "per_day": 1_000_000}});
     let sandbox = the_stack().sandbox();
@@ -100,15 +100,15 @@ async fn post(scene: &Scene, number: usize) -> String {
 }
 
 /// Waits for the contacts, for as long as more of them arrive.
-async fn until_there(scene: &Scene, count: usize) {
-    let (mut most, mut moved) = (0, Instant::now());
+async fn wait_until_delivered(scene: &Scene, count: usize) {
+    let (mut most, mut progressed_at) = (0, Instant::now());
     loop {
-        let there = sign_ups().len();
-        if there > most {
-            (most, moved) = (there, Instant::now());
+        let arrived = sign_ups().len();
+        if arrived > most {
+            (most, progressed_at) = (arrived, Instant::now());
         }
-        let settled = there == count && states(scene).await.len() == 1;
-        if settled || moved.elapsed() > PATIENCE {
+        let settled = arrived == count && states(scene).await.len() == 1;
+        if settled || progressed_at.elapsed() > STALL_TIMEOUT {
             return;
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

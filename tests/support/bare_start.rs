@@ -1,4 +1,4 @@
-//! How each function fails to start without what it needs: it ends at once, and says what is missing in one line.
+//! How each function fails to start without what it needs: it exits at once and names in one line what is missing.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -33,44 +33,44 @@ const NO_SECRET: &str = "HTTP/1.1 400 Bad Request\r\n\
     {\"__type\":\"ResourceNotFoundException\"}";
 
 #[test]
-fn a_start_without_its_settings_ends_and_names_what_is_missing() {
-    let said = starts(Command::new(PROGRAM).env_clear());
+fn startup_without_settings_fails_and_names_the_missing_variable() {
+    let message = failed_start_message(Command::new(PROGRAM).env_clear());
 
-    assert!(said.contains("LEADFEED_"), "{said}");
+    assert!(message.contains("LEADFEED_"), "{message}");
 }
 
 #[test]
-fn a_start_without_its_keys_ends_and_names_what_is_missing() {
+fn startup_without_keys_fails_and_names_the_missing_secret() {
     let aws = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", aws.local_addr().unwrap());
     thread::spawn(move || {
-        for asked in aws.incoming().flatten() {
-            thread::spawn(move || answer(asked));
+        for stream in aws.incoming().flatten() {
+            thread::spawn(move || respond(stream));
         }
     });
     let mut start = Command::new(PROGRAM);
     let start = start.env_clear().envs(SETTINGS);
 
-    let said = starts(start.env("AWS_ENDPOINT_URL", endpoint));
+    let message = failed_start_message(start.env("AWS_ENDPOINT_URL", endpoint));
 
-    assert!(said.contains("keys/"), "{said}");
+    assert!(message.contains("keys/"), "{message}");
 }
 
 /// The one line printed by a failed start.
-fn starts(start: &mut Command) -> String {
-    let ended = start.env("AWS_REGION", "us-east-1").output().unwrap();
-    assert!(!ended.status.success());
-    let said = String::from_utf8(ended.stderr).unwrap();
-    assert_eq!(said.lines().count(), 1, "{said}");
-    said
+fn failed_start_message(start: &mut Command) -> String {
+    let output = start.env("AWS_REGION", "us-east-1").output().unwrap();
+    assert!(!output.status.success());
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message
 }
 
-/// Reads a request until nothing more comes, and answers it.
-fn answer(mut asked: TcpStream) {
-    asked
+/// Reads a request until no more data arrives, and responds.
+fn respond(mut stream: TcpStream) {
+    stream
         .set_read_timeout(Some(Duration::from_millis(100)))
         .unwrap();
     let mut chunk = [0; 4_096];
-    while matches!(asked.read(&mut chunk), Ok(read) if read > 0) {}
-    asked.write_all(NO_SECRET.as_bytes()).unwrap();
+    while matches!(stream.read(&mut chunk), Ok(read) if read > 0) {}
+    stream.write_all(NO_SECRET.as_bytes()).unwrap();
 }

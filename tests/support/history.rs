@@ -90,8 +90,8 @@ pub async fn write(
     now: Timestamp,
 ) {
     directory.tally(customer, &month(now), now).await.unwrap();
-    for (number, (ago, email, states)) in (0_u128..).zip(newest()) {
-        let at = now - SignedDuration::from_mins(ago);
+    for (number, (minutes_ago, email, states)) in (0_u128..).zip(newest()) {
+        let at = now - SignedDuration::from_mins(minutes_ago);
         let lead = lead(customer, form, email, at, number);
         ledger.record(&lead, &LeadState::Queued, at).await.unwrap();
         for (minute, state) in (1..).zip(states) {
@@ -111,7 +111,7 @@ pub async fn write(
     }
 }
 
-/// Leads that wait for calls must still do so when somebody looks, though the scheduler runs every minute.
+/// Leads that wait for quota must still be waiting when a test looks at them, although the scheduler runs every minute.
 fn due_at(state: &LeadState, now: Timestamp) -> Option<Timestamp> {
     let waits = *state == LeadState::waits(WaitReason::Quota);
     waits.then(|| now + SignedDuration::from_hours(12))
@@ -127,8 +127,8 @@ fn month(now: Timestamp) -> TallyChanges {
     ];
     let labels = labels.map(|state| label(&state));
     let mut changes = TallyChanges::default();
-    for (back, (delivered, waiting, refused)) in (0_i32..).zip(DAYS.iter().rev()) {
-        let day = today - back.days();
+    for (days_ago, (delivered, waiting, refused)) in (0_i32..).zip(DAYS.iter().rev()) {
+        let day = today - days_ago.days();
         for (label, count) in labels.iter().zip([delivered, waiting, refused]) {
             for _ in 0..*count {
                 changes.count(day, None, label.clone());

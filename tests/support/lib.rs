@@ -33,40 +33,40 @@ static STACK: LazyLock<(Runtime, Stack)> = LazyLock::new(|| {
     started.unwrap_or_else(|error| panic!("the local stack did not start: {error:#}"))
 });
 
-/// The stack of this test binary. It stops when the process ends, however that ends.
+/// The stack of this test binary. It stops when the process ends, even after a crash.
 pub fn stack() -> &'static Stack {
     &STACK.1
 }
 
-/// A user of the sandbox's first account who connects only this customer: a user who connects two ends the first one's
-/// tokens.
-pub fn user_of(customer: &str) -> String {
+/// Adds a user of the sandbox's first account who connects only this customer: connecting a second one would end the
+/// tokens of the first.
+pub fn add_user_for(customer: &str) -> String {
     let login = format!("{customer}@harbor-bakery.example");
     stack().sandbox().running().add_manager(&login);
     login
 }
 
-/// Asks until the answer fits, quickly at first. Returns the last answer, which may not fit after all this time.
+/// Polls until the result matches, quickly at first. Returns the last result, which does not match after a timeout.
 pub async fn eventually<F, T>(
-    patience: Duration,
-    ask: impl Fn() -> F,
-    fits: impl Fn(&T) -> bool,
+    timeout: Duration,
+    read: impl Fn() -> F,
+    is_expected: impl Fn(&T) -> bool,
 ) -> T
 where
     F: Future<Output = T>,
 {
-    let (end, mut pause) = (Instant::now() + patience, Duration::from_millis(25));
+    let (deadline, mut pause) = (Instant::now() + timeout, Duration::from_millis(25));
     loop {
-        let answer = ask().await;
-        if fits(&answer) || Instant::now() >= end {
-            return answer;
+        let result = read().await;
+        if is_expected(&result) || Instant::now() >= deadline {
+            return result;
         }
         tokio::time::sleep(pause).await;
         pause = Duration::from_millis(200).min(2 * pause);
     }
 }
 
-/// Serves at a new address, which is returned.
+/// Serves on a free local port; returns the address.
 pub async fn serve(service: Router) -> anyhow::Result<String> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;

@@ -1,4 +1,4 @@
-//! A customer with a form, and what tests do with them.
+//! A customer with a form, and the actions of tests on them.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use leadfeed_local::operator::{Operator, text};
 use reqwest::{Client, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{eventually, stack, user_of};
+use crate::{add_user_for, eventually, stack};
 
 /// The name of every customer here.
 pub const NAME: &str = "Analytical Engines";
 
-/// How long the stack may take for a lead.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the stack may take to process a lead.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub struct Scene {
     pub operator: Operator,
@@ -27,7 +27,7 @@ pub struct Scene {
 
 impl Scene {
     /// A customer of this id, with an open form and no connection.
-    pub async fn of(customer: &str) -> Self {
+    pub async fn new(customer: &str) -> Self {
         let operator = Operator::of(stack()).unwrap();
         operator.add_customer(customer, NAME).await.unwrap();
         let form = json!({"name": "Newsletter", "consent_statement": "Yes, Analytical Engines may mail me its news."});
@@ -40,29 +40,31 @@ impl Scene {
         Self {
             operator,
             customer: customer.to_owned(),
-            user: user_of(customer),
+            user: add_user_for(customer),
             form,
             client,
         }
     }
 
-    /// The same, connected.
+    /// The same, with a connection.
     pub async fn connected(customer: &str) -> Self {
-        let scene = Self::of(customer).await;
+        let scene = Self::new(customer).await;
         scene.connect().await;
         scene
     }
 
     pub async fn connect(&self) {
-        connect(&self.link().await, Some(&self.user)).await.unwrap();
+        connect(&self.connect_link().await, Some(&self.user))
+            .await
+            .unwrap();
     }
 
-    pub async fn link(&self) -> String {
+    pub async fn connect_link(&self) -> String {
         self.operator.connect_link(&self.customer).await.unwrap()
     }
 
     /// The address of the customer's own page.
-    pub async fn page(&self) -> String {
+    pub async fn manage_url(&self) -> String {
         let path = format!("/v1/customers/{}/manage-links", self.customer);
         let link = self
             .operator
@@ -82,7 +84,7 @@ impl Scene {
 
     pub async fn post_json(&self, lead: &Value) -> (StatusCode, Value) {
         let url = text(&self.form, "submit_url").unwrap();
-        parts(self.client.post(url).json(lead).send().await.unwrap()).await
+        status_and_body(self.client.post(url).json(lead).send().await.unwrap()).await
     }
 
     pub async fn post_form(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
@@ -92,10 +94,10 @@ impl Scene {
             .post(url)
             .header("accept", "application/json")
             .form(fields);
-        parts(request.send().await.unwrap()).await
+        status_and_body(request.send().await.unwrap()).await
     }
 
-    /// Posts a lead that has to be accepted; returns its id.
+    /// Posts a lead, which has to be accepted; returns its id.
     pub async fn submit(&self, email: &str) -> String {
         let (status, body) = self
             .post_json(&json!({"email": email, "consent": {"given": true}}))
@@ -105,18 +107,21 @@ impl Scene {
     }
 
     /// Waits until the lead is in this state; returns it as the admin API shows it.
-    pub async fn until(&self, lead: &str, status: &str) -> Value {
-        let look = async || self.operator.lead(lead).await.unwrap();
-        let there = |shown: &Value| shown["status"] == status;
-        let shown = eventually(PATIENCE, look, there).await;
-        assert!(there(&shown), "not {status} within {PATIENCE:?}: {shown:#}");
+    pub async fn wait_for_status(&self, lead: &str, status: &str) -> Value {
+        let read = async || self.operator.lead(lead).await.unwrap();
+        let has_status = |lead: &Value| lead["status"] == status;
+        let shown = eventually(TIMEOUT, read, has_status).await;
+        assert!(
+            has_status(&shown),
+            "not {status} within {TIMEOUT:?}: {shown:#}"
+        );
         let sandbox = stack().sandbox().running();
         assert_eq!(sandbox.broken_contracts(), [""; 0]);
         shown
     }
 }
 
-async fn parts(answer: Response) -> (StatusCode, Value) {
+async fn status_and_body(answer: Response) -> (StatusCode, Value) {
     let status = answer.status();
     let text = answer.text().await.unwrap();
     (

@@ -1,4 +1,4 @@
-//! Alarms: each failure has one, each is explained, and each reaches somebody.
+//! Alarms: each failure has one, each is explained, and each notifies somebody.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{assert_lines, functions, of_kind, resources, root, template};
 
-/// What each alarm watches and when it goes off: its [`COLUMNS`], its dimensions, and the condition of its resource.
+/// What each alarm watches and when it fires: its [`COLUMNS`], its dimensions, and the condition of its resource.
 const ALARMS: &str = "
 AdminApiErrorsAlarm: Sum AWS/Lambda Errors GreaterThanThreshold 0 1 300 notBreaching FunctionName=AdminApi
 BrokenSealsAlarm: Sum Leadfeed/${AWS::StackName} BrokenSeals GreaterThanThreshold 0 1 300 notBreaching
@@ -43,7 +43,7 @@ const COLUMNS: [&str; 8] = [
 ];
 
 #[test]
-fn whatever_ends_in_an_error_raises_an_alarm() {
+fn every_function_error_and_a_silent_scheduler_raise_an_alarm() {
     let alarms = of_kind("AWS::CloudWatch::Alarm");
     for name in functions().into_keys() {
         let watches = |alarm: &Value| {
@@ -52,27 +52,27 @@ fn whatever_ends_in_an_error_raises_an_alarm() {
         };
         assert!(alarms.values().any(watches), "{name}");
     }
-    let silent = &alarms["OldestLeadAlarm"]["Properties"];
+    let oldest_lead = &alarms["OldestLeadAlarm"]["Properties"];
     assert_eq!(
-        silent["TreatMissingData"], "breaching",
-        "a scheduler that does not run measures nothing"
+        oldest_lead["TreatMissingData"], "breaching",
+        "a scheduler that does not run publishes no metrics"
     );
 }
 
 #[test]
-fn every_alarm_watches_what_is_written_down_here_and_rings_when_it_says_so() {
+fn every_alarm_has_exactly_the_listed_metric_and_condition() {
     let alarms = of_kind("AWS::CloudWatch::Alarm");
     assert_lines(ALARMS, alarms.iter().map(line));
 }
 
-/// An alarm as a line of [`ALARMS`], with everything that has no column at its end.
+/// An alarm as a line of [`ALARMS`], with all properties that have no column at its end.
 fn line((name, alarm): (&String, &Value)) -> String {
     let properties = &alarm["Properties"];
     let mut parts: Vec<_> = COLUMNS.map(|name| properties[name].to_string()).into();
     let dimensions = properties["Dimensions"].as_array().into_iter().flatten();
     parts.extend(dimensions.map(|one| format!("{}={}", one["Name"], one["Value"])));
     parts.extend(alarm.get("Condition").map(Value::to_string));
-    let elsewhere = [
+    let ignored = [
         "AlarmActions",
         "AlarmDescription",
         "Dimensions",
@@ -81,7 +81,7 @@ fn line((name, alarm): (&String, &Value)) -> String {
     let others = properties.as_object().unwrap().keys().cloned();
     parts.extend(others.filter(|name| {
         let name = name.as_str();
-        !COLUMNS.contains(&name) && !elsewhere.contains(&name)
+        !COLUMNS.contains(&name) && !ignored.contains(&name)
     }));
     format!("{name}: {}", parts.join(" ").replace('"', ""))
 }
@@ -108,13 +108,13 @@ fn shown(dashboard: &Value) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-fn of_ours(names: impl IntoIterator<Item = (String, String)>) -> BTreeSet<String> {
-    let ours = names.into_iter().filter(|(space, _)| space == "Leadfeed");
-    ours.map(|(_, name)| name).collect()
+fn leadfeed_metrics(names: impl IntoIterator<Item = (String, String)>) -> BTreeSet<String> {
+    let metrics = names.into_iter().filter(|(space, _)| space == "Leadfeed");
+    metrics.map(|(_, name)| name).collect()
 }
 
 #[test]
-fn alarms_and_the_dashboard_watch_all_that_is_measured_and_nothing_else() {
+fn alarms_and_dashboard_cover_exactly_the_measured_gauges() {
     let measured: BTreeSet<_> = Gauge::ALL.map(|gauge| gauge.name().to_owned()).into();
     let watched = of_kind("AWS::CloudWatch::Alarm").into_values();
     let watched = watched.map(|alarm| {
@@ -122,32 +122,32 @@ fn alarms_and_the_dashboard_watch_all_that_is_measured_and_nothing_else() {
         (text("Namespace"), text("MetricName"))
     });
 
-    assert_eq!(of_ours(watched), measured);
-    assert_eq!(of_ours(shown(&dashboard(true))), measured);
+    assert_eq!(leadfeed_metrics(watched), measured);
+    assert_eq!(leadfeed_metrics(shown(&dashboard(true))), measured);
 }
 
 #[test]
-fn no_alarm_waits_for_more_quarantined_leads_than_are_counted() {
-    let asked = &template()["Parameters"]["QuarantineAlarmLeads"];
-    assert_eq!(asked["MaxValue"], QUARANTINED);
+fn quarantine_alarm_threshold_cannot_exceed_the_number_of_leads_counted() {
+    let parameter = &template()["Parameters"]["QuarantineAlarmLeads"];
+    assert_eq!(parameter["MaxValue"], QUARANTINED);
 }
 
 #[test]
-fn health_finds_fault_from_where_the_alarms_ring() {
+fn health_check_uses_the_same_thresholds_as_the_alarms() {
     let alarms = of_kind("AWS::CloudWatch::Alarm");
-    let told = &resources()["AdminApi"]["Properties"]["Environment"]["Variables"];
+    let variables = &resources()["AdminApi"]["Properties"]["Environment"]["Variables"];
     for (alarm, variable) in [
         ("OldestLeadAlarm", "LEADFEED_OLDEST_LEAD_ALARM"),
         ("QuarantineAlarm", "LEADFEED_QUARANTINE_ALARM"),
     ] {
         let threshold = &alarms[alarm]["Properties"]["Threshold"];
         assert!(threshold.is_string(), "{alarm}");
-        assert_eq!(&told[variable], threshold, "{alarm}");
+        assert_eq!(&variables[variable], threshold, "{alarm}");
     }
 }
 
 #[test]
-fn every_alarm_on_what_is_measured_watches_this_stack_alone() {
+fn alarms_on_gauges_watch_only_this_stack() {
     for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
         let properties = &alarm["Properties"];
         if properties["Namespace"] == "Leadfeed" {
@@ -161,7 +161,7 @@ fn every_alarm_on_what_is_measured_watches_this_stack_alone() {
 const SEARCHED: &str = "RefusedSubmissions";
 
 #[test]
-fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
+fn every_metric_filter_without_dimensions_has_an_alarm_and_is_on_the_dashboard() {
     let alarms = of_kind("AWS::CloudWatch::Alarm");
     let shown = shown(&dashboard(false));
     for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
@@ -171,9 +171,9 @@ fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
         for metric in counted {
             if !metric["Dimensions"].is_null() {
                 assert_eq!(name, SEARCHED);
-                let names =
+                let watches =
                     |alarm: &Value| alarm["Properties"]["MetricName"] == metric["MetricName"];
-                assert!(!alarms.values().any(names), "{name}");
+                assert!(!alarms.values().any(watches), "{name}");
                 continue;
             }
             let (space, metric) = (&metric["MetricNamespace"], &metric["MetricName"]);
@@ -192,7 +192,7 @@ fn what_a_metric_filter_counts_is_watched_by_an_alarm_and_shown() {
 }
 
 #[test]
-fn the_dashboard_shows_what_comes_in_goes_out_and_fails_and_a_canary_where_there_is_one() {
+fn dashboard_shows_traffic_and_errors_and_the_canary_only_if_there_is_one() {
     let names = |canary| {
         let shown = shown(&dashboard(canary)).into_iter();
         shown.map(|(_, name)| name).collect::<BTreeSet<_>>()
@@ -223,7 +223,7 @@ fn refused_submissions_are_on_the_dashboard() {
 }
 
 #[test]
-fn the_runbook_says_of_every_alarm_what_to_do() {
+fn runbook_has_a_section_for_every_alarm() {
     let runbook = fs::read_to_string(root().join("docs/operator/runbook.md")).unwrap();
     for alarm in of_kind("AWS::CloudWatch::Alarm").into_keys() {
         assert!(runbook.contains(&format!("\n## {alarm}\n")), "{alarm}");
@@ -231,13 +231,12 @@ fn the_runbook_says_of_every_alarm_what_to_do() {
 }
 
 #[test]
-fn every_alarm_and_its_end_is_mailed_where_an_address_is_given() {
+fn every_alarm_and_its_recovery_notify_the_given_topic_or_else_the_given_address() {
+    let otherwise = json!(["HasAlarmMail", ["AlarmMails"], "AWS::NoValue"]);
+    let expected = json!(["HasAlarmTopic", ["AlarmTopicArn"], otherwise]);
     for (name, alarm) in of_kind("AWS::CloudWatch::Alarm") {
         for when in ["AlarmActions", "OKActions"] {
-            let actions = alarm["Properties"][when].to_string();
-            for to in ["AlarmTopicArn", "AlarmMails"] {
-                assert!(actions.contains(to), "{when} of {name} do not tell {to}");
-            }
+            assert_eq!(alarm["Properties"][when], expected, "{when} of {name}");
         }
     }
 }
@@ -256,8 +255,8 @@ fn grants(service: &str) -> Vec<Value> {
 
 /// EventBridge publishes to no topic whose policy has a condition for it (its user guide, resource-based policies).
 #[test]
-fn the_event_bus_may_publish_to_the_topic_without_a_condition_and_alarms_of_this_account_may() {
-    for (service, is_bound) in [
+fn event_bus_may_publish_unconditionally_and_alarms_only_under_a_condition() {
+    for (service, is_conditional) in [
         ("cloudwatch.amazonaws.com", true),
         ("events.amazonaws.com", false),
     ] {
@@ -266,12 +265,12 @@ fn the_event_bus_may_publish_to_the_topic_without_a_condition_and_alarms_of_this
         assert_eq!(grants[0]["Effect"], "Allow");
         assert_eq!(grants[0]["Action"], "sns:Publish");
         let has_condition = !grants[0]["Condition"].is_null();
-        assert_eq!(has_condition, is_bound, "{service}");
+        assert_eq!(has_condition, is_conditional, "{service}");
     }
 }
 
 #[test]
-fn whatever_tells_the_event_bus_names_its_stack() {
+fn every_function_that_publishes_events_has_its_stack_id() {
     for (name, function) in functions() {
         let variables = &function["Properties"]["Environment"]["Variables"];
         if !variables["LEADFEED_EVENT_BUS"].is_null() {
@@ -281,22 +280,22 @@ fn whatever_tells_the_event_bus_names_its_stack() {
 }
 
 #[test]
-fn whatever_waits_for_a_person_is_mailed_by_a_rule_that_its_event_matches() {
+fn mail_rule_matches_exactly_the_events_that_need_a_person() {
     let at = Timestamp::UNIX_EPOCH;
     let customer: CustomerId = "engines".parse().unwrap();
-    let of = |status| Event::Connection {
+    let connection_event = |status| Event::Connection {
         customer_id: customer.clone(),
         status,
         at,
     };
-    let dead = ConnectionStatus::NeedsReconnect {
+    let needs_reconnect = ConnectionStatus::NeedsReconnect {
         reason: ReconnectReason::InvalidGrant,
         since: at,
     };
     let limited = ConnectionStatus::Limited {
         reason: LimitedReason::AppDeactivated,
     };
-    let gone = Event::ListGone {
+    let list_gone = Event::ListGone {
         customer_id: customer.clone(),
         list_id: "5e7b1a1c-0000-11ee-8c99-0242ac120002".parse().unwrap(),
         status: "list_missing",
@@ -312,10 +311,14 @@ fn whatever_waits_for_a_person_is_mailed_by_a_rule_that_its_event_matches() {
             && has(&pattern["detail"]["status"], status)
     };
 
-    for event in [of(dead), of(limited), gone] {
+    for event in [
+        connection_event(needs_reconnect),
+        connection_event(limited),
+        list_gone,
+    ] {
         assert!(matches(&event), "{event:?}");
     }
     for status in [ConnectionStatus::Active, ConnectionStatus::Disconnected] {
-        assert!(!matches(&of(status.clone())), "{status:?}");
+        assert!(!matches(&connection_event(status.clone())), "{status:?}");
     }
 }

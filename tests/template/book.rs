@@ -1,4 +1,4 @@
-//! The guides as a book: `mdbook build docs` builds one without a dead link.
+//! The guides as a book: `mdbook build docs` has to build it without a dead link.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,40 +26,47 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 
 /// The target of a link on a page: a file, and an anchor in it.
 fn target<'l>(book: &Path, page: &Path, link: &'l str) -> (PathBuf, &'l str) {
-    let (file, place) = link.split_once('#').unwrap_or((link, ""));
+    let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
     let path = match (file, file.strip_prefix('/')) {
         ("", _) => page.to_owned(),
         (_, Some(from_root)) => book.join(from_root),
         (file, None) => page.parent().unwrap().join(file),
     };
-    (path, place)
+    (path, anchor)
 }
 
 #[tokio::test]
-async fn the_guides_make_a_book_whose_links_lead_somewhere() {
+async fn mdbook_builds_the_guides_without_warnings_or_dead_links() {
     let mdbook = program_of(&Progress::new(), "docs", "mdbook").await;
     let folder = tempfile::tempdir().unwrap();
     let book = folder.path();
     let mut build = Command::new(mdbook.unwrap());
     build.arg("build").arg(root().join("docs"));
     let built = build.arg("--dest-dir").arg(book).output().unwrap();
-    let said = String::from_utf8([built.stdout, built.stderr].concat()).unwrap();
+    let output = String::from_utf8([built.stdout, built.stderr].concat()).unwrap();
 
-    assert!(built.status.success(), "{said}");
-    assert!(!said.contains("WARN") && !said.contains("ERROR"), "{said}");
+    assert!(built.status.success(), "{output}");
+    assert!(
+        !output.contains("WARN") && !output.contains("ERROR"),
+        "{output}"
+    );
     let links = Regex::new(r#"\b(?:href|src)="([^"]*)""#).unwrap();
     let mut seen = 0;
     for page in pages(book) {
         let html = fs::read_to_string(&page).unwrap();
         let found = links.captures_iter(&html).map(|link| link[1].to_owned());
         for link in found.filter(|link| !link.contains("://")) {
-            let (file, place) = target(book, &page, &link);
+            let (file, anchor) = target(book, &page, &link);
             assert!(file.exists(), "{}: {link}", page.display());
-            let is_there = || {
+            let has_anchor = || {
                 let html = fs::read_to_string(&file).unwrap();
-                html.contains(&format!("id=\"{place}\""))
+                html.contains(&format!("id=\"{anchor}\""))
             };
-            assert!(place.is_empty() || is_there(), "{}: {link}", page.display());
+            assert!(
+                anchor.is_empty() || has_anchor(),
+                "{}: {link}",
+                page.display()
+            );
             seen += 1;
         }
     }

@@ -27,22 +27,22 @@ fn manifests() -> Vec<(String, String)> {
 }
 
 #[test]
-fn a_function_runs_on_a_processor_other_than_the_one_it_was_built_on() {
+fn functions_are_not_built_for_a_specific_cpu() {
     let manifests = manifests();
 
     assert!(manifests.len() >= 8, "{manifests:?}");
     for (file, text) in manifests {
-        for own in ["target-cpu", "target-feature"] {
-            assert!(!text.contains(own), "{file} says {own}");
+        for option in ["target-cpu", "target-feature"] {
+            assert!(!text.contains(option), "{file} sets {option}");
         }
     }
 }
 
 #[test]
-fn a_start_does_not_gather_randomness_of_its_own() {
+fn aws_lc_is_built_without_jitter_entropy() {
     let line = r#"AWS_LC_SYS_NO_JITTER_ENTROPY = "1""#;
 
-    assert!(settings().lines().any(|own| own == line));
+    assert!(settings().lines().any(|setting| setting == line));
 }
 
 /// Each package that a function's build compiles, with the features requested for the function, and for build-time
@@ -59,14 +59,14 @@ fn compiled(function: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut compiled: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in String::from_utf8(tree.stdout).unwrap().lines() {
         let (package, features) = line.split_once('|').unwrap();
-        let asked = compiled.entry(package.to_owned()).or_default();
-        asked.insert(features.to_owned());
+        let known = compiled.entry(package.to_owned()).or_default();
+        known.insert(features.to_owned());
     }
     compiled
 }
 
 #[test]
-fn what_functions_share_is_compiled_once_for_all_of_them() {
+fn shared_dependencies_have_the_same_features_in_every_function() {
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for function in fs::read_dir(root().join("functions")).unwrap() {
         let function = function.unwrap().file_name().into_string().unwrap();

@@ -1,4 +1,4 @@
-//! The guides: each page is in the summary, each link leads somewhere, and each parameter is described.
+//! The guides: each page is in the summary, no link is dead, and each parameter is described.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -54,7 +54,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_link_of_the_guides_leads_somewhere() {
+fn guides_have_no_dead_links_and_no_links_out_of_the_book() {
     let docs = root().join("docs").canonicalize().unwrap();
     let mut seen = 0;
     for path in pages() {
@@ -72,9 +72,9 @@ fn every_link_of_the_guides_leads_somewhere() {
                 "{}: {link} leads out of the book",
                 path.display()
             );
-            let there = || anchors(&fs::read_to_string(&target).unwrap());
+            let target_anchors = || anchors(&fs::read_to_string(&target).unwrap());
             assert!(
-                anchor.is_empty() || there().contains(anchor),
+                anchor.is_empty() || target_anchors().contains(anchor),
                 "{}: {link}",
                 path.display()
             );
@@ -95,7 +95,7 @@ fn section(page: &str, heading: &str) -> String {
 
 /// The steps for a restored ledger mark each lane as the ledger does, with all that it removes from an emptied one.
 #[test]
-fn whoever_winds_the_ledger_back_marks_every_lane() {
+fn restore_guide_marks_every_lane_as_the_ledger_does() {
     let source = |file: &str| {
         let path = root().join("shared/src/adapters/dynamo").join(file);
         fs::read_to_string(path).unwrap()
@@ -120,7 +120,7 @@ fn whoever_winds_the_ledger_back_marks_every_lane() {
 }
 
 #[test]
-fn whoever_moves_to_a_new_stack_is_told_of_every_kind_of_secret_and_to_switch_it_on() {
+fn new_stack_guide_covers_every_kind_of_secret_and_enabling_the_schedule() {
     let guide = section("upgrade.md", "## Move to a new stack");
     let kinds = Regex::new(r"secret:leadfeed/\$\{AWS::StackName\}/([a-z]+)/\*").unwrap();
     let text = text();
@@ -130,19 +130,19 @@ fn whoever_moves_to_a_new_stack_is_told_of_every_kind_of_secret_and_to_switch_it
         .collect();
 
     assert_eq!(kinds, ["app", "captcha", "connection"].into());
-    for words in [
+    for phrase in [
         "`leadfeed app put` for the default application, and with its ID for every other",
         "leadfeed/NEW/captcha/",
         "each customer connects again",
         "leadfeed/NEW/keys/signing",
         "(`enable-rule`, `--enabled`)",
     ] {
-        assert!(guide.contains(words), "{words}");
+        assert!(guide.contains(phrase), "{phrase}");
     }
 }
 
 #[test]
-fn the_runbook_says_of_every_route_what_its_failures_mean_and_where_they_are_logged() {
+fn runbook_lists_every_route_and_how_to_find_its_5xx_in_the_log() {
     let guide = section("runbook.md", "## HttpErrorsAlarm");
     for route in of_kind("AWS::ApiGatewayV2::Route").into_values() {
         let route = route["Properties"]["RouteKey"].as_str().unwrap();
@@ -190,7 +190,7 @@ fn every_parameter_is_in_the_guide_with_its_default() {
 }
 
 #[test]
-fn every_parameter_is_in_a_group_where_the_console_asks_for_it() {
+fn every_parameter_is_in_one_parameter_group_of_the_console() {
     let interface = &template()["Metadata"]["AWS::CloudFormation::Interface"];
     let groups = interface["ParameterGroups"].as_array().unwrap().iter();
     let grouped = groups.flat_map(|group| group["Parameters"].as_array().unwrap().clone());

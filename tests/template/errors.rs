@@ -1,4 +1,4 @@
-//! The page of error codes: it has every code that the functions answer with, and no others.
+//! The page of error codes: it has every code that the functions return, and no others.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +20,7 @@ const SOURCES: [&str; 6] = [
 ];
 
 /// A file with codes contains at least one of these.
-const SIGNS: [&str; 4] = [
+const MARKERS: [&str; 4] = [
     "StatusCode::",
     "Fault::new(",
     "FieldError {",
@@ -28,13 +28,13 @@ const SIGNS: [&str; 4] = [
 ];
 
 /// Expressions that pass on a code written elsewhere.
-const HANDED_ON: [&str; 3] = ["code", "error.code()", "fault.code"];
+const PASSED_ON: [&str; 3] = ["code", "error.code()", "fault.code"];
 
 /// Codes with a status, and those of single fields and reasons, which have none.
 #[derive(Default)]
 struct Codes {
-    answered: BTreeSet<(u16, String)>,
-    alone: BTreeSet<String>,
+    with_status: BTreeSet<(u16, String)>,
+    without_status: BTreeSet<String>,
 }
 
 impl Codes {
@@ -45,7 +45,7 @@ impl Codes {
             for file in files(&root().join(folder)) {
                 let source = fs::read_to_string(&file).unwrap();
                 let (source, _) = source.split_once("\nmod tests {").unwrap_or((&source, ""));
-                if SIGNS.iter().any(|sign| source.contains(sign)) {
+                if MARKERS.iter().any(|marker| source.contains(marker)) {
                     codes.read(source, &file);
                 }
             }
@@ -71,21 +71,22 @@ impl Codes {
             let status = status.strip_prefix("StatusCode::").map(number);
             match (status, literal(&code, file)) {
                 (Some(status), Some(code)) => {
-                    self.answered.insert((status, code));
+                    self.with_status.insert((status, code));
                 }
-                (None, Some(code)) => panic!("{}: of which status is {code}?", file.display()),
+                (None, Some(code)) => panic!("{}: which status does {code} have?", file.display()),
                 (_, None) => {}
             }
         }
         let mut faults = find(r"Fault::new\(\s*([^,]+),");
         faults.extend(find(r"(?s)FieldError \{\s+field\b.*?\bcode: ([^,]+),"));
         let codes = faults.iter().filter_map(|(code, _)| literal(code, file));
-        self.alone.extend(codes);
+        self.without_status.extend(codes);
         let chosen = find(r"(?s)(?:fn code\(self\)|let code = match)(.*?)\n    \}");
         let arm = Regex::new(r#"=> "(\w+)""#).unwrap();
         for (arms, _) in chosen {
             let arms = arm.captures_iter(&arms);
-            self.alone.extend(arms.map(|arm| arm[1].to_owned()));
+            self.without_status
+                .extend(arms.map(|arm| arm[1].to_owned()));
         }
     }
 }
@@ -107,14 +108,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// A code that is a literal. Anything else has to be passed on from elsewhere, or it would be overlooked.
+/// A code that is a literal. Anything else has to be passed on from elsewhere, or it would be missed.
 fn literal(code: &str, file: &Path) -> Option<String> {
     let code = code.trim();
     let known = code
         .strip_prefix('"')
         .and_then(|code| code.strip_suffix('"'));
     assert!(
-        known.is_some() || HANDED_ON.contains(&code),
+        known.is_some() || PASSED_ON.contains(&code),
         "{}: where does {code} come from?",
         file.display()
     );
@@ -133,7 +134,7 @@ fn number(name: &str) -> u16 {
 }
 
 /// Status and code of each row in the page's tables.
-fn on_the_page() -> BTreeSet<(u16, String)> {
+fn documented_codes() -> BTreeSet<(u16, String)> {
     let page = fs::read_to_string(root().join("docs/integrator/errors.md")).unwrap();
     let word = Regex::new(r"`(\w+)`").unwrap();
     let rows = page.lines().filter_map(|line| {
@@ -150,16 +151,20 @@ fn on_the_page() -> BTreeSet<(u16, String)> {
 }
 
 #[test]
-fn the_page_of_error_codes_has_those_that_are_answered_and_no_others() {
-    let (known, told) = (Codes::of_sources(), on_the_page());
-    let told_alone: BTreeSet<_> = told.iter().map(|(_, code)| code.clone()).collect();
+fn error_code_page_lists_exactly_the_codes_that_are_returned() {
+    let (known, documented) = (Codes::of_sources(), documented_codes());
+    let documented_without_status: BTreeSet<_> =
+        documented.iter().map(|(_, code)| code.clone()).collect();
 
-    let missing: Vec<_> = known.answered.difference(&told).collect();
+    let missing: Vec<_> = known.with_status.difference(&documented).collect();
     assert!(missing.is_empty(), "not on the page: {missing:?}");
-    let missing: Vec<_> = known.alone.difference(&told_alone).collect();
+    let missing: Vec<_> = known
+        .without_status
+        .difference(&documented_without_status)
+        .collect();
     assert!(missing.is_empty(), "not on the page: {missing:?}");
-    let mut made_up = told.difference(&known.answered);
-    let made_up = made_up.find(|(_, code)| !known.alone.contains(code));
-    assert_eq!(made_up, None, "on the page, and nowhere answered");
-    assert!(known.answered.len() > 40 && known.alone.len() > 25);
+    let mut extra = documented.difference(&known.with_status);
+    let extra = extra.find(|(_, code)| !known.without_status.contains(code));
+    assert_eq!(extra, None, "on the page, but never returned");
+    assert!(known.with_status.len() > 40 && known.without_status.len() > 25);
 }

@@ -1,6 +1,6 @@
 //! Metric filters: each counts what its function logs, in the format that it logs on Lambda.
 //!
-//! The local stand-in for `CloudWatch` takes every pattern in braces for a match, so patterns are tested on lines here.
+//! The local stand-in for `CloudWatch` treats every pattern in braces as a match, so patterns are tested on lines here.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,30 +24,30 @@ use serde_json::{Value, json};
 
 use crate::{functions, of_kind, template};
 
-const SELF: &str = "logs::each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else";
+const SELF: &str = "logs::each_metric_filter_counts_exactly_its_own_log_lines";
 
 /// The account, and the id of anything in it.
 const ACCOUNT: &str = "account-1";
 const REMOTE: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 
-/// Tells the test's child process which log to write.
+/// Set for the test's child process: the log to write.
 const GROUP: &str = "LEADFEED_TEST_WRITES_LOG";
 
 /// How many lines of its function's log each filter counts.
 const COUNTS: [(&str, usize); 8] = [
-    ("BrokenSealsInAdminApi", 2), // a missing receipt, and a row missing from a file
+    ("BrokenSealsInAdminApi", 2), // a missing receipt, and a row missing from an export
     ("BrokenSealsInDrain", 1),
     ("RefusedSubmissions", 2), // one without consent, one while a store fails
     ("StoreFailuresInDrain", 2), // before a token is requested, and during a refresh
-    ("UnkeptTokensInDrain", 4), // every try for the same one
+    ("UnkeptTokensInDrain", 4), // every attempt for the same pair
     ("UnkeptTokensInScheduler", 4),
     ("WrongCallsInDrain", 1),
     ("WrongCallsInScheduler", 1),
 ];
 
-/// With text logs, or a log level of its own, a function's lines would match no filter, and set off no alarm.
+/// With text logs, or with its own log level, a function's lines would match no filter and raise no alarm.
 #[test]
-fn every_function_logs_as_json_which_the_filters_read() {
+fn every_function_logs_in_the_json_format_that_metric_filters_read() {
     let globals = &template()["Globals"]["Function"]["LoggingConfig"];
     assert_eq!(*globals, json!({"LogFormat": "JSON"}));
     for (name, function) in functions() {
@@ -57,19 +57,19 @@ fn every_function_logs_as_json_which_the_filters_read() {
 }
 
 #[tokio::test]
-async fn each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else() {
+async fn each_metric_filter_counts_exactly_its_own_log_lines() {
     if let Ok(group) = env::var(GROUP) {
         return write_log(&group).await;
     }
     let mut counts = BTreeMap::from(COUNTS);
     for (name, filter) in of_kind("AWS::Logs::MetricFilter") {
         let count = counts.remove(&*name);
-        let count = count.unwrap_or_else(|| panic!("how many lines does {name} count?"));
+        let count = count.unwrap_or_else(|| panic!("the expected count of {name} is missing"));
         let (pattern, lines) = read(&filter);
 
         assert_eq!(pattern.matching(&lines).len(), count, "{name}: {lines:#?}");
-        assert!(lines.len() > count, "nothing else is in the log of {name}");
-        for other in [pattern.elsewhere(), pattern.of_other_words()] {
+        assert!(lines.len() > count, "the log of {name} has no other lines");
+        for other in [pattern.at_other_path(), pattern.with_other_text()] {
             assert_eq!(other.matching(&lines).len(), 0, "{other:?}");
         }
     }
@@ -77,7 +77,7 @@ async fn each_filter_counts_its_own_lines_in_its_functions_log_and_nothing_else(
 }
 
 #[test]
-fn a_refused_submission_is_counted_by_the_code_of_its_answer() {
+fn refused_submissions_are_counted_by_problem_code() {
     let filter = &of_kind("AWS::Logs::MetricFilter")["RefusedSubmissions"];
     let dimensions = &filter["Properties"]["MetricTransformations"][0]["Dimensions"];
     assert_eq!(dimensions.as_array().unwrap().len(), 1);
@@ -91,7 +91,7 @@ fn a_refused_submission_is_counted_by_the_code_of_its_answer() {
 }
 
 #[test]
-fn a_store_that_fails_is_logged_with_what_it_said() {
+fn store_failure_is_logged_with_its_cause() {
     let lines = log_of("QueueDrainLogs");
     let failures: Vec<_> = lines
         .iter()
@@ -102,8 +102,8 @@ fn a_store_that_fails_is_logged_with_what_it_said() {
     let [first, ..] = &failures[..] else {
         panic!("{lines:#?}")
     };
-    let words = first.as_str().unwrap();
-    assert!(words.starts_with("the store is unavailable: "), "{words}");
+    let error = first.as_str().unwrap();
+    assert!(error.starts_with("the store is unavailable: "), "{error}");
 }
 
 /// A filter's pattern, and the lines of its log.
@@ -124,7 +124,7 @@ async fn write_log(group: &str) {
         "QueueDrainLogs" => deliver(&memory).await,
         "SchedulerLogs" => import(&memory).await,
         "AdminApiLogs" => show(&memory).await,
-        other => panic!("what {other} holds has to be written here"),
+        other => panic!("nothing writes the log group {other}"),
     }
 }
 
@@ -139,8 +139,8 @@ async fn refuse(memory: &Memory) {
     );
 }
 
-/// A lead with a broken seal, one whose call the API calls wrong, an invalid message, a lead whose customer cannot be
-/// read, one whose token cannot, and one whose new token is lost.
+/// A lead with a broken seal, one whose call the API rejects as wrong, an invalid message, a lead whose customer cannot
+/// be read, one whose token cannot, and one whose new token is lost.
 async fn deliver(memory: &Memory) {
     connect(memory).await;
     let (customer, lead) = broken_lead(memory).await;
@@ -164,7 +164,7 @@ async fn deliver(memory: &Memory) {
     memory.clock.advance(SignedDuration::from_hours(25));
     for (name, steps) in [("joan", 8..9), ("mary", 12..16)] {
         let messages = vec![posted(memory, name).await];
-        fail(memory, steps);
+        fail_steps(memory, steps);
         let deadline = memory.clock.now() + SignedDuration::from_secs(60);
         assert!(memory.drain().drain(messages, deadline).await.is_empty());
         memory.clock.advance(SignedDuration::from_secs(31));
@@ -172,7 +172,7 @@ async fn deliver(memory: &Memory) {
 }
 
 /// Makes these next steps fail.
-fn fail(memory: &Memory, steps: Range<u64>) {
+fn fail_steps(memory: &Memory, steps: Range<u64>) {
     let so_far = memory.faults.steps();
     for step in steps {
         memory.faults.at(so_far + step, Fault::FailBefore);
@@ -193,7 +193,7 @@ fn message(task: &Task) -> Message {
     }
 }
 
-/// Polls two imports: the API calls the one request wrong and forbids the other. An idle connection loses its new
+/// Polls two imports: the API rejects one request as wrong and forbids the other. An idle connection loses its new
 /// token.
 async fn import(memory: &Memory) {
     connect(memory).await;
@@ -214,7 +214,7 @@ async fn import(memory: &Memory) {
     let deadline = now + SignedDuration::from_secs(35);
     memory.bulk().run(deadline).await.unwrap();
     memory.clock.advance(SignedDuration::from_hours(24 * 70));
-    fail(memory, 8..12);
+    fail_steps(memory, 8..12);
     let kept_alive = memory.keeper().keep_alive(Timestamp::MAX).await;
     assert_eq!(kept_alive.unwrap(), 0);
 }
@@ -285,10 +285,12 @@ fn log_of(group: &str) -> Vec<Value> {
         .env_remove("RUST_LOG")
         .output()
         .unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}");
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}");
     // The test's name may precede the first one.
-    let lines = said.lines().filter_map(|line| line.get(line.find('{')?..));
+    let lines = stdout
+        .lines()
+        .filter_map(|line| line.get(line.find('{')?..));
     lines
         .filter_map(|line| serde_json::from_str(line).ok())
         .collect()
@@ -341,14 +343,14 @@ impl Pattern {
     }
 
     /// The same text one level higher.
-    fn elsewhere(&self) -> Self {
+    fn at_other_path(&self) -> Self {
         Self {
             path: Path(self.path.0[1..].to_vec()),
             text: self.text.clone(),
         }
     }
 
-    fn of_other_words(&self) -> Self {
+    fn with_other_text(&self) -> Self {
         Self {
             text: format!("not {}", self.text),
             ..self.clone()
@@ -357,7 +359,7 @@ impl Pattern {
 }
 
 #[test]
-fn no_other_kind_of_pattern_is_taken_for_one_that_is_understood() {
+fn unsupported_filter_patterns_are_rejected() {
     for pattern in [
         "",
         "{ $.fields.message = * }",

@@ -58,16 +58,16 @@ fn functions() -> BTreeMap<String, Value> {
 }
 
 /// Checks that the template has exactly the lines that a test lists, in any order; otherwise prints the differences.
-fn assert_lines(said: &str, found: impl Iterator<Item = String>) {
-    let mut said: Vec<_> = said.trim().lines().map(str::to_owned).collect();
-    let mut unsaid: Vec<_> = found.collect();
-    unsaid.retain(|line| {
-        let known = said.iter().position(|said| said == line);
-        known.map(|at| said.remove(at)).is_none()
+fn assert_lines(expected: &str, found: impl Iterator<Item = String>) {
+    let mut missing: Vec<_> = expected.trim().lines().map(str::to_owned).collect();
+    let mut unexpected: Vec<_> = found.collect();
+    unexpected.retain(|line| {
+        let known = missing.iter().position(|expected| expected == line);
+        known.map(|at| missing.remove(at)).is_none()
     });
     assert!(
-        said.is_empty() && unsaid.is_empty(),
-        "the template lacks {said:#?}\nand has {unsaid:#?}"
+        missing.is_empty() && unexpected.is_empty(),
+        "the template lacks {missing:#?}\nand has, unexpectedly, {unexpected:#?}"
     );
 }
 
@@ -89,7 +89,7 @@ fn there_are_five_functions_built_by_cargo_lambda_from_their_own_folders() {
 }
 
 #[test]
-fn a_message_stays_hidden_for_six_times_the_drains_timeout() {
+fn queue_visibility_timeout_is_six_times_the_drain_timeout() {
     let timeout = functions()["QueueDrain"]["Properties"]["Timeout"]
         .as_u64()
         .unwrap();
@@ -116,7 +116,7 @@ fn every_queue_is_encrypted_and_keeps_messages_for_two_weeks() {
 }
 
 #[test]
-fn the_drain_reports_single_failures_and_shares_its_limits() {
+fn drain_mapping_reports_batch_item_failures_and_limits_concurrency() {
     for (name, mapping) in of_kind("AWS::Lambda::EventSourceMapping") {
         let properties = &mapping["Properties"];
         assert_eq!(
@@ -131,19 +131,19 @@ fn the_drain_reports_single_failures_and_shares_its_limits() {
 }
 
 #[test]
-fn nothing_throttles_the_queues_poller_which_would_burn_receive_counts() {
+fn no_function_reserves_concurrency_and_drain_concurrency_is_at_least_two() {
     for (name, function) in functions() {
         let reserved = &function["Properties"]["ReservedConcurrentExecutions"];
         assert!(reserved.is_null(), "{name}");
     }
     let template = text();
-    let least = template.split("DrainConcurrency:\n").nth(1).unwrap();
-    let least = least.split("Description:").next().unwrap();
-    assert!(least.contains("MinValue: 2"), "{least}");
+    let parameter = template.split("DrainConcurrency:\n").nth(1).unwrap();
+    let parameter = parameter.split("Description:").next().unwrap();
+    assert!(parameter.contains("MinValue: 2"), "{parameter}");
 }
 
 #[test]
-fn tables_survive_the_stack_and_can_be_wound_back() {
+fn tables_survive_stack_deletion_and_allow_point_in_time_recovery() {
     for (name, table) in of_kind("AWS::DynamoDB::Table") {
         assert_eq!(table["DeletionPolicy"], "Retain", "{name}");
         assert_eq!(table["UpdateReplacePolicy"], "Retain", "{name}");
@@ -155,13 +155,13 @@ fn tables_survive_the_stack_and_can_be_wound_back() {
             "{name}"
         );
         assert_eq!(properties["SSESpecification"]["SSEEnabled"], true, "{name}");
-        let forgets = json!({"AttributeName": "expires_at", "Enabled": true});
-        assert_eq!(properties["TimeToLiveSpecification"], forgets, "{name}");
+        let expiry = json!({"AttributeName": "expires_at", "Enabled": true});
+        assert_eq!(properties["TimeToLiveSpecification"], expiry, "{name}");
     }
 }
 
 #[test]
-fn the_key_of_seals_and_receipts_survives_the_stack_as_the_ledger_does() {
+fn signing_key_survives_stack_deletion() {
     let key = &of_kind("AWS::SecretsManager::Secret")["SigningKey"];
 
     assert_eq!(key["DeletionPolicy"], "RetainExceptOnCreate");
@@ -169,13 +169,13 @@ fn the_key_of_seals_and_receipts_survives_the_stack_as_the_ledger_does() {
 }
 
 #[test]
-fn the_access_log_forgets_and_says_neither_who_asked_nor_for_which_link() {
+fn access_log_expires_and_identifies_neither_the_client_nor_the_link() {
     let settings =
         &of_kind("AWS::ApiGatewayV2::Stage")["HttpStage"]["Properties"]["AccessLogSettings"];
     let group = settings["DestinationArn"].as_str().unwrap();
     let group = group.trim_end_matches(".Arn");
     let format = settings["Format"].as_str().unwrap();
-    let said: Vec<&str> = format
+    let fields: Vec<&str> = format
         .split("$context.")
         .skip(1)
         .map(|rest| rest.split('"').next().unwrap())
@@ -187,7 +187,7 @@ fn the_access_log_forgets_and_says_neither_who_asked_nor_for_which_link() {
         "LogRetentionDays"
     );
     serde_json::from_str::<Value>(format).unwrap();
-    let harmless = [
+    let allowed = [
         "requestTime",
         "requestId",
         "routeKey",
@@ -196,11 +196,11 @@ fn the_access_log_forgets_and_says_neither_who_asked_nor_for_which_link() {
         "error.responseType",
         "integration.status",
     ];
-    assert_eq!(said, harmless);
+    assert_eq!(fields, allowed);
 }
 
 #[test]
-fn a_public_address_is_one_on_which_browsers_keep_the_sessions_cookie() {
+fn public_url_pattern_accepts_only_lowercase_https_hosts_or_loopback() {
     let template = template();
     let pattern = template["Parameters"]["PublicUrl"]["AllowedPattern"].as_str();
     let pattern = Regex::new(&format!("^(?:{})$", pattern.unwrap())).unwrap();
@@ -223,7 +223,7 @@ fn a_public_address_is_one_on_which_browsers_keep_the_sessions_cookie() {
 }
 
 #[test]
-fn the_outputs_name_what_an_operator_needs_after_the_first_deploy() {
+fn outputs_contain_what_an_operator_needs_after_the_first_deploy() {
     let template = template();
     let outputs = template["Outputs"].as_object().unwrap();
     let value = |name: &str| outputs[name]["Value"].to_string();
@@ -282,7 +282,7 @@ fn sources(folder: &Path, all: &mut String) {
 }
 
 #[test]
-fn every_function_logs_into_a_group_that_forgets() {
+fn every_function_logs_into_a_group_with_limited_retention() {
     let groups = of_kind("AWS::Logs::LogGroup");
 
     for (name, function) in functions() {
@@ -297,7 +297,7 @@ fn every_function_logs_into_a_group_that_forgets() {
 }
 
 #[test]
-fn functions_behind_the_api_answer_before_it_gives_up() {
+fn functions_behind_the_api_time_out_before_the_api_does() {
     let default = 15;
     for name in ["OauthCallback", "LeadWebhook", "AdminApi"] {
         let timeout = functions()[name]["Properties"]["Timeout"]
@@ -308,19 +308,19 @@ fn functions_behind_the_api_answer_before_it_gives_up() {
 }
 
 #[test]
-fn the_scheduler_runs_every_minute_one_run_at_a_time_and_the_next_minute_is_the_retry() {
+fn scheduler_runs_every_minute_without_overlap_or_retries() {
     let scheduler = &functions()["Scheduler"]["Properties"];
-    let once = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
-    let schedule = json!({"Schedule": "rate(1 minute)", "RetryPolicy": once});
+    let no_retry = json!({"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60});
+    let schedule = json!({"Schedule": "rate(1 minute)", "RetryPolicy": no_retry});
     let every_minute = json!({"Type": "Schedule", "Properties": schedule});
 
     assert_eq!(scheduler["Events"], json!({"EveryMinute": every_minute}));
-    assert_eq!(scheduler["EventInvokeConfig"], once);
+    assert_eq!(scheduler["EventInvokeConfig"], no_retry);
     assert!(scheduler["Timeout"].as_u64().unwrap() < 60);
 }
 
 #[test]
-fn a_flood_is_bounded_at_the_gateway_by_a_parameter() {
+fn api_gateway_throttles_requests_at_the_requests_per_second_parameter() {
     let stages = of_kind("AWS::ApiGatewayV2::Stage");
     let limit = json!("RequestsPerSecond"); // a reference to the parameter
     let bounds = json!({"ThrottlingRateLimit": limit, "ThrottlingBurstLimit": limit});
@@ -332,17 +332,17 @@ fn a_flood_is_bounded_at_the_gateway_by_a_parameter() {
 }
 
 #[test]
-fn a_lead_has_its_answer_in_time_however_slow_all_that_it_asks_is() {
+fn lead_webhook_answers_before_its_timeout_even_if_every_call_is_slow() {
     let timeout = functions()["LeadWebhook"]["Properties"]["Timeout"].as_u64();
     let timeout = Duration::from_secs(timeout.unwrap());
-    let asked = AwsTimeouts::SHORT.operation * MOST_STEPS + SiteVerify::PATIENCE;
+    let slowest = AwsTimeouts::SHORT.operation * MOST_STEPS + SiteVerify::PATIENCE;
 
-    assert!(asked < timeout, "{asked:?}");
+    assert!(slowest < timeout, "{slowest:?}");
     assert!(IN_FLIGHT_FOR > SignedDuration::try_from(timeout).unwrap());
 }
 
 #[test]
-fn no_secret_is_a_parameter_or_stands_in_the_template() {
+fn no_secret_value_is_in_the_template() {
     for (name, secret) in of_kind("AWS::SecretsManager::Secret") {
         assert!(secret["Properties"]["SecretString"].is_null(), "{name}");
     }
@@ -361,7 +361,7 @@ GET /oauth/callback: OauthCallback
 ";
 
 #[test]
-fn every_route_leads_to_its_function_which_the_api_may_invoke() {
+fn every_route_targets_its_listed_function_which_the_api_may_invoke() {
     let integrations = of_kind("AWS::ApiGatewayV2::Integration");
     let permissions = of_kind("AWS::Lambda::Permission");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -371,7 +371,12 @@ fn every_route_leads_to_its_function_which_the_api_may_invoke() {
         let integration = &integrations[integration.strip_suffix('}').unwrap()];
         let function = text(&integration["Properties"]["IntegrationUri"]);
         let function = function.strip_suffix(".Arn").unwrap();
-        let allowed = |permission: &Value| permission["Properties"]["FunctionName"] == function;
+        let allowed = |permission: &Value| {
+            let permission = &permission["Properties"];
+            permission["FunctionName"] == function
+                && permission["Principal"] == "apigateway.amazonaws.com"
+                && text(&permission["SourceArn"]).ends_with(":${HttpApi}/*")
+        };
         assert!(permissions.values().any(allowed), "{function}");
         format!("{}: {function}", text(&route["Properties"]["RouteKey"]))
     };

@@ -58,14 +58,14 @@ Scheduler TellTheBus: events:PutEvents on event-bus/default
 ";
 
 /// Prefixes of the ARNs of secrets and of the event bus.
-const BEGINNINGS: [&str; 2] = [
+const PREFIXES: [&str; 2] = [
     "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}:secret:leadfeed/${AWS::StackName}/",
     "arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:",
 ];
 
-/// All statements with the functions that have them.
+/// All statements, each with its function.
 fn statements() -> Vec<(String, Value)> {
-    let of = |(name, function): (String, Value)| {
+    let statements_of = |(name, function): (String, Value)| {
         let policies = function["Properties"]["Policies"]
             .as_array()
             .unwrap()
@@ -77,7 +77,7 @@ fn statements() -> Vec<(String, Value)> {
             .map(move |statement| (name.clone(), statement))
             .collect::<Vec<_>>()
     };
-    functions().into_iter().flat_map(of).collect()
+    functions().into_iter().flat_map(statements_of).collect()
 }
 
 fn actions(statement: &Value) -> Vec<String> {
@@ -93,14 +93,14 @@ fn line((function, statement): &(String, Value)) -> String {
     let service = actions.split_inclusive(':').next().unwrap();
     let actions = actions.replace(&format!(" {service}"), " ");
     let resource = statement["Resource"].as_str().unwrap();
-    let begins = |beginning| resource.strip_prefix(beginning);
-    let resource = BEGINNINGS.into_iter().find_map(begins).unwrap_or(resource);
+    let without = |prefix| resource.strip_prefix(prefix);
+    let resource = PREFIXES.into_iter().find_map(without).unwrap_or(resource);
     let sid = statement["Sid"].as_str().unwrap();
     format!("{function} {sid}: {actions} on {resource}")
 }
 
 #[test]
-fn every_function_may_do_what_is_written_down_here_and_nothing_else() {
+fn every_function_has_exactly_the_listed_permissions() {
     assert_lines(ALLOWED, statements().iter().map(line));
 }
 
@@ -128,7 +128,7 @@ fn every_statement_allows_named_actions_on_one_named_resource() {
 }
 
 #[test]
-fn no_function_takes_a_role_or_a_managed_policy_from_elsewhere() {
+fn no_function_uses_an_external_role_or_managed_policy() {
     for (name, function) in functions() {
         assert!(function["Properties"]["Role"].is_null(), "{name}");
         for policy in function["Properties"]["Policies"].as_array().unwrap() {
@@ -146,7 +146,7 @@ fn no_function_takes_a_role_or_a_managed_policy_from_elsewhere() {
 }
 
 #[test]
-fn the_public_doors_and_the_admin_api_cannot_read_what_is_not_their_business() {
+fn connection_app_and_captcha_secrets_are_readable_only_where_needed() {
     const WITH_TOKENS: &[&str] = &["OauthCallback", "QueueDrain", "Scheduler"];
     for (secrets, readers) in [
         ("/connection/*", WITH_TOKENS),
@@ -165,16 +165,16 @@ fn the_public_doors_and_the_admin_api_cannot_read_what_is_not_their_business() {
 }
 
 #[test]
-fn the_drain_may_do_what_a_mapping_does_in_its_name() {
-    let of_the_queue = statements().into_iter().find(|(function, statement)| {
+fn drain_has_the_permissions_its_event_source_mapping_needs() {
+    let queue_statement = statements().into_iter().find(|(function, statement)| {
         function == "QueueDrain" && statement["Sid"] == "ReceiveLeads"
     });
-    let (_, statement) = of_the_queue.unwrap();
+    let (_, statement) = queue_statement.unwrap();
 
-    let asked = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
+    let required = ["ReceiveMessage", "DeleteMessage", "GetQueueAttributes"];
     assert_eq!(
         actions(&statement),
-        asked.map(|action| format!("sqs:{action}"))
+        required.map(|action| format!("sqs:{action}"))
     );
     assert_eq!(statement["Resource"], "LeadQueue.Arn");
 }

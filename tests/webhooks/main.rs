@@ -16,7 +16,7 @@ use secrecy::ExposeSecret as _;
 const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/webhooks/sign.py");
 
-/// Timestamp and signature of the library.
+/// Timestamp and signature made by the library.
 async fn sign(secret: &str, message: &str, body: &str) -> (String, String) {
     let python = python_with(&Progress::new(), "webhooks").await.unwrap();
     let mut child = Command::new(python)
@@ -52,7 +52,7 @@ fn request(body: &str, time: &str, signature: &str) -> Request {
 }
 
 #[tokio::test]
-async fn what_the_python_library_signs_is_taken_and_what_was_changed_after_is_not() {
+async fn python_signed_webhook_is_accepted_and_a_tampered_body_is_rejected() {
     let memory = Memory::new(Timestamp::now());
     let form = samples::form();
     memory.directory.put_form(&form).await.unwrap();
@@ -62,9 +62,9 @@ async fn what_the_python_library_signs_is_taken_and_what_was_changed_after_is_no
     let (time, signature) = sign(secret.expose_secret(), "msg_1", body).await;
     let changed = body.replace("ada@", "eve@");
     let refused = handle(&memory.intake(), request(&changed, &time, &signature)).await;
-    let taken = handle(&memory.intake(), request(body, &time, &signature)).await;
+    let accepted = handle(&memory.intake(), request(body, &time, &signature)).await;
 
     assert_eq!(refused.status(), 401);
-    assert_eq!(taken.status(), 202);
+    assert_eq!(accepted.status(), 202);
     assert_eq!(memory.ledger.all()[0].lead.contact.first_name, "Adá");
 }

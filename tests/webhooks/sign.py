@@ -1,5 +1,5 @@
-"""Signs a body with the library that Standard Webhooks publishes: secret, id and body on a line each come in, timestamp
-and signature go out."""
+"""Signs a body with the library that Standard Webhooks publishes: reads secret, id and body, divided by newlines, and
+prints timestamp and signature."""
 
 import datetime
 import sys

@@ -27,7 +27,7 @@ class Refused extends Error {
 
 export async function handler(event) {
   try {
-    return await take(event);
+    return await accept(event);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     const problem = { type: "about:blank", status: error.status, code: error.code };
@@ -35,13 +35,13 @@ export async function handler(event) {
   }
 }
 
-async function take(event) {
-  const [door, formId] = event.rawPath.slice(1).split("/");
+async function accept(event) {
+  const [endpoint, formId] = event.rawPath.slice(1).split("/");
   const { headers } = event;
   const raw = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
   const form = await findForm(formId);
   const now = Date.now();
-  const key = door === "hooks" ? verify(form, headers, raw, now) : undefined;
+  const key = endpoint === "hooks" ? verify(form, headers, raw, now) : undefined;
   const lead = parse(form, headers, raw);
   lead.id = "lead_" + digest(key ?? String(Math.floor(now / 10_000)), formId, JSON.stringify(lead)).slice(0, 26);
   lead.customer = form.customer.S;

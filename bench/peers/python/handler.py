@@ -34,20 +34,20 @@ class Refused(Exception):
 
 def handler(event, _context):
     try:
-        return take(event)
+        return accept(event)
     except Refused as refused:
         problem = {"type": "about:blank", "status": refused.status, "code": refused.code}
         return answer(refused.status, json.dumps(problem), "application/problem+json")
 
 
-def take(event):
-    door, _, form_id = event["rawPath"].strip("/").partition("/")
+def accept(event):
+    endpoint, _, form_id = event["rawPath"].strip("/").partition("/")
     headers = event["headers"]
     raw = event.get("body") or ""
     raw = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
     form = find_form(form_id)
     now = time.time()
-    key = verify(form, headers, raw, now) if door == "hooks" else None
+    key = verify(form, headers, raw, now) if endpoint == "hooks" else None
     lead = parse(form, headers, raw)
     lead["id"] = "lead_" + digest(key or f"{int(now) // 10}", form_id, json.dumps(lead, sort_keys=True))[:26]
     lead["customer"] = form["customer"]["S"]

@@ -6,22 +6,22 @@ use serde_json::{Value, json};
 
 use super::row;
 use super::units::Units;
-use super::{Item, Key, World};
+use super::{Item, Key, StubState};
 
 /// An answer, with what DynamoDB would bill for it.
-pub(super) struct Told {
+pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Value,
     pub(super) units: Units,
 }
 
-fn told(body: Value) -> Option<Told> {
+fn unbilled(body: Value) -> Option<Answer> {
     billed(body, Units::default())
 }
 
-fn billed(body: Value, units: Units) -> Option<Told> {
+fn billed(body: Value, units: Units) -> Option<Answer> {
     let status = StatusCode::OK;
-    Some(Told {
+    Some(Answer {
         status,
         body,
         units,
@@ -29,31 +29,33 @@ fn billed(body: Value, units: Units) -> Option<Told> {
 }
 
 /// `None` for an operation that no measured program uses.
-pub(super) fn aws(world: &mut World, operation: &str, asked: &Value) -> Option<Told> {
+pub(super) fn aws(state: &mut StubState, operation: &str, request: &Value) -> Option<Answer> {
     match operation {
-        "GetItem" => get(world, asked),
-        "BatchGetItem" => batch_get(world, asked),
-        "PutItem" => put(world, asked),
-        "UpdateItem" => update(world, asked),
+        "GetItem" => get(state, request),
+        "BatchGetItem" => batch_get(state, request),
+        "PutItem" => put(state, request),
+        "UpdateItem" => update(state, request),
         "Query" => billed(
             json!({"Items": [], "Count": 0, "ScannedCount": 0}),
-            Units::of_read(0, asked["ConsistentRead"] == true),
+            Units::of_read(0, request["ConsistentRead"] == true),
         ),
-        "SendMessageBatch" => send(asked),
-        "GetQueueAttributes" => told(json!({"Attributes": {"ApproximateNumberOfMessages": "0"}})),
-        "GetSecretValue" => secret(world, asked),
-        "PutSecretValue" | "CreateSecret" => keep_secret(world, asked),
-        "DescribeSecret" => told(json!({"VersionIdsToStages": {"1": ["AWSCURRENT"]}})),
-        "PutEvents" => told(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})),
+        "SendMessageBatch" => send(request),
+        "GetQueueAttributes" => {
+            unbilled(json!({"Attributes": {"ApproximateNumberOfMessages": "0"}}))
+        }
+        "GetSecretValue" => secret(state, request),
+        "PutSecretValue" | "CreateSecret" => store_secret(state, request),
+        "DescribeSecret" => unbilled(json!({"VersionIdsToStages": {"1": ["AWSCURRENT"]}})),
+        "PutEvents" => unbilled(json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})),
         _ => None,
     }
 }
 
-pub(super) fn constant_contact(path: &str, asked: &Value) -> Option<Told> {
-    asked["email_address"].as_str()?;
+pub(super) fn constant_contact(path: &str, request: &Value) -> Option<Answer> {
+    request["email_address"].as_str()?;
     let contact = "5e7b1a1c-0000-11ee-8c99-0242ac120001";
     path.ends_with("/contacts/sign_up_form")
-        .then(|| told(json!({"contact_id": contact, "action": "created"})))?
+        .then(|| unbilled(json!({"contact_id": contact, "action": "created"})))?
 }
 
 fn text_of<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -65,47 +67,50 @@ fn key(table: &str, item: &Value) -> Key {
     (table.to_owned(), part("pk"), part("sk"))
 }
 
-fn get(world: &World, asked: &Value) -> Option<Told> {
-    let row = world
+fn get(state: &StubState, request: &Value) -> Option<Answer> {
+    let row = state
         .rows
-        .get(&key(text_of(asked, "TableName"), &asked["Key"]));
+        .get(&key(text_of(request, "TableName"), &request["Key"]));
     let size = row.map_or(0, row::size);
-    let units = Units::of_read(size, asked["ConsistentRead"] == true);
+    let units = Units::of_read(size, request["ConsistentRead"] == true);
     billed(row.map_or(json!({}), |row| json!({"Item": row})), units)
 }
 
-fn batch_get(world: &World, asked: &Value) -> Option<Told> {
+fn batch_get(state: &StubState, request: &Value) -> Option<Answer> {
     let mut units = Units::default();
-    let mut answers = serde_json::Map::new();
-    for (table, request) in asked["RequestItems"].as_object()? {
+    let mut responses = serde_json::Map::new();
+    for (table, table_request) in request["RequestItems"].as_object()? {
         let mut found = Vec::new();
-        for wanted in request["Keys"].as_array()? {
-            let row = world.rows.get(&key(table, wanted));
+        for wanted in table_request["Keys"].as_array()? {
+            let row = state.rows.get(&key(table, wanted));
             let size = row.map_or(0, row::size);
-            units += Units::of_read(size, request["ConsistentRead"] == true);
+            units += Units::of_read(size, table_request["ConsistentRead"] == true);
             found.extend(row.cloned().map(Value::Object));
         }
-        answers.insert(table.clone(), Value::Array(found));
+        responses.insert(table.clone(), Value::Array(found));
     }
-    billed(json!({"Responses": answers, "UnprocessedKeys": {}}), units)
+    billed(
+        json!({"Responses": responses, "UnprocessedKeys": {}}),
+        units,
+    )
 }
 
-fn put(world: &mut World, asked: &Value) -> Option<Told> {
-    let table = text_of(asked, "TableName");
-    let row: Item = asked["Item"].as_object()?.clone();
+fn put(state: &mut StubState, request: &Value) -> Option<Answer> {
+    let table = text_of(request, "TableName");
+    let row: Item = request["Item"].as_object()?.clone();
     let units = Units::of_write(table, None, Some(&row));
-    world.keep(key(table, &asked["Item"]), row);
+    state.store(key(table, &request["Item"]), row);
     billed(json!({}), units)
 }
 
-fn update(world: &mut World, asked: &Value) -> Option<Told> {
-    let table = text_of(asked, "TableName");
-    let key = key(table, &asked["Key"]);
-    let old = world.rows.get(&key);
-    let new = row::updated(old.unwrap_or(asked["Key"].as_object()?), asked);
+fn update(state: &mut StubState, request: &Value) -> Option<Answer> {
+    let table = text_of(request, "TableName");
+    let key = key(table, &request["Key"]);
+    let old = state.rows.get(&key);
+    let new = row::updated(old.unwrap_or(request["Key"].as_object()?), request);
     let units = Units::of_write(table, old, Some(&new));
-    world.keep(key, new.clone());
-    let body = if asked["ReturnValues"] == "ALL_NEW" {
+    state.store(key, new.clone());
+    let body = if request["ReturnValues"] == "ALL_NEW" {
         json!({"Attributes": new})
     } else {
         json!({})
@@ -113,35 +118,35 @@ fn update(world: &mut World, asked: &Value) -> Option<Told> {
     billed(body, units)
 }
 
-fn send(asked: &Value) -> Option<Told> {
-    let sent = asked["Entries"].as_array()?.iter();
+fn send(request: &Value) -> Option<Answer> {
+    let sent = request["Entries"].as_array()?.iter();
     let sent: Vec<_> = sent
         .map(|entry| {
             let digest = hex::encode(Md5::digest(text_of(entry, "MessageBody")));
             json!({"Id": entry["Id"], "MessageId": "1", "MD5OfMessageBody": digest})
         })
         .collect();
-    told(json!({"Successful": sent, "Failed": []}))
+    unbilled(json!({"Successful": sent, "Failed": []}))
 }
 
-fn secret(world: &World, asked: &Value) -> Option<Told> {
-    let id = text_of(asked, "SecretId");
-    if let Some(value) = world.secrets.get(id) {
-        return told(json!({"Name": id, "SecretString": value, "VersionId": "1"}));
+fn secret(state: &StubState, request: &Value) -> Option<Answer> {
+    let id = text_of(request, "SecretId");
+    if let Some(value) = state.secrets.get(id) {
+        return unbilled(json!({"Name": id, "SecretString": value, "VersionId": "1"}));
     }
     let body = json!({"__type": "ResourceNotFoundException", "message": "no such secret"});
-    Some(Told {
+    Some(Answer {
         status: StatusCode::BAD_REQUEST,
         body,
         units: Units::default(),
     })
 }
 
-fn keep_secret(world: &mut World, asked: &Value) -> Option<Told> {
-    let id = [text_of(asked, "SecretId"), text_of(asked, "Name")].concat();
-    let value = text_of(asked, "SecretString").to_owned();
-    world.secrets.insert(id.clone(), value);
-    told(json!({"Name": id, "VersionId": "1"}))
+fn store_secret(state: &mut StubState, request: &Value) -> Option<Answer> {
+    let id = [text_of(request, "SecretId"), text_of(request, "Name")].concat();
+    let value = text_of(request, "SecretString").to_owned();
+    state.secrets.insert(id.clone(), value);
+    unbilled(json!({"Name": id, "VersionId": "1"}))
 }
 
 #[cfg(test)]
@@ -149,31 +154,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_that_was_put_is_got_and_billed_by_its_size() {
-        let mut world = World::default();
+    fn rows_can_be_put_and_read_and_are_billed_by_size() {
+        let mut state = StubState::default();
         let item = json!({"pk": {"S": "A"}, "sk": {"S": "B"}, "text": {"S": "x".repeat(5_000)}});
-        let wrote = aws(
-            &mut world,
+        let put_answer = aws(
+            &mut state,
             "PutItem",
             &json!({"TableName": "directory", "Item": item}),
         );
-        assert_eq!(wrote.unwrap().units.write, 5);
+        assert_eq!(put_answer.unwrap().units.write, 5);
 
         let key = json!({"pk": {"S": "A"}, "sk": {"S": "B"}});
-        let asked = json!({"TableName": "directory", "Key": key, "ConsistentRead": true});
-        let read = aws(&mut world, "GetItem", &asked).unwrap();
+        let request = json!({"TableName": "directory", "Key": key, "ConsistentRead": true});
+        let get_answer = aws(&mut state, "GetItem", &request).unwrap();
 
-        assert_eq!(read.body["Item"], item);
-        assert_eq!(read.units.half_reads, 4);
+        assert_eq!(get_answer.body["Item"], item);
+        assert_eq!(get_answer.units.half_reads, 4);
     }
 
     #[test]
-    fn every_message_of_a_batch_is_taken_with_its_digest() {
-        let asked = json!({"Entries": [{"Id": "0", "MessageBody": "a"}, {"Id": "1"}]});
+    fn send_message_batch_accepts_every_message_and_returns_its_md5() {
+        let request = json!({"Entries": [{"Id": "0", "MessageBody": "a"}, {"Id": "1"}]});
 
-        let taken = aws(&mut World::default(), "SendMessageBatch", &asked).unwrap();
+        let answer = aws(&mut StubState::default(), "SendMessageBatch", &request).unwrap();
 
-        let sent = &taken.body["Successful"];
+        let sent = &answer.body["Successful"];
         assert_eq!(sent.as_array().unwrap().len(), 2);
         assert_eq!(
             sent[0]["MD5OfMessageBody"],
@@ -182,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_nobody_is_measured_with_is_not_answered() {
-        assert!(aws(&mut World::default(), "DeleteTable", &json!({})).is_none());
+    fn unsupported_operation_gets_no_answer() {
+        assert!(aws(&mut StubState::default(), "DeleteTable", &json!({})).is_none());
     }
 }

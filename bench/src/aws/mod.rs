@@ -2,7 +2,7 @@
 //! count of the calls.
 //!
 //! It stores rows and secrets, and every condition holds. While it is frozen, a change is answered with the row as it
-//! would be but not stored, so that every invocation of a measurement meets the same world.
+//! would be but not stored, so that every invocation of a measurement finds the same state.
 
 mod answers;
 mod row;
@@ -33,14 +33,14 @@ type Item = Map<String, Value>;
 
 /// The requests of one operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Asked {
+pub struct Usage {
     /// How many there were.
     pub requests: u64,
     /// What DynamoDB would bill for them.
     pub units: Units,
 }
 
-impl AddAssign for Asked {
+impl AddAssign for Usage {
     fn add_assign(&mut self, other: Self) {
         self.requests += other.requests;
         self.units += other.units;
@@ -48,10 +48,10 @@ impl AddAssign for Asked {
 }
 
 /// By service and operation, such as `DynamoDB GetItem`.
-pub type Counts = BTreeMap<String, Asked>;
+pub type Counts = BTreeMap<String, Usage>;
 
 #[derive(Debug, Default)]
-struct World {
+struct StubState {
     rows: HashMap<Key, Item>,
     secrets: HashMap<String, String>,
     counts: Counts,
@@ -61,22 +61,22 @@ struct World {
 /// Table, `pk` and `sk`.
 type Key = (String, String, String);
 
-impl World {
-    fn keep(&mut self, key: Key, row: Item) {
+impl StubState {
+    fn store(&mut self, key: Key, row: Item) {
         if !self.frozen {
             self.rows.insert(key, row);
         }
     }
 }
 
-type Shared = Arc<Mutex<World>>;
+type Shared = Arc<Mutex<StubState>>;
 
-/// The running stand-in.
+/// The running stub.
 #[derive(Debug)]
 pub struct Aws {
     /// The URL on which it listens.
     pub url: String,
-    world: Shared,
+    state: Shared,
 }
 
 impl Aws {
@@ -84,28 +84,28 @@ impl Aws {
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let world = Shared::default();
+        let state = Shared::default();
         let service = Router::new()
             .fallback(answer)
-            .with_state(Arc::clone(&world));
+            .with_state(Arc::clone(&state));
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Ok(Self { url, world })
+        Ok(Self { url, state })
     }
 
     /// Whether changes are dropped from now on.
     pub fn set_frozen(&self, frozen: bool) {
-        locked(&self.world).frozen = frozen;
+        locked(&self.state).frozen = frozen;
     }
 
     /// The requests since the last call of this.
     pub fn take_counts(&self) -> Counts {
-        std::mem::take(&mut locked(&self.world).counts)
+        std::mem::take(&mut locked(&self.state).counts)
     }
 
     /// Sets text attributes of an existing row.
-    pub fn amend(&self, table: &str, pk: &str, sk: &str, texts: &[(&str, &str)]) {
+    pub fn set_texts(&self, table: &str, pk: &str, sk: &str, texts: &[(&str, &str)]) {
         let key = (table.to_owned(), pk.to_owned(), sk.to_owned());
-        if let Some(row) = locked(&self.world).rows.get_mut(&key) {
+        if let Some(row) = locked(&self.state).rows.get_mut(&key) {
             let texts = texts.iter().copied();
             row.extend(texts.map(|(name, text)| (name.to_owned(), row::text(text))));
         }
@@ -113,7 +113,7 @@ impl Aws {
 }
 
 async fn answer(
-    State(world): State<Shared>,
+    State(state): State<Shared>,
     uri: Uri,
     headers: HeaderMap,
     body: String,
@@ -122,29 +122,29 @@ async fn answer(
         .get("x-amz-target")
         .and_then(|value| value.to_str().ok())
         .and_then(|target| target.split_once('.'));
-    let asked = serde_json::from_str(&body).unwrap_or(Value::Null);
-    let mut world = locked(&world);
-    let (name, told) = match target {
+    let request = serde_json::from_str(&body).unwrap_or(Value::Null);
+    let mut state = locked(&state);
+    let (name, reply) = match target {
         Some((service, operation)) => {
-            let told = answers::aws(&mut world, operation, &asked);
-            (format!("{} {operation}", of_service(service)), told)
+            let reply = answers::aws(&mut state, operation, &request);
+            (format!("{} {operation}", service_name(service)), reply)
         }
         None => (
             format!("Constant Contact {}", uri.path()),
-            answers::constant_contact(uri.path(), &asked),
+            answers::constant_contact(uri.path(), &request),
         ),
     };
-    let Some(told) = told else {
+    let Some(reply) = reply else {
         return (StatusCode::NOT_IMPLEMENTED, name).into_response();
     };
-    *world.counts.entry(name).or_default() += Asked {
+    *state.counts.entry(name).or_default() += Usage {
         requests: 1,
-        units: told.units,
+        units: reply.units,
     };
-    (told.status, axum::Json(told.body)).into_response()
+    (reply.status, axum::Json(reply.body)).into_response()
 }
 
-fn of_service(target: &str) -> &str {
+fn service_name(target: &str) -> &str {
     match target {
         "AmazonSQS" => "SQS",
         "secretsmanager" => "Secrets Manager",

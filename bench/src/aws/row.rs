@@ -37,12 +37,12 @@ fn size_of(value: &Value) -> u64 {
 
 /// The row after an `UpdateItem`. Supports only the expressions in use: `SET` to a value or to a list with one item
 /// appended, `ADD` of a number, `REMOVE`.
-pub(super) fn updated(old: &Item, asked: &Value) -> Item {
+pub(super) fn updated(old: &Item, request: &Value) -> Item {
     let mut row = old.clone();
-    let expression = asked["UpdateExpression"].as_str().unwrap_or_default();
+    let expression = request["UpdateExpression"].as_str().unwrap_or_default();
     for (verb, clause) in clauses(expression) {
-        for piece in pieces(clause) {
-            apply(&mut row, verb, piece.trim(), asked);
+        for part in split_at_commas(clause) {
+            apply(&mut row, verb, part.trim(), request);
         }
     }
     row
@@ -52,19 +52,19 @@ pub(super) fn updated(old: &Item, asked: &Value) -> Item {
 fn clauses(expression: &str) -> Vec<(&str, &str)> {
     let verbs = ["SET ", "ADD ", "REMOVE "];
     let found = verbs.iter().flat_map(|verb| expression.match_indices(verb));
-    let mut begins: Vec<_> = found.collect();
-    begins.sort_unstable();
-    let ends = begins.iter().skip(1).map(|(next, _)| *next);
+    let mut starts: Vec<_> = found.collect();
+    starts.sort_unstable();
+    let ends = starts.iter().skip(1).map(|(next, _)| *next);
     let ends = ends.chain([expression.len()]);
     let clause = |((begin, verb), end): (&(usize, &str), usize)| {
         let (verb, rest) = expression[*begin..end].split_at(verb.len());
         (verb.trim(), rest)
     };
-    begins.iter().zip(ends).map(clause).collect()
+    starts.iter().zip(ends).map(clause).collect()
 }
 
 /// Splits at commas outside of brackets.
-fn pieces(clause: &str) -> impl Iterator<Item = &str> {
+fn split_at_commas(clause: &str) -> impl Iterator<Item = &str> {
     let mut depth = 0;
     clause.split(move |letter: char| {
         match letter {
@@ -76,24 +76,24 @@ fn pieces(clause: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn apply(row: &mut Item, clause: &str, piece: &str, asked: &Value) {
-    let values = &asked["ExpressionAttributeValues"];
-    let real = |name: &str| {
-        let names = &asked["ExpressionAttributeNames"];
+fn apply(row: &mut Item, clause: &str, part: &str, request: &Value) {
+    let values = &request["ExpressionAttributeValues"];
+    let resolve_name = |name: &str| {
+        let names = &request["ExpressionAttributeNames"];
         names[name.trim()]
             .as_str()
             .unwrap_or(name.trim())
             .to_owned()
     };
     match clause {
-        "REMOVE" => drop(row.remove(&real(piece))),
+        "REMOVE" => drop(row.remove(&resolve_name(part))),
         "ADD" => {
-            let (name, value) = piece.split_once(' ').unwrap_or((piece, ""));
-            let sum = number(row.get(&real(name))) + number(values.get(value.trim()));
-            row.insert(real(name), json!({"N": sum.to_string()}));
+            let (name, value) = part.split_once(' ').unwrap_or((part, ""));
+            let sum = number(row.get(&resolve_name(name))) + number(values.get(value.trim()));
+            row.insert(resolve_name(name), json!({"N": sum.to_string()}));
         }
         _ => {
-            let (name, value) = piece.split_once('=').unwrap_or((piece, ""));
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let value = value.trim();
             let new = match value.strip_prefix("list_append(") {
                 None => values[value].clone(),
@@ -103,13 +103,13 @@ fn apply(row: &mut Item, clause: &str, piece: &str, asked: &Value) {
                         .next()
                         .unwrap_or_default()
                         .trim_end_matches(')');
-                    let list = row.get(&real(name)).map(|list| list["L"].clone());
+                    let list = row.get(&resolve_name(name)).map(|list| list["L"].clone());
                     let members = [list.unwrap_or_default(), values[added.trim()]["L"].clone()];
                     let members = members.iter().filter_map(Value::as_array).flatten();
                     json!({"L": members.collect::<Vec<_>>()})
                 }
             };
-            row.insert(real(name), new);
+            row.insert(resolve_name(name), new);
         }
     }
 }
@@ -133,21 +133,21 @@ mod tests {
     fn an_update_sets_appends_adds_and_removes() {
         let old =
             item(json!({"state": {"S": "queued"}, "due": {"N": "7"}, "line": {"L": [{"S": "a"}]}}));
-        let asked = json!({
+        let request = json!({
             "UpdateExpression": "SET #state = :state, line = list_append(if_not_exists(line, :none), :line) ADD tries :one REMOVE due, gone",
             "ExpressionAttributeNames": {"#state": "state"},
             "ExpressionAttributeValues": {":state": {"S": "sending"}, ":one": {"N": "1"},
                 ":line": {"L": [{"S": "b"}]}, ":none": {"L": []}},
         });
 
-        let new = updated(&old, &asked);
+        let new = updated(&old, &request);
 
         let expected = json!({"state": {"S": "sending"}, "tries": {"N": "1"}, "line": {"L": [{"S": "a"}, {"S": "b"}]}});
         assert_eq!(new, item(expected));
     }
 
     #[test]
-    fn a_row_is_as_large_as_dynamodb_says() {
+    fn row_size_follows_dynamodb_sizing_rules() {
         let row = item(
             json!({"pk": {"S": "abc"}, "n": {"N": "1234"}, "yes": {"BOOL": true}, "l": {"L": [{"S": "ab"}]}, "m": {"M": {"k": {"S": "v"}}}}),
         );

@@ -24,21 +24,24 @@ impl AddAssign for Units {
 /// An index in the template: its key, and whether it holds the whole row.
 struct Index {
     keys: &'static [&'static str],
-    whole: bool,
+    full_row: bool,
 }
 
-const OF_LEDGER: [Index; 3] = [
+const LEDGER_INDEXES: [Index; 3] = [
     keys_only(&["due_shard", "due_at"]),
     keys_only(&["sk"]),
     keys_only(&["person"]),
 ];
-const OF_DIRECTORY: [Index; 1] = [Index {
+const DIRECTORY_INDEXES: [Index; 1] = [Index {
     keys: &["owner", "pk"],
-    whole: true,
+    full_row: true,
 }];
 
 const fn keys_only(keys: &'static [&'static str]) -> Index {
-    Index { keys, whole: false }
+    Index {
+        keys,
+        full_row: false,
+    }
 }
 
 impl Units {
@@ -56,9 +59,9 @@ impl Units {
         let size = |row: Option<&Item>| row.map_or(0, row::size);
         let base = kilobytes(size(old).max(size(new)));
         let indexes: &[Index] = if table == LEDGER {
-            &OF_LEDGER
+            &LEDGER_INDEXES
         } else {
-            &OF_DIRECTORY
+            &DIRECTORY_INDEXES
         };
         let changed = indexes.iter().map(|index| index.units(old, new));
         Self {
@@ -70,19 +73,19 @@ impl Units {
 
 impl Index {
     fn units(&self, old: Option<&Item>, new: Option<&Item>) -> u64 {
-        let of = |row: Option<&Item>| {
+        let entry = |row: Option<&Item>| {
             let row = row?;
             let keys: Option<Vec<_>> = self.keys.iter().map(|key| row.get(*key).cloned()).collect();
             Some((
                 keys?,
-                kilobytes(if self.whole { row::size(row) } else { 1 }),
+                kilobytes(if self.full_row { row::size(row) } else { 1 }),
             ))
         };
-        match (of(old), of(new)) {
+        match (entry(old), entry(new)) {
             (None, None) => 0,
             (Some((_, size)), None) | (None, Some((_, size))) => size,
             (Some((before, left)), Some((after, entered))) if before != after => left + entered,
-            (Some(_), Some((_, size))) if self.whole && old != new => size,
+            (Some(_), Some((_, size))) if self.full_row && old != new => size,
             (Some(_), Some(_)) => 0,
         }
     }
@@ -110,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_enters_three_indexes_moves_in_one_and_leaves_it() {
+    fn write_units_include_index_entries_added_moved_and_removed() {
         let (new, claimed, settled) = (lead(Some("1")), lead(Some("2")), lead(None));
         let write = |old, new| Units::of_write(LEDGER, old, new).write;
 

@@ -31,27 +31,27 @@ pub async fn count(
     for _ in 0..invocations {
         function.invoke(event).await?;
     }
-    function.end_in_order().await?;
-    let told = fs::read_to_string(&out).context("callgrind wrote nothing")?;
-    let own = program.command[0].to_string_lossy();
-    Ok(of_object(&told, &own))
+    function.terminate().await?;
+    let profile = fs::read_to_string(&out).context("callgrind wrote nothing")?;
+    let object = program.command[0].to_string_lossy();
+    Ok(instructions_in_object(&profile, &object))
 }
 
 /// The instructions that a profile counts in one object. The cost line after `calls=` is that of the callee, which is
 /// counted there.
-fn of_object(profile: &str, object: &str) -> u64 {
-    let (mut own, mut is_called, mut sum) = (false, false, 0);
+fn instructions_in_object(profile: &str, object: &str) -> u64 {
+    let (mut in_object, mut is_callee_cost, mut sum) = (false, false, 0);
     for line in profile.lines() {
         if let Some(name) = line.strip_prefix("ob=") {
-            own = name == object;
+            in_object = name == object;
         } else if line.starts_with("calls=") {
-            is_called = true;
+            is_callee_cost = true;
         } else if line.starts_with(|first: char| first.is_ascii_digit() || "+-*".contains(first)) {
-            if own && !is_called {
+            if in_object && !is_callee_cost {
                 let cost = line.split(' ').nth(1).and_then(|cost| cost.parse().ok());
                 sum += cost.unwrap_or(0);
             }
-            is_called = false;
+            is_callee_cost = false;
         }
     }
     sum
@@ -62,12 +62,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_libraries_and_the_called_take_is_left_out() {
+    fn instructions_of_callees_and_other_objects_are_excluded() {
         let profile = "# callgrind format\nevents: Ir\n\nob=/lib/libc.so.6\nfl=???\nfn=malloc\n0 100\n\n\
                        ob=/a/bootstrap\nfl=main.rs\nfn=main\n16 5\n+1 7\ncob=/lib/libc.so.6\ncfn=malloc\ncalls=1 0\n\
                        * 100\n-3 2\n";
 
-        assert_eq!(of_object(profile, "/a/bootstrap"), 14);
-        assert_eq!(of_object(profile, "/lib/libc.so.6"), 100);
+        assert_eq!(instructions_in_object(profile, "/a/bootstrap"), 14);
+        assert_eq!(instructions_in_object(profile, "/lib/libc.so.6"), 100);
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use self::callgrind::count;
 use crate::figures::{grouped, megabytes};
 use crate::minute::Part;
-use crate::place::of_bench;
+use crate::place::bench_path;
 use crate::programs::{self, LEAD_WEBHOOK, Program, QUEUE_DRAIN};
 use crate::stage::Stage;
 use crate::warm::Load;
@@ -29,7 +29,7 @@ const ALLOWED_PERCENT: u64 = 5;
 /// A decrease by this much suggests a new baseline, without refusing.
 const WORTH_COMMITTING_PERCENT: u64 = 5;
 /// Invocations of the shorter run.
-const FEW: u32 = 40;
+const SHORT_RUN: u32 = 40;
 
 /// `bench/guard.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ struct Instructions {
 
 /// Counts, compares and reports; fails if something grew too much.
 pub async fn run(programs: &[Program], accept: bool, progress: &Progress) -> Result<ExitCode> {
-    let path = of_bench("guard.json");
+    let path = bench_path("guard.json");
     let mut bounds: Bounds = serde_json::from_slice(&fs::read(&path)?)?;
     let mut complaints = check_sizes(&bounds, programs)?;
     let counted = count_all(programs, progress).await?;
@@ -114,7 +114,7 @@ async fn count_all(programs: &[Program], progress: &Progress) -> Result<Option<C
     let Some(valgrind) = on_path("valgrind") else {
         return Ok(None);
     };
-    let stage = Stage::set().await?;
+    let stage = Stage::prepare().await?;
     let cases = cases(programs, &stage).await?;
     let step = progress.count("counting instructions", cases.len());
     let mut counted = Counted::new();
@@ -148,14 +148,14 @@ async fn cases(programs: &[Program], stage: &Stage) -> Result<Vec<Case>> {
         };
         for load in loads {
             cases.push(Case {
-                name: format!("{}, {}", program.name, load.says()),
+                name: format!("{}, {}", program.name, load.label()),
                 program: program.clone(),
                 event: load.event(stage).await?,
             });
         }
         if loads.is_empty() {
             cases.push(Case {
-                name: format!("{}, {}", program.name, program.says),
+                name: format!("{}, {}", program.name, program.event_label),
                 program: program.clone(),
                 event: Bytes::from(fs::read(programs::event(program.event))?),
             });
@@ -167,14 +167,14 @@ async fn cases(programs: &[Program], stage: &Stage) -> Result<Vec<Case>> {
 impl Case {
     async fn count(&self, valgrind: &Path, stage: &Stage) -> Result<Instructions> {
         let aws = &stage.aws.url;
-        Part::Calm.come().await;
-        let (few, many) = tokio::try_join!(
-            count(valgrind, &self.program, aws, &self.event, FEW),
-            count(valgrind, &self.program, aws, &self.event, 2 * FEW),
+        Part::Middle.wait().await;
+        let (short_run, long_run) = tokio::try_join!(
+            count(valgrind, &self.program, aws, &self.event, SHORT_RUN),
+            count(valgrind, &self.program, aws, &self.event, 2 * SHORT_RUN),
         )?;
-        let invocation = many.saturating_sub(few) / u64::from(FEW);
+        let invocation = long_run.saturating_sub(short_run) / u64::from(SHORT_RUN);
         Ok(Instructions {
-            start: few.saturating_sub(invocation * u64::from(FEW)),
+            start: short_run.saturating_sub(invocation * u64::from(SHORT_RUN)),
             invocation,
         })
     }
@@ -184,26 +184,26 @@ impl Case {
 fn compare(baseline: &Counted, counted: &Counted) -> Vec<String> {
     let mut complaints = Vec::new();
     for (case, now) in counted {
-        let Some(then) = baseline.get(case) else {
+        let Some(before) = baseline.get(case) else {
             complaints.push(format!(
                 "{case} has no baseline: run the guard with --accept"
             ));
             continue;
         };
         // A start's count is what is left of a larger sum, and varies by 6 % from run to run: reported, not enforced.
-        for (what, now, then, is_held) in [
-            ("a start", now.start, then.start, false),
-            ("an invocation", now.invocation, then.invocation, true),
+        for (what, now, before, is_enforced) in [
+            ("a start", now.start, before.start, false),
+            ("an invocation", now.invocation, before.invocation, true),
         ] {
-            let change = 100.0 * (now as f64 / then as f64 - 1.0);
-            let says = format!(
+            let change = 100.0 * (now as f64 / before as f64 - 1.0);
+            let summary = format!(
                 "{case}: {} instructions for {what}, {change:+.1} %",
                 grouped(now)
             );
-            println!("{says}");
-            if is_held && now * 100 > then * (100 + ALLOWED_PERCENT) {
-                complaints.push(format!("{says}; {ALLOWED_PERCENT} % are allowed"));
-            } else if is_held && now * 100 < then * (100 - WORTH_COMMITTING_PERCENT) {
+            println!("{summary}");
+            if is_enforced && now * 100 > before * (100 + ALLOWED_PERCENT) {
+                complaints.push(format!("{summary}; {ALLOWED_PERCENT} % are allowed"));
+            } else if is_enforced && now * 100 < before * (100 - WORTH_COMMITTING_PERCENT) {
                 println!("  that is better: commit it with --accept");
             }
         }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_five_percent_over_the_baseline_is_too_much() {
+    fn only_invocations_over_105_percent_of_the_baseline_are_rejected() {
         let baseline = counted(1_000, 100);
 
         assert_eq!(compare(&baseline, &counted(2_000, 105)), [] as [String; 0]);
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_case_without_a_baseline_is_not_passed_over() {
+    fn case_without_a_baseline_is_rejected() {
         assert_eq!(compare(&Counted::new(), &counted(1, 1)).len(), 1);
     }
 }

@@ -6,9 +6,9 @@ use anyhow::Result;
 use leadfeed_simulation::wire::Service;
 
 use super::Measured;
-use crate::cost::{self, Month, PRICES, Position};
+use crate::cost::{self, LineItem, Month, PRICES};
 use crate::figures::grouped;
-use crate::growth::{TABLES, usual};
+use crate::growth::{TABLES, billing_day};
 use crate::programs::{LEAD_WEBHOOK, NODE, PYTHON, QUEUE_DRAIN};
 use crate::warm::Warm;
 
@@ -26,14 +26,14 @@ pub fn requests(warm: &[Warm]) -> Result<String> {
     for name in [LEAD_WEBHOOK, PYTHON, NODE, QUEUE_DRAIN] {
         for row in warm.iter().filter(|row| row.program.name == name) {
             let leads = f64::from(row.invocations * row.load.leads());
-            let each = row.requests.iter().map(|(operation, asked)| {
-                format!("{:.2} {operation}", asked.requests as f64 / leads)
+            let each = row.requests.iter().map(|(operation, usage)| {
+                format!("{:.2} {operation}", usage.requests as f64 / leads)
             });
             let units = cost::per_lead(row);
             writeln!(
                 text,
                 "| {name} | {} | {} | {:.2} | {:.2} |",
-                row.load.says(),
+                row.load.label(),
                 each.collect::<Vec<_>>().join(", "),
                 units.writes,
                 units.reads,
@@ -44,15 +44,15 @@ pub fn requests(warm: &[Warm]) -> Result<String> {
 }
 
 /// The bill of a lead if drains get batches of `batch`.
-pub fn positions(measured: &Measured, batch: u32) -> Result<Vec<Position>> {
-    let secrets = usual(&measured.growth)?.per_lead(&[Service::Vault]);
+pub fn line_items(measured: &Measured, batch: u32) -> Result<Vec<LineItem>> {
+    let secrets = billing_day(&measured.growth)?.per_lead(&[Service::Vault]);
     cost::bill(&measured.warm, batch, secrets)
 }
 
 /// The cost of a million leads, in dollars.
 pub fn million(measured: &Measured, batch: u32) -> Result<f64> {
-    let positions = positions(measured, batch)?;
-    Ok(positions.iter().map(Position::dollars).sum())
+    let line_items = line_items(measured, batch)?;
+    Ok(line_items.iter().map(LineItem::dollars).sum())
 }
 
 pub fn section(measured: &Measured) -> Result<String> {
@@ -60,20 +60,20 @@ pub fn section(measured: &Measured) -> Result<String> {
         "## A million leads\n\n\
          What was counted, times list prices ({PRICES}). Storage and data sent out are not in here.\n"
     );
-    for (says, batch) in [("come in tens", 10), ("come one by one", 1)] {
+    for (arrival, batch) in [("come in tens", 10), ("come one by one", 1)] {
         writeln!(
             text,
-            "\n| where leads {says} | of a lead | amount | price of a million | dollars |\n|---|---|--:|--:|--:|"
+            "\n| where leads {arrival} | of a lead | amount | price of a million | dollars |\n|---|---|--:|--:|--:|"
         )?;
-        for position in positions(measured, batch)? {
+        for line_item in line_items(measured, batch)? {
             writeln!(
                 text,
                 "| {} | {} | {:.3} | {} | {:.2} |",
-                position.what,
-                position.how,
-                position.amount,
-                position.price,
-                position.dollars()
+                line_item.name,
+                line_item.calculation,
+                line_item.amount,
+                line_item.price,
+                line_item.dollars()
             )?;
         }
         let sum = million(measured, batch)?;
@@ -85,7 +85,7 @@ pub fn section(measured: &Measured) -> Result<String> {
 /// A stack's monthly cost, including what it costs without leads.
 pub fn months(measured: &Measured) -> Result<String> {
     let million = million(measured, 1)?;
-    let quiet = usual(&measured.growth)?.per_minute(&TABLES);
+    let idle = billing_day(&measured.growth)?.per_minute(&TABLES);
     let mut text = String::from(
         "## A month\n\n\
          In dollars, with the leads of the table above that come one by one. A connected customer is a secret, which is\n\
@@ -94,14 +94,14 @@ pub fn months(measured: &Measured) -> Result<String> {
          |--:|--:|--:|--:|--:|--:|--:|\n",
     );
     for (customers, leads) in MONTHS {
-        let month = Month::of(customers, leads, million, quiet);
+        let month = Month::of(customers, leads, million, idle);
         writeln!(
             text,
             "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | **{:.2}** |",
             grouped(u64::from(customers)),
             grouped(u64::from(leads)),
             month.secrets,
-            month.watching,
+            month.monitoring,
             month.idle,
             month.leads,
             month.dollars(),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use super::Measured;
 use super::tables::floor_of;
 use crate::cold::Cold;
-use crate::cost::row;
+use crate::cost::find_row;
 use crate::figures::{median, megabytes, times};
 use crate::programs::{LEAD_WEBHOOK, NODE, PYTHON};
 use crate::warm::{Load, Warm};
@@ -16,7 +16,7 @@ use crate::warm::{Load, Warm};
 /// One goal.
 struct Goal {
     aim: &'static str,
-    came: String,
+    result: String,
     met: bool,
 }
 
@@ -24,10 +24,10 @@ pub fn section(measured: &Measured) -> Result<String> {
     let mut text = String::from("## In short\n\n| aim | measured | met |\n|---|---|---|\n");
     for goal in goals(measured)? {
         let met = if goal.met { "yes" } else { "**no**" };
-        writeln!(text, "| {} | {} | {met} |", goal.aim, goal.came)?;
+        writeln!(text, "| {} | {} | {met} |", goal.aim, goal.result)?;
     }
     text.push('\n');
-    text.push_str(&ahead(measured)?);
+    text.push_str(&comparison_with_peers(measured)?);
     Ok(text)
 }
 
@@ -43,7 +43,7 @@ fn goals(measured: &Measured) -> Result<Vec<Goal>> {
     ];
     let (mut cpu, mut memory) = (0.0_f64, 0);
     for load in loads {
-        let own = row(&measured.warm, LEAD_WEBHOOK, load)?;
+        let own = find_row(&measured.warm, LEAD_WEBHOOK, load)?;
         let floor = floor_of(&measured.warm, own).context("no floor")?;
         cpu = cpu.max(ratio(median(&own.cpu), median(&floor.cpu)));
         memory = memory.max(median(&own.memory));
@@ -54,32 +54,32 @@ fn goals(measured: &Measured) -> Result<Vec<Goal>> {
     Ok(vec![
         Goal {
             aim: "lead-webhook starts within 2× the empty handler",
-            came: format!("{start:.1}×"),
+            result: format!("{start:.1}×"),
             met: start <= 2.0,
         },
         Goal {
             aim: "lead-webhook is at most 5 MB zipped",
-            came: megabytes(own.zipped),
+            result: megabytes(own.zipped),
             met: own.zipped <= 5_000_000,
         },
         Goal {
             aim: "lead-webhook is at most 40 MB resident",
-            came: megabytes(memory),
+            result: megabytes(memory),
             met: memory <= 40_000_000,
         },
         Goal {
             aim: "a warm lead takes at most 3× the processor time of the empty handler",
-            came: format!("{cpu:.1}× in the dearest of form post, JSON and signed webhook"),
+            result: format!("{cpu:.1}× in the dearest of form post, JSON and signed webhook"),
             met: cpu <= 3.0,
         },
         Goal {
             aim: "drains use at least 95 % of the allowed rate",
-            came: format!("{:.1} % at least, with 1, 2 and 5 drains", 100.0 * share),
+            result: format!("{:.1} % at least, with 1, 2 and 5 drains", 100.0 * share),
             met: share >= 0.95,
         },
         Goal {
             aim: "no call is throttled",
-            came: throttled.to_string(),
+            result: throttled.to_string(),
             met: throttled == 0,
         },
     ])
@@ -95,7 +95,7 @@ fn ratio(own: Duration, other: Duration) -> f64 {
 }
 
 /// How far the same intake in other languages is behind.
-fn ahead(measured: &Measured) -> Result<String> {
+fn comparison_with_peers(measured: &Measured) -> Result<String> {
     let mut text = String::from(
         "How many times what `lead-webhook` takes the same intake in Python and Node.js takes:\n\n\
          | | start-up | resident | zipped | p50: form | JSON | webhook | processor: form | JSON | webhook |\n\
@@ -116,8 +116,8 @@ fn ahead(measured: &Measured) -> Result<String> {
         ];
         for of in [|row: &Warm| median(&row.p50), |row: &Warm| median(&row.cpu)] {
             for load in [Load::FormPost, Load::Json, Load::Webhook] {
-                let own = of(row(&measured.warm, LEAD_WEBHOOK, load)?);
-                let other = of(row(&measured.warm, name, load)?);
+                let own = of(find_row(&measured.warm, LEAD_WEBHOOK, load)?);
+                let other = of(find_row(&measured.warm, name, load)?);
                 cells.push(times(other.as_secs_f64(), own.as_secs_f64()));
             }
         }

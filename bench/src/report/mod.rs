@@ -19,7 +19,7 @@ use crate::cold::Cold;
 use crate::emulated::Emulated;
 use crate::growth::Row;
 use crate::machine;
-use crate::place::{of_bench, root};
+use crate::place::{bench_path, root};
 use crate::programs::{NODE, PYTHON, Program};
 use crate::rate::Rate;
 use crate::warm::Warm;
@@ -37,7 +37,7 @@ pub struct Measured {
 }
 
 /// The provenance printed with every figure.
-pub struct Made {
+pub struct Provenance {
     machine: String,
     versions: String,
     when: String,
@@ -45,7 +45,7 @@ pub struct Made {
 
 /// Writes `bench/report.md`, its plots and the README's table; a quick run writes only to `.local/bench`.
 pub fn write(measured: &Measured, quick: bool) -> Result<()> {
-    let made = Made {
+    let provenance = Provenance {
         machine: machine::machine()?,
         versions: machine::versions(&peers(measured))?,
         when: machine::when(),
@@ -53,19 +53,19 @@ pub fn write(measured: &Measured, quick: bool) -> Result<()> {
     let folder = if quick {
         root().join(".local/bench")
     } else {
-        of_bench("")
+        bench_path("")
     };
-    let report = report(measured, &made)?;
+    let report = report(measured, &provenance)?;
     fs::create_dir_all(folder.join("plots"))?;
     fs::write(folder.join("report.md"), &report)?;
-    plots::draw(measured, &made, &folder.join("plots"))?;
+    plots::draw(measured, &provenance, &folder.join("plots"))?;
     println!("{report}");
-    let table = readme::table(measured, &made)?;
+    let table = readme::table(measured, &provenance)?;
     if quick {
         println!("{table}");
         return Ok(());
     }
-    put_between(&root().join("README.md"), &table)
+    replace_in_file(&root().join("README.md"), &table)
 }
 
 fn peers(measured: &Measured) -> Vec<&Program> {
@@ -75,9 +75,9 @@ fn peers(measured: &Measured) -> Vec<&Program> {
         .collect()
 }
 
-fn report(measured: &Measured, made: &Made) -> Result<String> {
+fn report(measured: &Measured, provenance: &Provenance) -> Result<String> {
     let sections = [
-        head(measured, made),
+        header(measured, provenance),
         goals::section(measured)?,
         tables::cold(&measured.cold)?,
         tables::emulated(&measured.emulated)?,
@@ -88,23 +88,23 @@ fn report(measured: &Measured, made: &Made) -> Result<String> {
         bill::requests(&measured.warm)?,
         bill::section(measured)?,
         bill::months(measured)?,
-        fs::read_to_string(of_bench("tried.md"))?,
+        fs::read_to_string(bench_path("tried.md"))?,
     ];
     Ok(sections.join("\n"))
 }
 
-fn head(measured: &Measured, made: &Made) -> String {
+fn header(measured: &Measured, provenance: &Provenance) -> String {
     let Effort {
         starts,
         rounds,
         invocations,
         ..
     } = measured.effort;
-    let Made {
+    let Provenance {
         machine,
         versions,
         when,
-    } = made;
+    } = provenance;
     format!(
         "# Measured\n\n\
          Made by `cargo run --profile measure -p leadfeed-bench`, which writes this page, its plots and the table of the\n\
@@ -122,13 +122,13 @@ const BEGIN: &str = "<!-- measured -->\n";
 const END: &str = "<!-- /measured -->\n";
 
 /// Replaces the text between the marks.
-fn put_between(file: &Path, table: &str) -> Result<()> {
+fn replace_in_file(file: &Path, table: &str) -> Result<()> {
     let text = fs::read_to_string(file)?;
-    let replaced = replaced(&text, table);
+    let replaced = with_table(&text, table);
     Ok(fs::write(file, replaced.unwrap_or(text))?)
 }
 
-fn replaced(text: &str, table: &str) -> Option<String> {
+fn with_table(text: &str, table: &str) -> Option<String> {
     let (before, rest) = text.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
     Some([before, BEGIN, table, END, after].concat())
@@ -139,19 +139,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_stands_between_the_marks_is_replaced() {
+    fn only_the_text_between_the_marks_is_replaced() {
         let text = "a\n<!-- measured -->\nold\n<!-- /measured -->\nb\n";
 
-        let new = replaced(text, "new\n").unwrap();
+        let new = with_table(text, "new\n").unwrap();
 
         assert_eq!(new, "a\n<!-- measured -->\nnew\n<!-- /measured -->\nb\n");
-        assert_eq!(replaced("no marks", "new"), None);
+        assert_eq!(with_table("no marks", "new"), None);
     }
 
     #[test]
-    fn the_readme_has_a_place_for_its_table() {
+    fn readme_contains_the_marks_for_its_table() {
         let readme = fs::read_to_string(root().join("README.md")).unwrap();
 
-        assert!(replaced(&readme, "").is_some());
+        assert!(with_table(&readme, "").is_some());
     }
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 
 use anyhow::Result;
 
-use super::{Made, Measured, bill};
+use super::{Measured, Provenance, bill};
 use crate::cold::Cold;
-use crate::cost::{SECRET, row};
+use crate::cost::{SECRET, find_row};
 use crate::figures::{median, megabytes, millis, times};
 use crate::programs::{EMPTY_HTTP, LEAD_WEBHOOK, NODE, PYTHON};
 use crate::warm::Load;
 
-pub fn table(measured: &Measured, made: &Made) -> Result<String> {
+pub fn table(measured: &Measured, provenance: &Provenance) -> Result<String> {
     let mut text = String::from(
         "| function | zipped | start-up | warm, under the runtime interface emulator | resident |\n|---|--:|--:|--:|--:|\n",
     );
@@ -38,7 +38,7 @@ pub fn table(measured: &Measured, made: &Made) -> Result<String> {
             megabytes(median(&cold.memory)),
         )?;
     }
-    let cpu = |name| row(&measured.warm, name, Load::Json).map(|row| median(&row.cpu));
+    let cpu = |name| find_row(&measured.warm, name, Load::Json).map(|row| median(&row.cpu));
     let ours = cpu(LEAD_WEBHOOK)?.as_secs_f64();
     let others = [EMPTY_HTTP, PYTHON, NODE].into_iter();
     let others = others.filter_map(|name| Some((name, cpu(name).ok()?.as_secs_f64())));
@@ -66,7 +66,7 @@ pub fn table(measured: &Measured, made: &Made) -> Result<String> {
         others.collect::<Vec<_>>().join(", "),
         calls as f64 / leads as f64,
         100.0 * share,
-        made.when,
+        provenance.when,
     )?;
     Ok(text)
 }

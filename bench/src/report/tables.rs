@@ -12,7 +12,7 @@ use crate::programs::Program;
 use crate::warm::Warm;
 
 /// A median, and its ratio to the floor's.
-fn beside(program: &Program, own: Duration, floor: Duration) -> String {
+fn with_ratio(program: &Program, own: Duration, floor: Duration) -> String {
     if program.name == program.floor {
         return millis(own);
     }
@@ -39,7 +39,7 @@ pub fn cold(rows: &[Cold]) -> Result<String> {
             row.program.name,
             megabytes(row.zipped),
             megabytes(row.unzipped),
-            beside(&row.program, median(&row.startups), median(&floor.startups)),
+            with_ratio(&row.program, median(&row.startups), median(&floor.startups)),
             megabytes(median(&row.memory)),
         )?;
     }
@@ -61,13 +61,13 @@ pub fn emulated(rows: &[Emulated]) -> Result<String> {
             .find(|other| other.program.name == row.program.floor);
         let floor = floor.context("no floor")?;
         let cell = |of: fn(&Emulated) -> &Vec<Duration>| {
-            beside(&row.program, median(of(row)), median(of(floor)))
+            with_ratio(&row.program, median(of(row)), median(of(floor)))
         };
         writeln!(
             text,
             "| {} | {} | {} | {} |",
             row.program.name,
-            row.program.says,
+            row.program.event_label,
             cell(|row| &row.first),
             cell(|row| &row.warm),
         )?;
@@ -87,13 +87,13 @@ pub fn warm(rows: &[Warm]) -> Result<String> {
     for row in rows {
         let floor = floor_of(rows, row).context("no floor")?;
         let cell = |of: fn(&Warm) -> &Vec<Duration>| {
-            beside(&row.program, median(of(row)), median(of(floor)))
+            with_ratio(&row.program, median(of(row)), median(of(floor)))
         };
         writeln!(
             text,
             "| {} | {} | {} | {} | {} | {} |",
             row.program.name,
-            row.load.says(),
+            row.load.label(),
             cell(|row| &row.p50),
             cell(|row| &row.p99),
             cell(|row| &row.cpu),

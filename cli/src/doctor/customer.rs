@@ -72,15 +72,15 @@ async fn authorization(
     app: &str,
 ) -> Finding {
     let step = "authorization";
-    let unmade = || {
+    let link_not_made = || {
         let advice = "No connect link could be created: see the log group of admin-api.";
         Finding::of(step, "link_not_made", advice)
     };
     let Ok(link) = connect_link(client, customer).await else {
-        return unmade();
+        return link_not_made();
     };
     let Some(url) = link["url"].as_str() else {
-        return unmade();
+        return link_not_made();
     };
     let answer = match http.get(url).send().await {
         Ok(page) => {
@@ -95,7 +95,7 @@ async fn authorization(
     };
     let location = location.and_then(|location| location.to_str().ok());
     let (Some(StatusCode::SEE_OTHER), Some(location)) = (status, location) else {
-        return not_led_on(answer.ok(), app).await;
+        return why_not_redirected(answer.ok(), app).await;
     };
     sign_in_page(http, location).await
 }
@@ -130,7 +130,7 @@ async fn sign_in_page(http: &reqwest::Client, location: &str) -> Finding {
 }
 
 /// Why a connect link leads nowhere, judging by the answer.
-async fn not_led_on(answer: Option<Response>, app: &str) -> Finding {
+async fn why_not_redirected(answer: Option<Response>, app: &str) -> Finding {
     let step = "authorization";
     let is_broken = |answer: &Response| answer.status().is_server_error();
     let is_broken = answer.as_ref().is_some_and(is_broken);
@@ -181,7 +181,7 @@ fn connected(connection: &Value, app: &str) -> Finding {
             "terms_not_confirmed",
             "The customer has not confirmed where its contacts come from. Send it a connect link.",
         ),
-        (Some("active"), _) if are_gone(connection) => (
+        (Some("active"), _) if are_all_lists_gone(connection) => (
             "list_missing",
             "The lists that the customer chose are gone from its account. Send it a connect link, to choose others.",
         ),
@@ -277,7 +277,7 @@ fn has_field(connection: &Value, label: &str) -> bool {
 }
 
 /// Whether all lists that the customer chose are gone.
-fn are_gone(connection: &Value) -> bool {
+fn are_all_lists_gone(connection: &Value) -> bool {
     let ids = |lists: &Value| -> BTreeSet<String> {
         let ids = lists.as_array().into_iter().flatten();
         ids.map(|list| list["list_id"].to_string()).collect()

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::deployment::Deployment;
 
-/// Makes a form of `engines`.
-pub const CREATE: [&str; 7] = [
+/// Creates a form of `engines`.
+pub const CREATE_FORM: [&str; 7] = [
     "forms",
     "create",
     "engines",
@@ -15,8 +15,8 @@ pub const CREATE: [&str; 7] = [
     "Analytical Engines may mail me.",
 ];
 
-pub async fn form(deployment: &Deployment) -> String {
-    let made = deployment.json(&CREATE).await;
+pub async fn create_form(deployment: &Deployment) -> String {
+    let made = deployment.json(&CREATE_FORM).await;
     made["form_id"].as_str().unwrap().to_owned()
 }
 
@@ -32,14 +32,14 @@ pub async fn sign_up(deployment: &Deployment, form: &str, email: &str) -> String
 }
 
 #[tokio::test]
-async fn customers_and_forms_come_and_go() {
+async fn customers_forms_and_links_are_created_listed_closed_and_removed() {
     let deployment = Deployment::new().await;
 
     let (made, _) = deployment
         .leadfeed(&["customers", "put", "looms", "--name", "Looms"])
         .await;
     let (listed, _) = deployment.leadfeed(&["customers", "list"]).await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let (forms, _) = deployment.leadfeed(&["forms", "list", "engines"]).await;
     let (snippet, _) = deployment.leadfeed(&["forms", "snippet", &form]).await;
     let closed = deployment.json(&["forms", "close", &form]).await;
@@ -69,7 +69,7 @@ async fn customers_and_forms_come_and_go() {
 }
 
 #[tokio::test]
-async fn what_is_not_said_of_a_customer_or_an_application_stays_as_it_is() {
+async fn omitted_options_keep_the_settings_of_customers_and_applications() {
     let deployment = Deployment::new().await;
     let put = ["customers", "put", "looms"];
     let all = [
@@ -84,14 +84,14 @@ async fn what_is_not_said_of_a_customer_or_an_application_stays_as_it_is() {
     ];
     let all = [&put[..], all.as_flattened()].concat();
     let longer = [&put[..], &["--retention-days", "90"]].concat();
-    let bare = [&put[..], &["--return-url", "", "--return-host", ""]].concat();
+    let emptied = [&put[..], &["--return-url", "", "--return-host", ""]].concat();
     let app = ["app", "put", "--client-id", "id", "--client-secret", "one"];
     let limits = ["--calls-per-second", "10", "--calls-per-day", "50000"];
     let next = ["app", "put", "--client-id", "id", "--client-secret", "two"];
 
     let made = deployment.json(&all).await;
     let kept = deployment.json(&longer).await;
-    let cleared = deployment.json(&bare).await;
+    let cleared = deployment.json(&emptied).await;
     deployment.json(&[&app[..], &limits].concat()).await;
     let rotated = deployment.json(&next).await;
 
@@ -109,9 +109,9 @@ async fn what_is_not_said_of_a_customer_or_an_application_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_form_changes_by_a_file_and_its_webhook_gets_another_secret() {
+async fn form_is_patched_from_a_file_and_its_webhook_secret_rotated() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("change.json");
     let patch = ["forms", "patch", &form, "--file", file.to_str().unwrap()];
@@ -139,9 +139,9 @@ async fn a_form_changes_by_a_file_and_its_webhook_gets_another_secret() {
 }
 
 #[tokio::test]
-async fn people_are_put_on_the_list_of_the_unmailed_and_receipts_are_printed() {
+async fn address_is_suppressed_and_unsuppressed_and_a_receipt_is_printed() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let lead = sign_up(&deployment, &form, "ada@example.com").await;
     let person = ["engines", "ada@example.com"];
 
@@ -164,9 +164,9 @@ async fn people_are_put_on_the_list_of_the_unmailed_and_receipts_are_printed() {
 }
 
 #[tokio::test]
-async fn leads_are_shown_followed_and_forgotten() {
+async fn leads_are_listed_shown_followed_and_forgotten() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let lead = sign_up(&deployment, &form, "ada@example.com").await;
 
     let (listed, _) = deployment.leadfeed(&["leads", "list", "engines"]).await;
@@ -183,17 +183,17 @@ async fn leads_are_shown_followed_and_forgotten() {
         "{listed}"
     );
     assert!(!shown.contains('\u{1b}'), "{shown}");
-    for said in [
+    for expected in [
         "Consent given  2026-11-23T12:00:00Z",
         "Statement      Analytical Engines may mail me.",
         "omitted",
     ] {
-        assert!(shown.contains(said), "{said}: {shown}");
+        assert!(shown.contains(expected), "{expected}: {shown}");
     }
     assert_eq!(
         followed.lines().count(),
         1,
-        "once while nothing changes: {followed}"
+        "printed once if nothing changes: {followed}"
     );
     assert!(
         followed.contains(&lead) && !followed.contains("ada@"),
@@ -203,9 +203,9 @@ async fn leads_are_shown_followed_and_forgotten() {
 }
 
 #[tokio::test]
-async fn a_lead_that_waits_is_tried_again_where_it_is_no_dry_run() {
+async fn waiting_lead_is_requeued_by_a_replay_but_not_by_a_dry_run() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     sign_up(&deployment, &form, "ada@example.com").await;
     let memory = &deployment.memory;
     memory.drain_all().await;
@@ -214,20 +214,20 @@ async fn a_lead_that_waits_is_tried_again_where_it_is_no_dry_run() {
     let dry = deployment
         .json(&[&replay[..], &["--dry-run"]].concat())
         .await;
-    let nothing = memory.queue.receive(10);
+    let queued_by_dry_run = memory.queue.receive(10);
     let done = deployment.json(&replay).await;
 
     let leads = json!({"waiting.not_connected": 1});
     assert_eq!((&dry["dry_run"], &dry["leads"]), (&json!(true), &leads));
-    assert!(nothing.is_empty());
+    assert!(queued_by_dry_run.is_empty());
     assert_eq!((&done["dry_run"], &done["leads"]), (&json!(false), &leads));
     assert_eq!(memory.queue.receive(10).len(), 1);
 }
 
 #[tokio::test]
-async fn a_replay_of_more_leads_than_one_answer_tells_of_prints_their_sum_once() {
+async fn replay_over_several_pages_prints_one_total() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     for number in 0..501 {
         sign_up(&deployment, &form, &format!("p{number}@example.com")).await;
     }
@@ -237,27 +237,27 @@ async fn a_replay_of_more_leads_than_one_answer_tells_of_prints_their_sum_once()
     let sum = deployment.json(&replay).await;
 
     let leads = json!({"waiting.not_connected": 501});
-    let whole = json!({"dry_run": true, "leads": leads, "exported": 0, "others": 0, "blocked": "not_connected"});
-    assert_eq!(sum, whole);
+    let expected = json!({"dry_run": true, "leads": leads, "exported": 0, "others": 0, "blocked": "not_connected"});
+    assert_eq!(sum, expected);
 }
 
 #[tokio::test]
-async fn what_the_stack_refuses_is_told_without_fear_for_leads() {
+async fn refused_csv_download_says_nothing_about_marked_leads() {
     let deployment = Deployment::new().await;
     let folder = tempfile::tempdir().unwrap();
     let into = folder.path().to_str().unwrap();
 
     let csv = ["csv", "nobody", "--into", into];
-    let (said, succeeded) = deployment.leadfeed(&csv).await;
+    let (output, succeeded) = deployment.leadfeed(&csv).await;
 
     assert_eq!(
-        (said.as_str(), succeeded),
+        (output.as_str(), succeeded),
         ("There is no such customer.", false)
     );
 }
 
 #[tokio::test]
-async fn faults_are_told_by_field_and_secrets_by_nobody() {
+async fn errors_name_their_field_and_secrets_are_not_printed() {
     let deployment = Deployment::new().await;
 
     let (fault, succeeded) = deployment
@@ -292,7 +292,7 @@ async fn faults_are_told_by_field_and_secrets_by_nobody() {
 }
 
 #[tokio::test]
-async fn every_shell_gets_its_completions() {
+async fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let (script, succeeded) =
             crate::deployment::leadfeed("", "", &["completions", shell]).await;
@@ -301,7 +301,7 @@ async fn every_shell_gets_its_completions() {
 }
 
 #[test]
-fn a_word_that_the_api_does_not_know_is_refused_with_those_it_does() {
+fn unknown_option_value_is_refused_listing_the_known_ones() {
     for (command, word) in [
         (&["replay", "engines", "--status", "waitng"][..], "waiting"),
         (&["leads", "list", "engines", "--status", "x"], "delivered"),

@@ -1,4 +1,4 @@
-//! A deployment in memory, whole or broken, behind a real address.
+//! A deployment in memory, complete or broken, behind a real URL.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub const TOKEN: &str = "test-admin-token";
 /// How Constant Contact's authorization server answers.
 #[derive(Debug, Clone, Copy)]
 pub enum Authorize {
-    Asks,
+    Accepts,
     Refuses(&'static str),
     Fails,
 }
@@ -42,12 +42,12 @@ struct Functions {
 }
 
 impl Deployment {
-    /// All of it, with the customer `engines`.
+    /// A complete one, with the customer `engines`.
     pub async fn new() -> Self {
-        Self::with(Authorize::Asks, |_| {}).await
+        Self::with(Authorize::Accepts, |_| {}).await
     }
 
-    /// With another answer of the authorization server, and a world changed before anything starts.
+    /// With another answer of the authorization server, and a memory changed before anything starts.
     pub async fn with(authorize: Authorize, change: impl FnOnce(&mut Memory)) -> Self {
         let mut memory = Memory::new("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
         change(&mut memory);
@@ -68,18 +68,18 @@ impl Deployment {
             },
             connect,
         };
-        let asks = move || async move {
+        let sign_in_page = move || async move {
             match authorize {
-                Authorize::Asks => (StatusCode::OK, "Sign in"),
+                Authorize::Accepts => (StatusCode::OK, "Sign in"),
                 Authorize::Refuses(words) => (StatusCode::BAD_REQUEST, words),
                 Authorize::Fails => (StatusCode::SERVICE_UNAVAILABLE, "client_id"),
             }
         };
         let router = Router::new()
-            .route("/authz/authorize", get(asks))
-            .route("/connect/{*rest}", any(connects))
-            .route("/oauth/callback", any(connects))
-            .fallback(operates)
+            .route("/authz/authorize", get(sign_in_page))
+            .route("/connect/{*rest}", any(serve_connect))
+            .route("/oauth/callback", any(serve_connect))
+            .fallback(serve_admin)
             .with_state(Arc::new(functions));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { memory, url }
@@ -98,27 +98,27 @@ impl Deployment {
     }
 }
 
-/// A place where something can answer.
+/// A listener on a free port, and its URL.
 async fn listener() -> (TcpListener, String) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     (listener, url)
 }
 
-/// Where something answers from now on.
-pub async fn served(router: Router) -> String {
+/// Serves the router from now on; returns its URL.
+pub async fn serve(router: Router) -> String {
     let (listener, url) = listener().await;
     tokio::spawn(async move { axum::serve(listener, router).await });
     url
 }
 
-/// Runs a command against an address with a token, and nobody at a terminal.
+/// Runs a command against a URL with a token, without a terminal.
 pub async fn leadfeed(url: &str, token: &str, arguments: &[&str]) -> (String, bool) {
-    typing(None, url, token, arguments).await
+    run_typing(None, url, token, arguments).await
 }
 
-/// Runs a command for somebody who types this at a terminal.
-pub async fn typing(
+/// Runs a command at a terminal where this is typed; without one if it is `None`.
+pub async fn run_typing(
     typed: Option<&str>,
     url: &str,
     token: &str,
@@ -128,11 +128,11 @@ pub async fn typing(
         is_terminal: typed.is_some(),
         lines: &mut typed.unwrap_or_default().as_bytes(),
     };
-    reading(stdin, url, token, arguments).await
+    run_with_stdin(stdin, url, token, arguments).await
 }
 
-/// Runs a command with what comes in beside the arguments.
-pub async fn reading(
+/// Runs a command with this standard input.
+pub async fn run_with_stdin(
     stdin: Stdin<'_>,
     url: &str,
     token: &str,
@@ -149,7 +149,7 @@ pub async fn reading(
     }
 }
 
-async fn operates(
+async fn serve_admin(
     State(functions): State<Arc<Functions>>,
     method: Method,
     uri: Uri,
@@ -157,10 +157,10 @@ async fn operates(
     body: Bytes,
 ) -> Response {
     let request = from_str(&event(&method, &uri, &headers, &body)).unwrap();
-    answer(admin_api::handle(&functions.api, request).await)
+    into_axum(admin_api::handle(&functions.api, request).await)
 }
 
-async fn connects(
+async fn serve_connect(
     State(functions): State<Arc<Functions>>,
     method: Method,
     uri: Uri,
@@ -168,7 +168,7 @@ async fn connects(
     body: Bytes,
 ) -> Response {
     let request = from_str(&event(&method, &uri, &headers, &body)).unwrap();
-    answer(oauth_callback::handle(&functions.connect, request).await)
+    into_axum(oauth_callback::handle(&functions.connect, request).await)
 }
 
 /// The request as the gateway hands it to a function.
@@ -188,7 +188,7 @@ fn event(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> String
     event.to_string()
 }
 
-fn answer(response: lambda_http::Response<lambda_http::Body>) -> Response {
+fn into_axum(response: lambda_http::Response<lambda_http::Body>) -> Response {
     let (parts, body) = response.into_parts();
     (parts.status, parts.headers, body.to_vec()).into_response()
 }

@@ -1,16 +1,16 @@
-//! Files that are downloaded.
+//! Downloads of CSV files.
 
 use jiff::SignedDuration;
 use leadfeed_shared::fakes::Fault;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::commands::{form, sign_up};
+use crate::commands::{create_form, sign_up};
 use crate::deployment::{Deployment, TOKEN, leadfeed};
 
 #[tokio::test]
-async fn a_file_is_saved_under_its_name_and_never_over_another() {
+async fn csv_file_is_saved_under_its_name_without_overwriting_another() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let folder = tempfile::tempdir().unwrap();
     let into = folder.path().to_str().unwrap();
     let csv = ["csv", "engines", "--into", into];
@@ -46,37 +46,37 @@ async fn a_file_is_saved_under_its_name_and_never_over_another() {
     let both = deployment.json(&of_form).await;
     assert_eq!(both["rows"], 2);
     assert!(both["file"].as_str().unwrap().contains(&form), "{both}");
-    assert_eq!(files(folder.path()), 3, "nothing else is left there");
+    assert_eq!(count_files(folder.path()), 3, "no temporary file is left");
 }
 
-fn files(folder: &std::path::Path) -> usize {
+fn count_files(folder: &std::path::Path) -> usize {
     std::fs::read_dir(folder).unwrap().count()
 }
 
 #[tokio::test]
-async fn no_lead_is_marked_for_a_folder_that_takes_no_file() {
+async fn no_lead_is_marked_if_the_file_cannot_be_created() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     sign_up(&deployment, &form, "ada@example.com").await;
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
     let csv = ["csv", "engines", "--into", missing.to_str().unwrap()];
 
-    let (said, succeeded) = deployment.leadfeed(&csv).await;
+    let (output, succeeded) = deployment.leadfeed(&csv).await;
 
     assert!(
-        !succeeded && said.contains("cannot create a file"),
-        "{said}"
+        !succeeded && output.contains("cannot create a file"),
+        "{output}"
     );
     assert_eq!(deployment.memory.ledger.all()[0].exported_at, None);
 }
 
 #[tokio::test]
-async fn leads_that_were_marked_for_a_file_that_never_came_are_had_again_as_it_says() {
+async fn leads_marked_by_a_failed_download_can_be_fetched_as_the_error_says() {
     let mut marked = 0;
     for step in 1.. {
         let deployment = Deployment::new().await;
-        let form = form(&deployment).await;
+        let form = create_form(&deployment).await;
         sign_up(&deployment, &form, "ada@example.com").await;
         let folder = tempfile::tempdir().unwrap();
         let into = folder.path().to_str().unwrap();
@@ -84,25 +84,25 @@ async fn leads_that_were_marked_for_a_file_that_never_came_are_had_again_as_it_s
         faults.at(faults.steps() + step, Fault::FailAfter);
 
         let csv = ["csv", "engines", "--into", into];
-        let (said, succeeded) = deployment.leadfeed(&csv).await;
+        let (output, succeeded) = deployment.leadfeed(&csv).await;
 
         if succeeded {
             break;
         }
-        assert!(said.contains("leadfeed csv engines --status exported"));
-        assert_eq!(files(folder.path()), 0, "step {step}");
+        assert!(output.contains("leadfeed csv engines --status exported"));
+        assert_eq!(count_files(folder.path()), 0, "step {step}");
         if deployment.memory.ledger.all()[0].exported_at.is_some() {
             marked += 1;
-            let again = [&csv[..], &["--status", "exported"]].concat();
-            assert_eq!(deployment.json(&again).await["rows"], 1, "step {step}");
+            let retry = [&csv[..], &["--status", "exported"]].concat();
+            assert_eq!(deployment.json(&retry).await["rows"], 1, "step {step}");
         }
     }
     assert!(marked > 0);
 }
 
 #[tokio::test]
-async fn a_transfer_that_breaks_off_leaves_no_half_a_file_and_says_how_to_go_on() {
-    const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-disposition: attachment; filename=\"a.csv\"\r\n\
+async fn interrupted_download_leaves_no_file_and_says_how_to_continue() {
+    const CUT_OFF: &str = "HTTP/1.1 200 OK\r\ncontent-disposition: attachment; filename=\"a.csv\"\r\n\
                         content-length: 1000\r\n\r\nEmail Address,";
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
         .await
@@ -110,16 +110,19 @@ async fn a_transfer_that_breaks_off_leaves_no_half_a_file_and_says_how_to_go_on(
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stack = async {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let asked = stream.read(&mut [0; 4_096]).await.unwrap();
-        assert!(asked > 0);
-        stream.write_all(HALF.as_bytes()).await.unwrap();
+        let received = stream.read(&mut [0; 4_096]).await.unwrap();
+        assert!(received > 0);
+        stream.write_all(CUT_OFF.as_bytes()).await.unwrap();
     };
     let folder = tempfile::tempdir().unwrap();
     let csv = ["csv", "engines", "--into", folder.path().to_str().unwrap()];
 
-    let ((), (said, succeeded)) = tokio::join!(stack, leadfeed(&url, TOKEN, &csv));
+    let ((), (output, succeeded)) = tokio::join!(stack, leadfeed(&url, TOKEN, &csv));
 
-    assert!(!succeeded && said.contains("--status exported"), "{said}");
-    assert!(said.contains("the download was interrupted"), "{said}");
-    assert_eq!(files(folder.path()), 0);
+    assert!(
+        !succeeded && output.contains("--status exported"),
+        "{output}"
+    );
+    assert!(output.contains("the download was interrupted"), "{output}");
+    assert_eq!(count_files(folder.path()), 0);
 }

@@ -1,25 +1,25 @@
 use serde_json::Value;
 
-use crate::commands::CREATE;
+use crate::commands::CREATE_FORM;
 use crate::deployment::Deployment;
 
 #[tokio::test]
-async fn a_form_for_signed_leads_alone_is_made_by_a_word_and_has_nothing_to_paste() {
+async fn signed_only_form_is_created_by_an_option_and_has_no_snippet() {
     let deployment = Deployment::new().await;
-    let usual = deployment.json(&CREATE).await;
-    let only = deployment
-        .json(&[&CREATE[..], &["--signed-only"]].concat())
+    let default = deployment.json(&CREATE_FORM).await;
+    let signed_only = deployment
+        .json(&[&CREATE_FORM[..], &["--signed-only"]].concat())
         .await;
-    let form = only["form_id"].as_str().unwrap();
-    let (said, succeeded) = deployment.leadfeed(&["forms", "snippet", form]).await;
+    let form = signed_only["form_id"].as_str().unwrap();
+    let (output, succeeded) = deployment.leadfeed(&["forms", "snippet", form]).await;
 
     assert_eq!(
-        (&usual["signed_only"], &only["signed_only"]),
+        (&default["signed_only"], &signed_only["signed_only"]),
         (&Value::from(false), &Value::from(true))
     );
-    assert!(usual["hosted_url"].is_string() && only["hosted_url"].is_null());
+    assert!(default["hosted_url"].is_string() && signed_only["hosted_url"].is_null());
     assert!(
-        !succeeded && said.contains("only signed webhooks"),
-        "{said}"
+        !succeeded && output.contains("only signed webhooks"),
+        "{output}"
     );
 }

@@ -1,5 +1,5 @@
 //! The tool against the operator's API in memory, over HTTP.
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 mod commands;
 mod deployment;

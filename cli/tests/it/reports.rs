@@ -1,4 +1,4 @@
-//! What is asked about many customers, days or leads at once.
+//! Reports on many customers, days or leads at once.
 
 use jiff::civil::date;
 use jiff::{SignedDuration, Timestamp};
@@ -7,18 +7,18 @@ use leadfeed_shared::domain::tally::TallyChanges;
 use leadfeed_shared::ports::Tallies as _;
 use serde_json::{Value, json};
 
-use crate::commands::{form, sign_up};
-use crate::deployment::{Deployment, TOKEN, reading};
-use crate::doctor::connected;
+use crate::commands::{create_form, sign_up};
+use crate::deployment::{Deployment, TOKEN, run_with_stdin};
+use crate::doctor::connect;
 
-async fn with_looms() -> Deployment {
+async fn deployment_with_looms() -> Deployment {
     let deployment = Deployment::new().await;
     let put = ["customers", "put", "looms", "--name", "Looms"];
     assert!(deployment.leadfeed(&put).await.1);
     deployment
 }
 
-/// Counts so many leads of a customer as this on a day of November.
+/// Adds this number of leads of a customer to the tally of a day in November.
 async fn count(deployment: &Deployment, customer: &str, day: i8, label: &str, number: usize) {
     let mut changes = TallyChanges::default();
     for _ in 0..number {
@@ -26,14 +26,14 @@ async fn count(deployment: &Deployment, customer: &str, day: i8, label: &str, nu
     }
     let customer = customer.parse().unwrap();
     let directory = &deployment.memory.directory;
-    let told = directory.tally(&customer, &changes, Timestamp::UNIX_EPOCH);
-    told.await.unwrap();
+    let written = directory.tally(&customer, &changes, Timestamp::UNIX_EPOCH);
+    written.await.unwrap();
 }
 
 #[tokio::test]
-async fn customers_are_listed_with_how_they_are_connected_and_picked_by_it() {
-    let deployment = with_looms().await;
-    connected(&deployment, |_| {}).await;
+async fn customers_are_listed_with_and_filtered_by_their_connection_status() {
+    let deployment = deployment_with_looms().await;
+    connect(&deployment, |_| {}).await;
     let ids = async |filter: &[&str]| {
         let listed = deployment
             .json(&[&["customers", "list"], filter].concat())
@@ -56,14 +56,14 @@ async fn customers_are_listed_with_how_they_are_connected_and_picked_by_it() {
 
 #[tokio::test]
 async fn leads_of_one_customer_are_counted_by_day() {
-    let deployment = with_looms().await;
+    let deployment = deployment_with_looms().await;
     count(&deployment, "engines", 22, "delivered", 2).await;
     count(&deployment, "engines", 23, "refused.suppressed", 3).await;
 
     let (table, _) = deployment.leadfeed(&["counts", "engines"]).await;
     let span = ["--since", "2026-11-23", "--until", "2026-11-23"];
-    let wanted = [&["counts", "engines", "--csv"][..], &span].concat();
-    let (csv, _) = deployment.leadfeed(&wanted).await;
+    let counts = [&["counts", "engines", "--csv"][..], &span].concat();
+    let (csv, _) = deployment.leadfeed(&counts).await;
     let (far, succeeded) = deployment
         .leadfeed(&["counts", "engines", "--since", "2020-01-01"])
         .await;
@@ -88,8 +88,8 @@ async fn leads_of_one_customer_are_counted_by_day() {
 }
 
 #[tokio::test]
-async fn leads_of_all_customers_are_counted_together() {
-    let deployment = with_looms().await;
+async fn leads_of_all_customers_are_counted_and_summed() {
+    let deployment = deployment_with_looms().await;
     count(&deployment, "engines", 23, "delivered", 2).await;
     count(&deployment, "looms", 23, "waiting.no_list", 1).await;
 
@@ -113,9 +113,9 @@ async fn leads_of_all_customers_are_counted_together() {
 }
 
 #[tokio::test]
-async fn a_person_is_found_by_an_address_given_or_piped_in() {
+async fn person_is_found_by_an_address_given_as_argument_or_on_stdin() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let lead = sign_up(&deployment, &form, "ada@example.com").await;
     let find = ["people", "find", "engines"];
     let given = [&find[..], &["ada@example.com"]].concat();
@@ -124,28 +124,28 @@ async fn a_person_is_found_by_an_address_given_or_piped_in() {
             lines: &mut line.as_bytes(),
             is_terminal: false,
         };
-        reading(stdin, &deployment.url, TOKEN, &find).await
+        run_with_stdin(stdin, &deployment.url, TOKEN, &find).await
     };
 
     let (shown, _) = deployment.leadfeed(&given).await;
     let from_stdin = piped("ada@example.com\r\n").await;
     let (nobody, _) = piped("eve@example.com").await;
     let (nothing, succeeded) = piped("\n").await;
-    let held = deployment.json(&given).await;
+    let found = deployment.json(&given).await;
 
     assert!(shown.contains(&lead) && shown.contains("Analytical Engines may mail me."));
     assert!(shown.contains("2026-11-23T12:00:00Z"), "{shown}");
     assert_eq!(from_stdin, (shown, true));
     assert_eq!(nobody, "Leads of this address: 0. It is not suppressed.\n");
     assert!(!succeeded && nothing.contains("no address"), "{nothing}");
-    assert_eq!(held["leads"][0]["lead_id"], json!(lead));
-    assert_eq!(held["suppressed"], false);
+    assert_eq!(found["leads"][0]["lead_id"], json!(lead));
+    assert_eq!(found["suppressed"], false);
 }
 
 #[tokio::test]
-async fn all_leads_of_somebody_who_was_signed_up_often_are_found() {
+async fn all_leads_of_a_person_are_found_across_pages() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     for _ in 0..45 {
         sign_up(&deployment, &form, "ada@example.com").await;
         deployment
@@ -154,17 +154,17 @@ async fn all_leads_of_somebody_who_was_signed_up_often_are_found() {
             .advance(SignedDuration::from_mins(2));
     }
 
-    let held = deployment
+    let found = deployment
         .json(&["people", "find", "engines", "ada@example.com"])
         .await;
 
-    assert_eq!(held["leads"].as_array().unwrap().len(), 45);
+    assert_eq!(found["leads"].as_array().unwrap().len(), 45);
 }
 
 #[tokio::test]
-async fn receipts_of_all_leads_are_printed_but_of_who_was_erased() {
+async fn receipts_of_all_leads_except_erased_ones_are_printed() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     let mut leads = Vec::new();
     for number in 0..103 {
         let email = format!("p{number}@example.com");
@@ -200,9 +200,9 @@ async fn receipts_of_all_leads_are_printed_but_of_who_was_erased() {
 }
 
 #[tokio::test]
-async fn a_lead_whose_record_was_changed_is_told_of_and_keeps_no_other_from_its_receipt() {
+async fn lead_with_a_tampered_record_is_reported_and_other_receipts_are_printed() {
     let deployment = Deployment::new().await;
-    let form = form(&deployment).await;
+    let form = create_form(&deployment).await;
     sign_up(&deployment, &form, "ada@example.com").await;
     let ledger = &deployment.memory.ledger;
     ledger.tamper(|record| record.lead.consent.statement = "Anybody may mail me.".into());
@@ -213,16 +213,16 @@ async fn a_lead_whose_record_was_changed_is_told_of_and_keeps_no_other_from_its_
     sign_up(&deployment, &form, "eve@example.com").await;
 
     let receipts = ["leads", "receipts", "engines"];
-    let (said, succeeded) = deployment.leadfeed(&receipts).await;
+    let (output, succeeded) = deployment.leadfeed(&receipts).await;
 
-    let lines: Vec<_> = said.lines().collect();
-    assert!(!succeeded && lines.len() == 3, "{said}");
-    assert!(lines[0].contains("\"receipt\":"), "{said}");
+    let lines: Vec<_> = output.lines().collect();
+    assert!(!succeeded && lines.len() == 3, "{output}");
+    assert!(lines[0].contains("\"receipt\":"), "{output}");
     assert!(
         lines[1].contains("was changed after it was sealed"),
-        "{said}"
+        "{output}"
     );
-    assert!(lines[2].contains("leads without a receipt: 1"), "{said}");
+    assert!(lines[2].contains("leads without a receipt: 1"), "{output}");
 }
 
 #[tokio::test]
@@ -230,7 +230,7 @@ async fn health_lists_every_lost_connection() {
     use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
     let deployment = Deployment::new().await;
     let reason = LimitedReason::AppDeactivated;
-    connected(&deployment, |row| {
+    connect(&deployment, |row| {
         row.status = ConnectionStatus::Limited { reason }
     })
     .await;

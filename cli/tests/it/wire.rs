@@ -1,4 +1,4 @@
-//! What the tool asks of a stack, and where.
+//! Which requests the tool sends, and where.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -12,29 +12,29 @@ use axum::http::{Method, StatusCode, Uri};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use crate::deployment::{TOKEN, leadfeed, served, typing};
+use crate::deployment::{TOKEN, leadfeed, run_typing, serve};
 
-/// What a stack that answers everything with `{}` was asked for by a command.
-async fn asked(arguments: &[&str]) -> (Vec<String>, String, bool) {
-    asked_typing(None, arguments).await
+/// The requests of a command to a stack that answers everything with `{}`; its output and whether it succeeded.
+async fn requests(arguments: &[&str]) -> (Vec<String>, String, bool) {
+    requests_typing(None, arguments).await
 }
 
-/// The same of somebody who types at a terminal.
-async fn asked_typing(typed: Option<&str>, arguments: &[&str]) -> (Vec<String>, String, bool) {
-    let asked = Arc::new(Mutex::new(vec![]));
-    let seen = asked.clone();
+/// The same, with this typed at a terminal.
+async fn requests_typing(typed: Option<&str>, arguments: &[&str]) -> (Vec<String>, String, bool) {
+    let requests = Arc::new(Mutex::new(vec![]));
+    let seen = requests.clone();
     let answers = move |method: Method, uri: Uri| async move {
         seen.lock().unwrap().push(format!("{method} {uri}"));
         "{}"
     };
-    let url = served(Router::new().fallback(answers)).await;
-    let (said, succeeded) = typing(typed, &url, TOKEN, arguments).await;
-    let asked = asked.lock().unwrap().clone();
-    (asked, said, succeeded)
+    let url = serve(Router::new().fallback(answers)).await;
+    let (output, succeeded) = run_typing(typed, &url, TOKEN, arguments).await;
+    let requests = requests.lock().unwrap().clone();
+    (requests, output, succeeded)
 }
 
 #[tokio::test]
-async fn an_argument_is_one_segment_of_a_path_or_refused() {
+async fn argument_that_is_not_one_path_segment_is_refused() {
     for hostile in [
         "engines/connection",
         "engines%2Fconnection",
@@ -58,16 +58,19 @@ async fn an_argument_is_one_segment_of_a_path_or_refused() {
             &["people", "find", hostile, "a@b.c"],
             &["leads", "receipts", hostile],
         ] {
-            let (asked, said, succeeded) = asked(command).await;
+            let (requests, output, succeeded) = requests(command).await;
 
-            assert_eq!(asked, [""; 0], "{command:?}");
-            assert!(!succeeded && said.contains("is not a valid ID"), "{said}");
+            assert_eq!(requests, [""; 0], "{command:?}");
+            assert!(
+                !succeeded && output.contains("is not a valid ID"),
+                "{output}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn the_token_goes_in_the_clear_to_this_machine_alone() {
+async fn token_is_sent_in_the_clear_only_to_this_machine() {
     const CLEAR: &str = "must not travel in the clear";
     for remote in [
         "http://leads.example",
@@ -77,20 +80,20 @@ async fn the_token_goes_in_the_clear_to_this_machine_alone() {
         "HTTP://[2001:db8::1]:1",
         "ws://leads.example",
     ] {
-        let (said, _) = leadfeed(remote, TOKEN, &["health"]).await;
-        assert!(said.contains(CLEAR), "{said}");
+        let (output, _) = leadfeed(remote, TOKEN, &["health"]).await;
+        assert!(output.contains(CLEAR), "{output}");
     }
-    let port = served(Router::new()).await.replace("http://127.0.0.1", "");
+    let port = serve(Router::new()).await.replace("http://127.0.0.1", "");
     for local in ["127.0.0.1", "[::1]", "localhost", "leads.localhost"] {
         let url = format!("http://{local}{port}");
-        let (said, _) = leadfeed(&url, TOKEN, &["health"]).await;
-        assert!(!said.contains(CLEAR), "{said}");
+        let (output, _) = leadfeed(&url, TOKEN, &["health"]).await;
+        assert!(!output.contains(CLEAR), "{output}");
     }
 }
 
 #[tokio::test]
-async fn an_argument_is_one_value_of_a_query() {
-    let (budget, ..) = asked(&["budget", "--app", "own&app_id=default"]).await;
+async fn arguments_are_escaped_in_queries() {
+    let (budget, ..) = requests(&["budget", "--app", "own&app_id=default"]).await;
     let since = [
         "leads",
         "list",
@@ -98,22 +101,23 @@ async fn an_argument_is_one_value_of_a_query() {
         "--since",
         "2026-11-23T12:00:00+01:00&limit=9#",
     ];
-    let (leads, ..) = asked(&since).await;
+    let (list, ..) = requests(&since).await;
 
-    let (looked, ..) = asked(&["csv", "engines", "--dry-run"]).await;
+    let (csv, ..) = requests(&["csv", "engines", "--dry-run"]).await;
 
-    let dry = "GET /v1/customers/engines/leads.csv?status=undelivered&dialect=upload&look=true";
-    assert_eq!(looked, [dry]);
+    let expected =
+        "GET /v1/customers/engines/leads.csv?status=undelivered&dialect=upload&look=true";
+    assert_eq!(csv, [expected]);
     assert_eq!(budget, ["GET /v1/budget?app_id=own%26app_id%3Ddefault"]);
     let since = "since=2026-11-23T12%3A00%3A00%2B01%3A00%26limit%3D9%23";
     assert_eq!(
-        leads,
+        list,
         [format!("GET /v1/customers/engines/leads?limit=50&{since}")]
     );
 }
 
 #[tokio::test]
-async fn what_cannot_be_undone_is_done_only_once_it_is_confirmed() {
+async fn irreversible_commands_run_only_once_confirmed() {
     let remove = (&["customers", "remove", "engines"][..], "engines");
     let end = (&["connection", "end", "engines"][..], "engines");
     let form = (&["forms", "remove", "frm_1"][..], "frm_1");
@@ -122,29 +126,32 @@ async fn what_cannot_be_undone_is_done_only_once_it_is_confirmed() {
     for (command, name) in [remove, end, form, erase, forget] {
         let confirmed = [command, &["--yes"]].concat();
         for typed in ["", "\n", "no\n", "lead_2\n"] {
-            let (asked, said, succeeded) = asked_typing(Some(typed), command).await;
-            assert_eq!((asked.len(), succeeded), (0, false), "{typed:?}");
-            assert!(said.contains("nothing was done"), "{said}");
+            let (requests, output, succeeded) = requests_typing(Some(typed), command).await;
+            assert_eq!((requests.len(), succeeded), (0, false), "{typed:?}");
+            assert!(output.contains("nothing was done"), "{output}");
         }
-        let (unasked, said, succeeded) = asked(command).await;
-        assert_eq!((unasked.len(), succeeded), (0, false));
-        assert!(said.contains("--yes"), "{said}");
-        let refuses = said.contains("refusing its leads that wait");
-        assert_eq!(refuses, command == ["customers", "remove", "engines"]);
+        let (without_terminal, output, succeeded) = requests(command).await;
+        assert_eq!((without_terminal.len(), succeeded), (0, false));
+        assert!(output.contains("--yes"), "{output}");
+        let warns_about_leads = output.contains("refusing its leads that wait");
+        assert_eq!(
+            warns_about_leads,
+            command == ["customers", "remove", "engines"]
+        );
 
         for (typed, command) in [
             (Some(format!("{name}\n")), command),
             (Some("yes\r\n".to_owned()), command),
             (None, &confirmed[..]),
         ] {
-            let (asked, _, succeeded) = asked_typing(typed.as_deref(), command).await;
-            assert_eq!((asked.len(), succeeded), (1, true), "{command:?}");
+            let (requests, _, succeeded) = requests_typing(typed.as_deref(), command).await;
+            assert_eq!((requests.len(), succeeded), (1, true), "{command:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn every_command_prints_the_answer_as_json_when_asked_to() {
+async fn text_commands_print_the_whole_answer_with_the_json_option() {
     for command in [
         &["customers", "remove", "engines", "--yes"][..],
         &["connection", "end", "engines", "--yes"],
@@ -155,14 +162,14 @@ async fn every_command_prints_the_answer_as_json_when_asked_to() {
         &["leads", "erase", "lead_1", "--yes"],
         &["suppressions", "remove", "engines", "a@b.c"],
     ] {
-        let (_, said, _) = asked(&[command, &["--json"]].concat()).await;
+        let (_, output, _) = requests(&[command, &["--json"]].concat()).await;
 
-        assert_eq!(said, "{}\n", "{command:?}");
+        assert_eq!(output, "{}\n", "{command:?}");
     }
 }
 
-/// A stack that gives these answers in turn, and what it is sent.
-async fn answering(answers: Vec<Value>) -> (String, Arc<Mutex<Vec<Value>>>) {
+/// A stack that gives these answers in turn, and the bodies that it is sent.
+async fn serve_answers(answers: Vec<Value>) -> (String, Arc<Mutex<Vec<Value>>>) {
     let sent = Arc::new(Mutex::new(vec![]));
     let seen = sent.clone();
     let answers = move |body: String| async move {
@@ -171,73 +178,73 @@ async fn answering(answers: Vec<Value>) -> (String, Arc<Mutex<Vec<Value>>>) {
         seen.push(serde_json::from_str(&body).unwrap_or_default());
         answer
     };
-    (served(Router::new().fallback(answers)).await, sent)
+    (serve(Router::new().fallback(answers)).await, sent)
 }
 
 #[tokio::test]
-async fn a_replay_asks_for_what_was_meant_until_all_leads_were_looked_at() {
+async fn replay_sends_its_filters_with_every_page_until_the_last() {
     let (since, until) = ("2026-11-23T12:00:00Z", "2026-11-24T12:00:00Z");
-    let (url, sent) = answering(vec![json!({"next_cursor": "further"}), json!({})]).await;
+    let (url, sent) = serve_answers(vec![json!({"next_cursor": "further"}), json!({})]).await;
     let command = ["replay", "engines", "--status", "refused"];
     let reason = ["--reason", "cc_refused", "--exported", "--dry-run"];
     let time = ["--since", since, "--until", until];
     let leads = ["--lead", "lead_1", "--lead", "lead_2"];
 
     let command = [command, reason, time, leads].concat();
-    let (said, succeeded) = leadfeed(&url, TOKEN, &command).await;
+    let (output, succeeded) = leadfeed(&url, TOKEN, &command).await;
 
-    assert!(succeeded, "{said}");
-    let wish = json!({
+    assert!(succeeded, "{output}");
+    let first = json!({
         "status": "refused", "reason": "cc_refused", "since": since, "until": until, "exported": true,
         "dry_run": true, "lead_ids": ["lead_1", "lead_2"],
     });
-    let mut further = wish.clone();
-    further["cursor"] = json!("further");
-    assert_eq!(*sent.lock().unwrap(), [wish, further]);
+    let mut second = first.clone();
+    second["cursor"] = json!("further");
+    assert_eq!(*sent.lock().unwrap(), [first, second]);
 }
 
 #[tokio::test]
-async fn a_lead_that_is_followed_is_printed_again_whenever_it_changed() {
+async fn followed_lead_is_printed_again_whenever_it_changes() {
     let page =
         |why: &str| json!({"leads": [{"lead_id": "lead_1", "status": "waiting", "why": why}]});
     let pages = ["upstream", "upstream", "quota", "upstream", "upstream"].map(page);
-    let (url, _) = answering(pages.into()).await;
+    let (url, _) = serve_answers(pages.into()).await;
     let follow = ["leads", "follow", "engines", "--every", "0", "--looks", "5"];
 
-    let (said, _) = leadfeed(&url, TOKEN, &follow).await;
+    let (output, _) = leadfeed(&url, TOKEN, &follow).await;
 
-    let lines = said
+    let lines = output
         .lines()
         .map(|line| line.split(' ').next_back().unwrap());
     let lines: Vec<_> = lines.collect();
-    assert_eq!(lines, ["upstream", "quota", "upstream"], "{said}");
+    assert_eq!(lines, ["upstream", "quota", "upstream"], "{output}");
 }
 
 #[tokio::test]
-async fn a_replay_that_cannot_go_on_says_what_was_done_until_then() {
-    let answers = |Json(wish): Json<Value>| async move {
-        match wish["cursor"].as_str() {
+async fn failed_replay_prints_the_totals_so_far() {
+    let answers = |Json(request): Json<Value>| async move {
+        match request["cursor"].as_str() {
             None => Ok(Json(
                 json!({"leads": {"waiting.quota": 3}, "next_cursor": "further"}),
             )),
             Some(_) => Err(StatusCode::SERVICE_UNAVAILABLE),
         }
     };
-    let url = served(Router::new().fallback(answers)).await;
+    let url = serve(Router::new().fallback(answers)).await;
 
-    let (said, succeeded) = leadfeed(&url, TOKEN, &["replay", "engines", "--json"]).await;
+    let (output, succeeded) = leadfeed(&url, TOKEN, &["replay", "engines", "--json"]).await;
 
-    let (printed, error) = said.split_at(said.find("}\n}\n").unwrap() + 4);
+    let (printed, error) = output.split_at(output.find("}\n}\n").unwrap() + 4);
     let printed: Value = serde_json::from_str(printed).unwrap();
     assert_eq!(printed, json!({"leads": {"waiting.quota": 3}}));
     assert!(!succeeded && error.contains("503"), "{error}");
     assert!(error.contains("not all leads were looked at"), "{error}");
 }
 
-/// What a stack is asked by a command that answers the first so often with 503.
-async fn asked_out_of_order(times: usize, arguments: &[&str]) -> (usize, String, bool) {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let seen = asked.clone();
+/// The number of requests of a command to a stack that answers the first `times` of them with 503.
+async fn requests_to_failing_stack(times: usize, arguments: &[&str]) -> (usize, String, bool) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let seen = sent.clone();
     let answers = move || async move {
         let status = match seen.fetch_add(1, SeqCst) {
             n if n < times => StatusCode::SERVICE_UNAVAILABLE,
@@ -245,24 +252,24 @@ async fn asked_out_of_order(times: usize, arguments: &[&str]) -> (usize, String,
         };
         (status, [(RETRY_AFTER, "0")], "{}")
     };
-    let url = served(Router::new().fallback(answers)).await;
-    let (said, succeeded) = leadfeed(&url, TOKEN, arguments).await;
-    (asked.load(SeqCst), said, succeeded)
+    let url = serve(Router::new().fallback(answers)).await;
+    let (output, succeeded) = leadfeed(&url, TOKEN, arguments).await;
+    (sent.load(SeqCst), output, succeeded)
 }
 
 #[tokio::test]
-async fn what_changes_nothing_is_asked_for_again_after_a_hiccup_and_three_times_in_all() {
+async fn reads_are_tried_up_to_three_times_on_503() {
     let follow = ["leads", "follow", "engines", "--every", "0", "--looks", "1"];
     for command in [&follow[..], &["customers", "show", "engines"]] {
-        for (times, asked, succeeds) in [(1, 2, true), (2, 3, true), (3, 3, false)] {
-            let (looks, said, succeeded) = asked_out_of_order(times, command).await;
-            assert_eq!((looks, succeeded), (asked, succeeds), "{said}");
+        for (times, expected, succeeds) in [(1, 2, true), (2, 3, true), (3, 3, false)] {
+            let (sent, output, succeeded) = requests_to_failing_stack(times, command).await;
+            assert_eq!((sent, succeeded), (expected, succeeds), "{output}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_changes_something_is_asked_for_once_and_so_is_a_file_whose_leads_are_marked() {
+async fn writes_and_csv_downloads_are_not_retried() {
     let folder = tempfile::tempdir().unwrap();
     let into = folder.path().to_str().unwrap();
     for command in [
@@ -271,26 +278,26 @@ async fn what_changes_something_is_asked_for_once_and_so_is_a_file_whose_leads_a
         &["links", "connect", "engines"],
         &["csv", "engines", "--into", into],
     ] {
-        let (asked, said, succeeded) = asked_out_of_order(1, command).await;
-        assert_eq!((asked, succeeded), (1, false), "{said}");
+        let (sent, output, succeeded) = requests_to_failing_stack(1, command).await;
+        assert_eq!((sent, succeeded), (1, false), "{output}");
     }
 }
 
 #[tokio::test]
-async fn a_stack_that_cannot_be_reached_for_a_moment_is_asked_again() {
+async fn read_is_retried_after_the_connection_was_dropped() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = thread::spawn(move || {
         drop(listener.accept().unwrap()); // hung up on
-        let (mut asked, _) = listener.accept().unwrap();
+        let (mut stream, _) = listener.accept().unwrap();
         let mut request = [0; 4_096];
-        assert!(asked.read(&mut request).unwrap() > 0);
+        assert!(stream.read(&mut request).unwrap() > 0);
         let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
-        asked.write_all(answer.as_bytes()).unwrap();
+        stream.write_all(answer.as_bytes()).unwrap();
     });
 
-    let (said, succeeded) = leadfeed(&url, TOKEN, &["customers", "show", "engines"]).await;
+    let (output, succeeded) = leadfeed(&url, TOKEN, &["customers", "show", "engines"]).await;
 
-    assert!(succeeded, "{said}");
+    assert!(succeeded, "{output}");
     server.join().unwrap();
 }

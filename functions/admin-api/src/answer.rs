@@ -79,7 +79,7 @@ pub fn parsed<T: FromStr>(id: &str, what: &str) -> Result<T, Refused> {
 }
 
 /// Parses the id of a resource that may be created.
-pub fn chosen<T: FromStr>(id: &str, property: &str) -> Result<T, Refused> {
+pub fn parsed_new<T: FromStr>(id: &str, property: &str) -> Result<T, Refused> {
     id.parse().map_err(|_| {
         let fault = FieldError {
             field: property.to_owned(),

@@ -12,10 +12,10 @@ use leadfeed_shared::ports::{Clock as _, Wiring};
 use url::form_urlencoded::Serializer;
 
 /// Time for reading leads; the rest of the function's time is for the last page and the response.
-pub const READ_FOR: SignedDuration = SignedDuration::from_secs(14);
+pub const READ_TIME: SignedDuration = SignedDuration::from_secs(14);
 
 /// Time for previewing a part. The download ends where its preview did, and takes longer, as it marks leads.
-pub const LOOK_FOR: SignedDuration = SignedDuration::from_secs(5);
+pub const PREVIEW_TIME: SignedDuration = SignedDuration::from_secs(5);
 
 /// A part of a customer's leads.
 pub async fn part<W: Wiring>(
@@ -29,9 +29,9 @@ pub async fn part<W: Wiring>(
 }
 
 /// The file and, for a program, a link to the next part (RFC 8288).
-pub fn answer(part: Exported, asked: Option<(&str, &Request)>) -> Response<Body> {
+pub fn answer(part: Exported, requested: Option<(&str, &Request)>) -> Response<Body> {
     let next = part.next.as_deref();
-    let link = asked.zip(next).map(|((path, request), cursor)| {
+    let link = requested.zip(next).map(|((path, request), cursor)| {
         format!("<{path}?{}>; rel=\"next\"", query(request, cursor))
     });
     let disposition = format!("attachment; filename=\"{}\"", part.name);

@@ -71,7 +71,7 @@ async fn perform<W: Wiring>(
     Ok(match operation {
         Operation::ListCustomers => ok(&view::customers(&admin.customers(query(request)).await?)),
         Operation::PutCustomer => {
-            let id = answer::chosen(id, "customer_id")?;
+            let id = answer::parsed_new(id, "customer_id")?;
             let saved = admin.put_customer(&id, body(request)?).await?;
             json(answer::saved(&saved), &view::customer(&saved.now))
         }
@@ -91,24 +91,24 @@ async fn perform<W: Wiring>(
         Operation::Disconnect => done(admin.disconnect(&customer()?).await?),
         Operation::CreateForm => {
             let form = admin.create_form(&customer()?, body(request)?).await?;
-            created(&view::form_with_doors(&form, admin)?)
+            created(&view::form_with_urls(&form, admin)?)
         }
         Operation::ListForms => ok(&view::forms(&admin.forms(&customer()?).await?)),
         Operation::GetForm => {
             let form = admin.form(&parsed(id, "form")?).await?;
-            ok(&view::form_with_doors(&form, admin)?)
+            ok(&view::form_with_urls(&form, admin)?)
         }
         Operation::ChangeForm => {
             let form = admin
                 .change_form(&parsed(id, "form")?, body(request)?)
                 .await?;
-            ok(&view::form_with_doors(&form, admin)?)
+            ok(&view::form_with_urls(&form, admin)?)
         }
         Operation::DeleteForm => done(admin.delete_form(&parsed(id, "form")?).await?),
         Operation::RotateWebhook => {
             body(request)?.none()?;
             let form = admin.rotate_webhook(&parsed(id, "form")?).await?;
-            ok(&view::form_with_doors(&form, admin)?)
+            ok(&view::form_with_urls(&form, admin)?)
         }
         Operation::ListLeads => ok(&view::leads(
             &admin.leads(&customer()?, query(request)).await?,
@@ -117,7 +117,7 @@ async fn perform<W: Wiring>(
         Operation::EraseLead => done(admin.erase_lead(&parsed(id, "lead")?).await?),
         Operation::ExportLeads => {
             let customer = customer()?;
-            let part = file::part(admin, &customer, query(request), file::READ_FOR).await?;
+            let part = file::part(admin, &customer, query(request), file::READ_TIME).await?;
             let next = format!("/v1/customers/{customer}/leads.csv");
             file::answer(part, Some((&next, request)))
         }
@@ -159,7 +159,7 @@ async fn perform<W: Wiring>(
             &admin.suppressions(&customer()?, query(request)).await?,
         )),
         Operation::PutApp => {
-            let id = answer::chosen(id, "app_id")?;
+            let id = answer::parsed_new(id, "app_id")?;
             ok(&view::app(&admin.put_app(&id, body(request)?).await?))
         }
         Operation::GetBudget => ok(&view::budget(&admin.spending(query(request)).await?)),

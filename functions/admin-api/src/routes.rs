@@ -150,7 +150,7 @@ pub enum Matched<'p> {
 pub fn find<'p>(method: &Method, path: &'p str) -> Matched<'p> {
     let mut others = Vec::new();
     for (known, template, operation) in &ROUTES {
-        match named(template, path) {
+        match match_path(template, path) {
             Some(id) if known == method => return Matched::Operation(*operation, id),
             Some(_) => others.push(known.as_str()),
             None => {}
@@ -164,7 +164,7 @@ pub fn find<'p>(method: &Method, path: &'p str) -> Matched<'p> {
 }
 
 /// The part of `path` where `template` has its parameter, if the rest matches.
-fn named<'p>(template: &str, path: &'p str) -> Option<&'p str> {
+fn match_path<'p>(template: &str, path: &'p str) -> Option<&'p str> {
     let mut id = "";
     let (mut wanted, mut given) = (template.split('/'), path.split('/'));
     loop {
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_the_operation_of_its_method_and_path() {
+    fn method_and_path_select_the_operation() {
         let found = |method, path| find(&method, path);
 
         assert_eq!(

@@ -45,8 +45,8 @@ impl<'a> Inputs<'a> {
     /// The address and the names, then everything else that the form requires or has a name of its own for.
     pub fn of(form: &'a Form, submit_url: String) -> Self {
         let own = form.required.iter().chain(form.mapped.values());
-        let asked = ALWAYS.into_iter().chain(own.map(String::as_str));
-        let fields = form.inputs(asked).into_iter().map(|input| Field {
+        let names = ALWAYS.into_iter().chain(own.map(String::as_str));
+        let fields = form.inputs(names).into_iter().map(|input| Field {
             name: form.name_of(input.name),
             input,
         });

@@ -1,5 +1,5 @@
 //! A customer with a hundred thousand leads: what a page costs, and what a file takes.
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,9 +26,9 @@ use serde_json::{Value, json};
 const LEADS: u32 = 100_000;
 
 /// Seconds between two leads: enough for all of them to fill 39 days.
-const APART: i64 = 34;
+const SECONDS_APART: i64 = 34;
 
-/// Prints each row, as another program reads the file.
+/// Prints each row as another program reads it.
 const READER: &str = "
 import csv, json, sys
 with open(sys.argv[1], encoding='utf-8-sig', newline='') as file:
@@ -40,8 +40,8 @@ fn engines() -> CustomerId {
     "engines".parse().unwrap()
 }
 
-/// Kilobytes of a line of `/proc/self/status`.
-fn memory(line: &str) -> u64 {
+/// The kilobytes in a line of `/proc/self/status`.
+fn memory_kb(line: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let found = status
         .lines()
@@ -92,7 +92,7 @@ async fn sample(admin: &Admin<Memory>) -> Lead {
     }
 }
 
-/// What became of a lead; every eighth went out in a file besides.
+/// The state of a lead; every eighth was exported as well.
 fn state(i: u32) -> LeadState {
     match i % 8 {
         1 => LeadState::waits(WaitReason::NotConnected),
@@ -104,13 +104,13 @@ fn state(i: u32) -> LeadState {
     }
 }
 
-/// Signs so many people up, settles and counts them.
+/// Records all leads with their states, and counts them.
 async fn fill(world: &Memory, admin: &Admin<Memory>) {
-    let like = sample(admin).await;
+    let template = sample(admin).await;
     let mut changes = TallyChanges::default();
     for i in 0..LEADS {
-        let at = like.received_at + SignedDuration::from_secs(APART * i64::from(i));
-        let mut lead = samples::another(&like, i.into(), at, &admin.keys);
+        let at = template.received_at + SignedDuration::from_secs(SECONDS_APART * i64::from(i));
+        let mut lead = samples::another(&template, i.into(), at, &admin.keys);
         if i.is_multiple_of(2) {
             let engine = ("Engine".to_owned(), format!("-{i}"));
             lead.contact.custom_fields.extend([engine]);
@@ -130,10 +130,10 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
     counted.await.unwrap();
 }
 
-/// Saves every part of a file; each is as large as it may be, and took little memory.
+/// Saves every part of a file. Checks that each is as large as it may be, and took little memory.
 async fn save(admin: &Admin<Memory>, dialect: &str) -> Vec<PathBuf> {
-    fs::write("/proc/self/clear_refs", "5").unwrap(); // the peak begins anew
-    let before = memory("VmRSS");
+    fs::write("/proc/self/clear_refs", "5").unwrap(); // resets the peak
+    let before = memory_kb("VmRSS");
     let (mut saved, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let mut query = vec![("status", "all"), ("dialect", dialect)];
@@ -141,7 +141,7 @@ async fn save(admin: &Admin<Memory>, dialect: &str) -> Vec<PathBuf> {
         let query = Properties::from_query(query);
         let part = admin.export(&engines(), query, Timestamp::MAX).await;
         let part = part.unwrap();
-        let peak = memory("VmHWM").saturating_sub(before);
+        let peak = memory_kb("VmHWM").saturating_sub(before);
         let (rows, bytes) = (part.rows, part.csv.len());
         eprintln!("{}: {rows} rows, {bytes} bytes, {peak} kB", part.name);
         assert!(peak < 64 * 1024, "{peak} kB for a part");
@@ -159,19 +159,19 @@ async fn save(admin: &Admin<Memory>, dialect: &str) -> Vec<PathBuf> {
     }
 }
 
-/// What Python's reader makes of a file.
+/// A file's rows as Python's CSV reader parses them.
 fn read_by_python(file: &Path) -> Vec<BTreeMap<String, String>> {
     let mut python = Command::new("python3");
     let python = python.args(["-X", "utf8", "-c", READER]).arg(file);
     let output = python.output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{:?}", output.stderr);
-    let rows = said.lines().map(serde_json::from_str);
+    let rows = text.lines().map(serde_json::from_str);
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// All that a file has to say of a lead.
-fn told(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
+/// The row that a file has for a lead.
+fn expected_row(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
     let contact = &record.lead.contact;
     let address = &contact.street_address;
     let custom = |label: &str| {
@@ -229,8 +229,8 @@ fn told(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// Whether a lead's person can be uploaded. A spreadsheet tells of the others, too.
-fn is_good(record: &LeadRecord) -> bool {
+/// Whether a lead is in the upload. A spreadsheet has the others, too.
+fn is_uploadable(record: &LeadRecord) -> bool {
     let why = RefusalReason::InvalidAddress;
     record.state != LeadState::refused(why)
 }
@@ -260,8 +260,8 @@ async fn page(world: &Memory) -> (String, u64) {
     (html, steps)
 }
 
-/// What the chart has to say of the last thirty days.
-fn charted(records: &[LeadRecord], today: Date) -> String {
+/// What the chart's label says of the last thirty days.
+fn expected_chart_label(records: &[LeadRecord], today: Date) -> String {
     let (mut delivered, mut waiting, mut refused) = (0, 0, 0);
     for record in records {
         let day = record.lead.received_at.to_zoned(TimeZone::UTC).date();
@@ -279,7 +279,7 @@ fn charted(records: &[LeadRecord], today: Date) -> String {
 }
 
 /// Bytes of a day's counters in DynamoDB, at most: the keys, and names with numbers of 21 bytes.
-fn stored(tally: &Tally) -> usize {
+fn stored_size(tally: &Tally) -> usize {
     let counters = tally.counts.keys();
     counters
         .map(|label| "n.".len() + label.len() + 21)
@@ -288,7 +288,7 @@ fn stored(tally: &Tally) -> usize {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_leads_cost_a_page_five_reads_and_a_file_little_memory() {
+async fn page_takes_five_reads_and_file_parts_little_memory_with_100_000_leads() {
     let world = Memory::new("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap());
     let admin = world.admin();
     fill(&world, &admin).await;
@@ -301,24 +301,31 @@ async fn a_hundred_thousand_leads_cost_a_page_five_reads_and_a_file_little_memor
     let records = world.ledger.all();
     for (files, sheet) in [(upload, false), (sheet, true)] {
         assert!(files.len() > 1);
-        let good = records.iter().rev();
-        let good = good.filter(|record| sheet || is_good(record));
-        let mut told = good.map(|record| told(record, sheet));
+        let listed = records.iter().rev();
+        let listed = listed.filter(|record| sheet || is_uploadable(record));
+        let mut expected = listed.map(|record| expected_row(record, sheet));
         for row in files.iter().flat_map(|file| read_by_python(file)) {
-            assert_eq!(Some(row), told.next());
+            assert_eq!(Some(row), expected.next());
         }
-        assert_eq!(told.next(), None);
+        assert_eq!(expected.next(), None);
     }
 
     let (html, steps) = page(&world).await;
     assert_eq!(steps, 5, "two rows; forms, counters and the newest leads");
     let today = world.clock.now().to_zoned(TimeZone::UTC).date();
-    assert!(html.contains(&charted(&records, today)), "{html}");
-    assert_eq!(html.matches("<g><title>").count(), 30, "every day is full");
+    assert!(
+        html.contains(&expected_chart_label(&records, today)),
+        "{html}"
+    );
+    assert_eq!(
+        html.matches("<g><title>").count(),
+        30,
+        "every day has leads"
+    );
     let days = world.directory.tallies(&engines()).await.unwrap();
-    let largest = days.iter().map(stored).max().unwrap();
+    let largest = days.iter().map(stored_size).max().unwrap();
     assert!(
         365 * largest < 1_000_000,
-        "a year is one answer of DynamoDB"
+        "a year fits into one answer of DynamoDB"
     );
 }

@@ -28,10 +28,15 @@ impl Reply {
     }
 
     /// The lead is kept: 202, or a redirect to the page that the form names.
-    pub fn accepted(&self, form: &Form, lead: &Accepted, wish: Option<&str>) -> Response<Body> {
+    pub fn accepted(
+        &self,
+        form: &Form,
+        lead: &Accepted,
+        requested: Option<&str>,
+    ) -> Response<Body> {
         match self.audience {
             Audience::Program => accepted(lead),
-            Audience::Browser => match form.return_to(wish) {
+            Audience::Browser => match form.return_to(requested) {
                 Some(page) => see_other(page.as_str()),
                 None => see_other(&format!("/f/{}/thanks", form.id)),
             },
@@ -57,17 +62,22 @@ impl Reply {
         ))
     }
 
-    /// What would be done with a submission; nothing of it is kept.
-    pub fn rehearsed(&self, form: &Form, told: &Rehearsed, wish: Option<&str>) -> Response<Body> {
-        let page = form.return_to(wish).map(String::from);
+    /// What would be done with a submission; nothing is kept.
+    pub fn rehearsed(
+        &self,
+        form: &Form,
+        outcome: &Rehearsed,
+        requested: Option<&str>,
+    ) -> Response<Body> {
+        let page = form.return_to(requested).map(String::from);
         match self.audience {
-            Audience::Program => json(StatusCode::OK, &Rehearsal::of(told, page.as_deref())),
-            Audience::Browser => pages::rehearsal(form, &Rehearsal::of(told, page.as_deref())),
+            Audience::Program => json(StatusCode::OK, &Rehearsal::of(outcome, page.as_deref())),
+            Audience::Browser => pages::rehearsal(form, &Rehearsal::of(outcome, page.as_deref())),
         }
     }
 
     /// The answer to a request to a form.
-    pub fn about(&self, form: &Form, answer: Result<Response<Body>, Problem>) -> Response<Body> {
+    pub fn for_form(&self, form: &Form, answer: Result<Response<Body>, Problem>) -> Response<Body> {
         answer.unwrap_or_else(|problem| self.problem(Some(form), problem))
     }
 

@@ -56,8 +56,8 @@ pub async fn read(
         },
         _ => Err(unsupported()),
     }?;
-    let says_something = fields.iter().any(|(name, _)| !TECHNICAL.contains(&name));
-    says_something
+    let has_content = fields.iter().any(|(name, _)| !TECHNICAL.contains(&name));
+    has_content
         .then_some(fields)
         .ok_or_else(|| unreadable(&SubmissionError::Empty))
 }
@@ -104,8 +104,10 @@ async fn multipart(declared: &str, body: &[u8]) -> Result<Vec<Raw>, Problem> {
     let mut raw = Vec::new();
     while let Some(part) = parts.next_field().await.map_err(broken)? {
         let name = part.name().map(|name| name.as_bytes().to_vec());
-        let name = name.or_else(|| told(&part, "name")).unwrap_or_default();
-        let is_file = part.file_name().is_some() || told(&part, "filename").is_some();
+        let name = name
+            .or_else(|| raw_parameter(&part, "name"))
+            .unwrap_or_default();
+        let is_file = part.file_name().is_some() || raw_parameter(&part, "filename").is_some();
         if !is_file && !name.is_empty() {
             raw.push(Raw {
                 name,
@@ -118,7 +120,7 @@ async fn multipart(declared: &str, body: &[u8]) -> Result<Vec<Raw>, Problem> {
 }
 
 /// A parameter of a part's header in the page's charset; the parser returns only what is UTF-8.
-fn told(part: &Field<'_>, name: &str) -> Option<Vec<u8>> {
+fn raw_parameter(part: &Field<'_>, name: &str) -> Option<Vec<u8>> {
     let header = part.headers().get(CONTENT_DISPOSITION)?.as_bytes();
     if std::str::from_utf8(header).is_ok() {
         return None;
@@ -141,8 +143,8 @@ fn charset(parameters: &str) -> Option<&str> {
 fn parameter<'p>(parameters: &'p str, name: &str) -> Option<&'p str> {
     parameters.split(';').find_map(|parameter| {
         let (known, value) = parameter.split_once('=')?;
-        let is_it = known.trim().eq_ignore_ascii_case(name);
-        is_it.then(|| value.trim().trim_matches('"'))
+        let is_match = known.trim().eq_ignore_ascii_case(name);
+        is_match.then(|| value.trim().trim_matches('"'))
     })
 }
 
@@ -206,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_kind_of_body_gives_its_fields() {
+    async fn every_body_type_is_parsed_into_its_fields() {
         let multipart = b"--x\r\nContent-Disposition: form-data; name=\"email\"\r\n\r\nada@example.com\r\n\
             --x\r\nContent-Disposition: form-data; name=\"cv\"; filename=\"cv.pdf\"\r\n\r\nPDF\r\n--x--\r\n";
         for (kind, body) in [
@@ -236,22 +238,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_declared_charset_is_decoded_and_an_undeclared_one_refused() {
+    async fn declared_charset_is_decoded_and_an_undeclared_or_unknown_one_refused() {
         let latin = b"first_name=Andr%E9";
         let urlencoded = "application/x-www-form-urlencoded";
 
-        let typed = fields(
+        let by_content_type = fields(
             "application/x-www-form-urlencoded; charset=ISO-8859-1",
             latin,
         )
         .await
         .unwrap();
-        let named = fields(urlencoded, b"first_name=Andr%E9&encoding=ISO-8859-1")
+        let by_field = fields(urlencoded, b"first_name=Andr%E9&encoding=ISO-8859-1")
             .await
             .unwrap();
 
-        assert_eq!(typed.get("first_name"), Some("André"));
-        assert_eq!(named.get("first_name"), Some("André"));
+        assert_eq!(by_content_type.get("first_name"), Some("André"));
+        assert_eq!(by_field.get("first_name"), Some("André"));
         assert_eq!(
             fields(urlencoded, latin).await,
             Err((400, "malformed_charset"))
@@ -263,30 +265,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_multipart_body_is_decoded_as_its_page_or_its_part_declares() {
-        let of = |type_line: &str, more: &str| {
+    async fn multipart_body_is_decoded_in_the_charset_of_its_page_or_part() {
+        let body_with = |type_line: &str, more: &str| {
             let part = "Content-Disposition: form-data; name=";
             let head = format!("--x\r\n{part}\"first_name\"{type_line}\r\n\r\nAndr");
             let tail = format!("\r\n{more}--x--\r\n");
             [head.as_bytes(), b"\xe9", tail.as_bytes()].concat()
         };
         let kind = "multipart/form-data; boundary=x";
-        let browsers =
+        let page_charset =
             "--x\r\nContent-Disposition: form-data; name=\"_charset_\"\r\n\r\nwindows-1252\r\n";
-        let own = "\r\nContent-Type: text/plain; charset=ISO-8859-1";
+        let part_charset = "\r\nContent-Type: text/plain; charset=ISO-8859-1";
 
-        for body in [of("", browsers), of(own, "")] {
+        for body in [body_with("", page_charset), body_with(part_charset, "")] {
             let fields = fields(kind, &body).await.unwrap();
             assert_eq!(fields.get("first_name"), Some("André"));
         }
         assert_eq!(
-            fields(kind, &of("", "")).await,
+            fields(kind, &body_with("", "")).await,
             Err((400, "malformed_charset"))
         );
     }
 
     #[tokio::test]
-    async fn names_of_fields_and_files_may_be_in_the_charset_of_their_page() {
+    async fn field_and_file_names_may_be_in_the_charset_of_the_page() {
         let part = |head: &[u8], content: &[u8]| {
             let start = &b"--x\r\nContent-Disposition: form-data; name=\""[..];
             [start, head, b"\"\r\n\r\n", content, b"\r\n"].concat()
@@ -306,7 +308,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_says_nothing_of_anybody_is_empty() {
+    async fn body_with_only_technical_fields_is_empty() {
         let urlencoded = "application/x-www-form-urlencoded";
         let empty = Err((400, "empty_body"));
 
@@ -326,8 +328,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_compressed_body_is_not_taken_for_a_broken_one() {
-        let of = async |coding: &'static str| {
+    async fn compressed_body_is_refused_as_such_and_not_as_malformed() {
+        let read_with = async |coding: &'static str| {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, "application/json".parse().unwrap());
             headers.insert(CONTENT_ENCODING, coding.parse().unwrap());
@@ -335,12 +337,12 @@ mod tests {
             fields.map_err(|problem| problem.code()).map(|_| ())
         };
 
-        assert_eq!(of("gzip").await, Err("unsupported_content_encoding"));
-        assert_eq!(of("identity").await, Ok(()));
+        assert_eq!(read_with("gzip").await, Err("unsupported_content_encoding"));
+        assert_eq!(read_with("identity").await, Ok(()));
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_named() {
+    async fn each_kind_of_unreadable_body_gets_its_own_error_code() {
         assert_eq!(
             fields("application/json", b"{").await,
             Err((400, "malformed_json"))

@@ -66,9 +66,9 @@ fn restored(text: &str, encoding: &'static Encoding) -> String {
     let mut parts = text.split("&#");
     let mut whole = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        match reference(part).filter(|(lacking, _)| is_lacking(*lacking, encoding)) {
-            Some((lacking, rest)) => {
-                whole.push(lacking);
+        match reference(part).filter(|(character, _)| is_unmappable(*character, encoding)) {
+            Some((character, rest)) => {
+                whole.push(character);
                 whole.push_str(rest);
             }
             None => {
@@ -83,11 +83,11 @@ fn restored(text: &str, encoding: &'static Encoding) -> String {
 fn reference(part: &str) -> Option<(char, &str)> {
     let (digits, rest) = part.split_once(';')?;
     let plain = digits.len() <= 7 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let lacking = plain.then(|| digits.parse().ok().and_then(char::from_u32))??;
-    Some((lacking, rest))
+    let character = plain.then(|| digits.parse().ok().and_then(char::from_u32))??;
+    Some((character, rest))
 }
 
-fn is_lacking(character: char, encoding: &'static Encoding) -> bool {
+fn is_unmappable(character: char, encoding: &'static Encoding) -> bool {
     let (_, _, has_unmappable) = encoding.encode(character.encode_utf8(&mut [0; 4]));
     has_unmappable
 }
@@ -114,7 +114,7 @@ mod tests {
     };
 
     #[test]
-    fn the_strongest_declaration_counts() {
+    fn strongest_charset_declaration_wins() {
         let e_acute: (&str, &[u8]) = ("n", b"\xe9");
         let by_address = Declared {
             by_address: Some("ISO-8859-1"),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_names_no_charset_declares_none() {
+    fn unknown_charset_is_ignored_in_a_field_but_refused_in_the_content_type() {
         for (name, value) in [("_charset_", ""), ("encoding", "hardcover")] {
             let pairs: [(&str, &[u8]); 2] = [("n", "é".as_bytes()), (name, value.as_bytes())];
             assert_eq!(read(&pairs, Declared::default()), Ok("é".into()));
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_in_a_charset_that_cannot_be_sent_sends_utf_8() {
+    fn charset_that_browsers_cannot_send_is_read_as_utf_8() {
         for label in ["utf-16", "iso-2022-kr"] {
             let declared = Declared {
                 by_type: Some(label),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_charset_lacks_comes_as_a_reference_and_is_restored() {
+    fn only_references_to_characters_the_charset_lacks_are_restored() {
         for (sent, meant) in [
             ("&#321;ukasz", "Łukasz"),
             ("&#26085;&#26412;!", "日本!"),

@@ -54,7 +54,9 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
     };
     let answer = answer.unwrap_or_else(|problem| reply.problem(None, problem));
     match (request.method().as_str(), problem_of(&answer)) {
-        ("POST", Some(code)) if rehearsal::is_asked(&request) || rehearsal::is_one(&answer) => {
+        ("POST", Some(code))
+            if rehearsal::is_requested(&request) || rehearsal::is_marked(&answer) =>
+        {
             tracing::info!(code, "a rehearsal was refused");
         }
         // The template's metric counts these by their code.
@@ -77,7 +79,7 @@ async fn submit<W: Wiring>(
         let fields = body::read(request.headers(), request.body(), None).await?;
         accept(intake, &form, fields, request, reply).await
     };
-    let answer = reply.about(&form, answer.await);
+    let answer = reply.for_form(&form, answer.await);
     Ok(cors::allow(answer, &form, request))
 }
 
@@ -93,7 +95,7 @@ async fn accept<W: Wiring>(
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
     let arrival = arrival(request, fields.clone())?;
-    if rehearsal::is_asked(request) {
+    if rehearsal::is_requested(request) {
         return rehearse(intake, form, &arrival, reply).await;
     }
     Ok(match intake.take(form, arrival).await {
@@ -118,9 +120,9 @@ async fn rehearse<W: Wiring>(
     arrival: &Arrival,
     reply: &Reply,
 ) -> Result<Response<Body>, Problem> {
-    let told = intake.rehearse(form, arrival).await;
-    let told = told.map_err(answer::problem)?;
-    Ok(reply.rehearsed(form, &told, arrival.fields.get("return_url")))
+    let outcome = intake.rehearse(form, arrival).await;
+    let outcome = outcome.map_err(answer::problem)?;
+    Ok(reply.rehearsed(form, &outcome, arrival.fields.get("return_url")))
 }
 
 /// The hosted form. Nothing in the query is stored or shown: addresses do not belong in URLs.
@@ -141,7 +143,7 @@ async fn show<W: Wiring>(
         };
         pages::form(&form, &shown)
     });
-    Ok(reply.about(&form, page))
+    Ok(reply.for_form(&form, page))
 }
 
 /// The signed time, for a form on a page that is not ours.
@@ -156,7 +158,7 @@ async fn time<W: Wiring>(
         let time = BTreeMap::from([(TIME_FIELD, intake.stamp(&form))]);
         json(StatusCode::OK, &time)
     });
-    Ok(cors::allow(reply.about(&form, time), &form, request))
+    Ok(cors::allow(reply.for_form(&form, time), &form, request))
 }
 
 /// The lead is kept already, so a problem with its form only means that the page shows no brand.
@@ -185,12 +187,12 @@ async fn webhook<W: Wiring>(
     let key = signed::verify(&intake.keys, &form, request, intake.clock.now())?;
     let fields = body::read(request.headers(), request.body(), None).await?;
     let arrival = Arrival {
-        origin: origin::told(&fields),
+        origin: origin::stated(&fields),
         fields,
         channel: Channel::Webhook,
         key: Some(key),
     };
-    if rehearsal::is_asked(request) {
+    if rehearsal::is_requested(request) {
         return rehearse(intake, &form, &arrival, reply).await;
     }
     match intake.take(&form, arrival).await {
@@ -216,8 +218,8 @@ async fn web_to_lead<W: Wiring>(
     let fields = web_to_lead::renamed(&form, fields);
     if is_rehearsal {
         let answer = rehearse(intake, &form, &arrival(request, fields)?, reply).await;
-        return Ok(rehearsal::marked(reply.about(&form, answer)));
+        return Ok(rehearsal::marked(reply.for_form(&form, answer)));
     }
     let answer = accept(intake, &form, fields, request, reply).await;
-    Ok(reply.about(&form, answer))
+    Ok(reply.for_form(&form, answer))
 }

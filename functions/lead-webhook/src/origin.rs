@@ -22,7 +22,7 @@ pub fn of(request: &Request) -> Origin {
 
 /// The person's browser, as described by another server that has proven its identity. That server's own address and
 /// name say nothing about the person.
-pub fn told(fields: &Submission) -> Origin {
+pub fn stated(fields: &Submission) -> Origin {
     let ip = fields.get("consent_ip").map(str::trim);
     let ip = ip.filter(|ip| ip.parse::<std::net::IpAddr>().is_ok());
     Origin {

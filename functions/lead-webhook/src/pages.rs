@@ -57,7 +57,7 @@ impl Field<'_> {
 }
 
 /// The fields of every hosted form; all but the address are optional unless the form says otherwise.
-const ASKED: [&str; 5] = [
+const USUAL: [&str; 5] = [
     "email",
     "first_name",
     "last_name",
@@ -66,7 +66,7 @@ const ASKED: [&str; 5] = [
 ];
 
 /// Fields that nobody types by hand, but that our page passes on.
-const SENT_ON: [&str; 10] = [
+const PASSED_ON: [&str; 10] = [
     "return_url",
     "source",
     "lead_source",
@@ -118,13 +118,13 @@ pub fn form(form: &Form, shown: &Shown<'_>) -> Response<Body> {
             .filter(|value| !value.is_empty())
             .map(move |value| (name, value))
     };
-    hidden.extend(SENT_ON.into_iter().flat_map(of_sent));
+    hidden.extend(PASSED_ON.into_iter().flat_map(of_sent));
     let captcha_error = captcha.and_then(|captcha| error_of(errors, captcha.provider.field()));
     let consent_error = error_of(errors, &form.consent_field);
     let is_marked = |field: &str| {
-        let captchas = captcha.is_some_and(|captcha| captcha.provider.field() == field);
+        let is_captcha = captcha.is_some_and(|captcha| captcha.provider.field() == field);
         let mut asked = fields.iter().map(|asked| form.name_of(asked.input.name));
-        captchas || form.consent_field == field || asked.any(|name| name == field)
+        is_captcha || form.consent_field == field || asked.any(|name| name == field)
     };
     let notice = problem.map(|problem| notice(problem, is_marked));
     let template = FormPage {
@@ -190,18 +190,18 @@ fn fields<'a>(
     errors: &'a [FieldError],
 ) -> Vec<Field<'a>> {
     let filled = |sent: &Submission, name: &str| sent.all(name).any(|value| !value.is_empty());
-    let is_sent_on = |name: &str| {
-        SENT_ON.iter().any(|own| {
-            let is_its = form.mapped.get(*own).is_some_and(|to| to == name);
-            is_its && sent.is_some_and(|sent| filled(sent, own))
+    let is_passed_on = |name: &str| {
+        PASSED_ON.iter().any(|own| {
+            let is_mapped = form.mapped.get(*own).is_some_and(|to| to == name);
+            is_mapped && sent.is_some_and(|sent| filled(sent, own))
         })
     };
     let typed_names = typed.into_iter().flat_map(Submission::iter);
     let mut others: Vec<&str> = form.required.iter().map(String::as_str).collect();
     others.extend(typed_names.map(|(name, _)| name));
-    others.retain(|name| !is_sent_on(name));
+    others.retain(|name| !is_passed_on(name));
     others.sort_unstable();
-    let inputs = form.inputs(ASKED.into_iter().chain(others)).into_iter();
+    let inputs = form.inputs(USUAL.into_iter().chain(others)).into_iter();
     inputs
         .map(|input| Field {
             value: typed

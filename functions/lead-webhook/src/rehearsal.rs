@@ -7,13 +7,13 @@ use leadfeed_shared::domain::contact::{Contact, Note};
 use leadfeed_shared::domain::lead::LeadState;
 use serde::Serialize;
 
-/// Requests it, on every endpoint.
+/// Requests a rehearsal, on every endpoint.
 const HEADER: &str = "leadfeed-rehearse";
 
 /// Whether a request only asks what would be done. Any value but `false` counts.
-pub fn is_asked(request: &Request) -> bool {
-    let asked = request.headers().get(HEADER);
-    asked.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"))
+pub fn is_requested(request: &Request) -> bool {
+    let header = request.headers().get(HEADER);
+    header.is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"false"))
 }
 
 /// Marks an answer to a rehearsal that shows only in the request's body.
@@ -27,7 +27,7 @@ pub fn marked(mut answer: Response<Body>) -> Response<Body> {
 }
 
 /// Whether an answer was marked.
-pub fn is_one(answer: &Response<Body>) -> bool {
+pub fn is_marked(answer: &Response<Body>) -> bool {
     answer.extensions().get::<Mark>().is_some()
 }
 
@@ -44,8 +44,8 @@ pub struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    pub fn of(told: &'a Rehearsed, return_url: Option<&'a str>) -> Self {
-        let Rehearsed { lead, state } = told;
+    pub fn of(outcome: &'a Rehearsed, return_url: Option<&'a str>) -> Self {
+        let Rehearsed { lead, state } = outcome;
         Self {
             status: "nothing_kept",
             would_be: state,

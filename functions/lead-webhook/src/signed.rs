@@ -117,7 +117,7 @@ mod tests {
         ],
     ];
 
-    fn is_good([secret, id, time, body, signature]: [&str; 5], seconds_later: i64) -> bool {
+    fn is_valid([secret, id, time, body, signature]: [&str; 5], seconds_later: i64) -> bool {
         let mut headers = HeaderMap::new();
         for (name, value) in [(ID, id), (TIMESTAMP, time), (SIGNATURE, signature)] {
             if value != "absent" {
@@ -135,19 +135,19 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_vectors_are_good_for_five_minutes_before_and_after() {
+    fn reference_vectors_are_valid_for_five_minutes_before_and_after() {
         for vector in VECTORS {
             for later in [-300, -1, 0, 300] {
-                assert!(is_good(vector, later), "{later}");
+                assert!(is_valid(vector, later), "{later}");
             }
             for later in [-301, 301, 86_400] {
-                assert!(!is_good(vector, later), "{later}");
+                assert!(!is_valid(vector, later), "{later}");
             }
         }
     }
 
     #[test]
-    fn a_vector_with_anything_changed_or_missing_is_not() {
+    fn vector_with_any_part_changed_or_missing_is_invalid() {
         let [good, other] = VECTORS;
         let (digest, without_padding) = (&good[4][3..], &good[4][..good[4].len() - 1]);
         let bad = [
@@ -177,12 +177,12 @@ mod tests {
         for (place, value) in &bad {
             let mut vector = good;
             vector[*place] = value;
-            assert!(!is_good(vector, 0), "{place} {value}");
+            assert!(!is_valid(vector, 0), "{place} {value}");
         }
     }
 
     #[test]
-    fn a_body_of_any_bytes_is_signed() {
+    fn signature_covers_a_body_that_is_not_utf_8() {
         let [secret, id, time, ..] = VECTORS[0];
         let body = b"first_name=Andr\xe9";
         let at = time.parse().unwrap();
@@ -199,11 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn one_good_signature_among_others_is_enough() {
+    fn one_valid_signature_among_others_is_enough() {
         let several = format!("v1,AAAA {} v2,BBBB", VECTORS[0][4]);
         let mut vector = VECTORS[0];
         vector[4] = &several;
 
-        assert!(is_good(vector, 0));
+        assert!(is_valid(vector, 0));
     }
 }

@@ -86,14 +86,14 @@ pub fn answer(
     }
 }
 
-/// The name of the error that ended an authorization; [`page_called`] shows its page.
+/// The name of the error that ended an authorization; [`page_by_name`] shows its page.
 pub fn name(error: &ConnectError) -> String {
     log(error);
     name_of(error)
 }
 
 fn name_of(error: &ConnectError) -> String {
-    let code = kind(error).1;
+    let code = status_and_code(error).1;
     match error {
         ConnectError::NoCalls { until } => format!("{code}/{}", until.as_second()),
         _ => code.to_owned(),
@@ -109,7 +109,7 @@ fn no_calls(name: &str) -> Option<ConnectError> {
 
 /// The page of the error of this name. An unknown name means that nobody was redirected here, and so does an error of
 /// ours without a session: a 5xx raises an alarm, and opening an address must not.
-pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
+pub fn page_by_name(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Body> {
     use ConnectError as E;
     let missing = SCOPES.map(|scope| E::Grant(GrantError::MissingScope(scope)));
     let others = [
@@ -134,7 +134,7 @@ pub fn page_called(name: &str, visit: Visit<'_>, now: Timestamp) -> Response<Bod
         .chain(missing)
         .chain(no_calls(name))
         .find(|error| name_of(error) == name)
-        .filter(|error| visit.session.is_some() || !kind(error).0.is_server_error());
+        .filter(|error| visit.session.is_some() || !status_and_code(error).0.is_server_error());
     let error = error.unwrap_or(E::Incomplete);
     page_of(&error, next(&error, false), visit, now)
 }
@@ -150,8 +150,8 @@ fn log(error: &ConnectError) {
     }
 }
 
-/// A page that itself says what failed, with the status and the headers of the error.
-pub fn on(
+/// A page that itself shows what failed, with the status and the headers of the error.
+pub fn answer_with(
     error: &ConnectError,
     visit: Visit<'_>,
     template: &impl Template,
@@ -166,7 +166,7 @@ fn page_of(error: &ConnectError, next: Next, visit: Visit<'_>, now: Timestamp) -
     let page = ErrorPage {
         error,
         session: visit.session(),
-        code: kind(error).1,
+        code: status_and_code(error).1,
         next,
     };
     with_template(error, visit, &page, now)
@@ -186,7 +186,7 @@ fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {
     if let ConnectError::NoNewList(cause) = error {
         return problem(cause, detail, now);
     }
-    let (status, code) = kind(error);
+    let (status, code) = status_and_code(error);
     let problem = Problem::new(status, code, detail);
     match error {
         ConnectError::Busy | ConnectError::Store(_) => problem.retry_after(RETRY_AFTER),
@@ -198,7 +198,7 @@ fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {
     }
 }
 
-fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
+fn status_and_code(error: &ConnectError) -> (StatusCode, &'static str) {
     use ConnectError as E;
     match error {
         E::Link => (StatusCode::FORBIDDEN, "link_unusable"),
@@ -228,7 +228,7 @@ fn kind(error: &ConnectError) -> (StatusCode, &'static str) {
         E::NoCalls { .. } => (StatusCode::SERVICE_UNAVAILABLE, "no_calls"),
         E::NotReady => (StatusCode::CONFLICT, "not_ready"),
         E::Choice(_) => (StatusCode::UNPROCESSABLE_ENTITY, "choice_invalid"),
-        E::NoNewList(cause) => kind(cause),
+        E::NoNewList(cause) => status_and_code(cause),
         E::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
         E::Store(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
     }

@@ -85,7 +85,7 @@ async fn show<W: Wiring>(
         DECLINED => Ok(visit.page(StatusCode::OK, &pages::Declined { session })),
         DISCONNECTED => Ok(visit.page(StatusCode::OK, &pages::Disconnected { session })),
         path => match path.strip_prefix(TROUBLE) {
-            Some(name) => Ok(error_page::page_called(name, visit, connect.clock.now())),
+            Some(name) => Ok(error_page::page_by_name(name, visit, connect.clock.now())),
             None => {
                 let shown = welcome(connect, browser, visit).await;
                 shown.map_err(Failure::on_link)
@@ -170,7 +170,7 @@ async fn choose<W: Wiring>(
             let template = pages::Lists::after(&connected, visit.session(), &choice, &error);
             let template = template.with_waiting(waiting);
             let now = connect.clock.now();
-            Ok(error_page::on(&error, visit, &template, now))
+            Ok(error_page::answer_with(&error, visit, &template, now))
         }
         Err(error) => Err(error),
     }

@@ -61,10 +61,10 @@ impl BrowserRequest<'_> {
         let mut params = CallbackParams::default();
         for (name, value) in parse(self.request.uri().query().unwrap_or_default().as_bytes()) {
             match name.as_ref() {
-                "state" => set(&mut params.state, SecretString::from(value.as_ref())),
-                "code" => set(&mut params.code, SecretString::from(value.as_ref())),
-                "iss" => set(&mut params.issuer, value.into_owned()),
-                "error" => set(&mut params.error, value.into_owned()),
+                "state" => set_first(&mut params.state, SecretString::from(value.as_ref())),
+                "code" => set_first(&mut params.code, SecretString::from(value.as_ref())),
+                "iss" => set_first(&mut params.issuer, value.into_owned()),
+                "error" => set_first(&mut params.error, value.into_owned()),
                 _ => {}
             }
         }
@@ -73,17 +73,17 @@ impl BrowserRequest<'_> {
 
     /// The session that a form was shown to, as its hidden field names it.
     pub fn shown_to(&self) -> Result<String, ConnectError> {
-        Ok(self.named("session")?.unwrap_or_default())
+        Ok(self.field("session")?.unwrap_or_default())
     }
 
     /// The account that a form was shown for, if it names one.
     pub fn account(&self) -> Result<Option<String>, ConnectError> {
-        self.named("account")
+        self.field("account")
     }
 
-    fn named(&self, wanted: &str) -> Result<Option<String>, ConnectError> {
-        let named = self.form()?.find(|(name, _)| name == wanted);
-        Ok(named.map(|(_, value)| value.into_owned()))
+    fn field(&self, wanted: &str) -> Result<Option<String>, ConnectError> {
+        let field = self.form()?.find(|(name, _)| name == wanted);
+        Ok(field.map(|(_, value)| value.into_owned()))
     }
 
     /// The lists and terms of a form.
@@ -113,6 +113,6 @@ impl BrowserRequest<'_> {
     }
 }
 
-fn set<T>(slot: &mut Option<T>, value: T) {
+fn set_first<T>(slot: &mut Option<T>, value: T) {
     slot.get_or_insert(value);
 }

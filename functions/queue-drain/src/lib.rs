@@ -33,7 +33,7 @@ pub async fn handle<W: Wiring>(
     let messages = messages.ok_or("a record of the batch has no message id")?;
     let deadline = Timestamp::from_millisecond(i64::try_from(context.deadline)?)? - MARGIN;
 
-    let again = drain.drain(messages, deadline).await;
+    let to_redeliver = drain.drain(messages, deadline).await;
 
     let failure = |id: String| {
         let mut failure = BatchItemFailure::default();
@@ -41,6 +41,6 @@ pub async fn handle<W: Wiring>(
         failure
     };
     let mut response = SqsBatchResponse::default();
-    response.batch_item_failures = again.into_iter().map(failure).collect();
+    response.batch_item_failures = to_redeliver.into_iter().map(failure).collect();
     Ok(response)
 }

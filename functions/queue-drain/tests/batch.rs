@@ -1,5 +1,5 @@
 //! One batch, from queue event to answer, on ports in memory.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
 
 #[path = "../../../tests/support/bare_start.rs"]
 mod bare_start;
@@ -15,19 +15,19 @@ use serde_json::{Value, json};
 
 const BATCH: &str = include_str!("../../../events/queue-batch.json");
 
-/// A batch that comes to a function with half a minute left.
+/// A batch for a function with half a minute left.
 fn event(batch: &str) -> LambdaEvent<SqsEvent> {
-    event_until(batch, Timestamp::now() + SignedDuration::from_secs(30))
+    event_with_deadline(batch, Timestamp::now() + SignedDuration::from_secs(30))
 }
 
-fn event_until(batch: &str, deadline: Timestamp) -> LambdaEvent<SqsEvent> {
+fn event_with_deadline(batch: &str, deadline: Timestamp) -> LambdaEvent<SqsEvent> {
     let mut context = Context::default();
     context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
     LambdaEvent::new(serde_json::from_str(batch).unwrap(), context)
 }
 
 /// A customer with a connected account, and a batch of one lead.
-async fn with_a_lead() -> (Memory, String) {
+async fn with_one_lead() -> (Memory, String) {
     let memory = Memory::new("2026-11-23T12:00:00Z".parse().unwrap());
     let (directory, now, form) = (&memory.directory, memory.clock.now(), samples::form());
     directory
@@ -53,35 +53,35 @@ async fn with_a_lead() -> (Memory, String) {
 }
 
 #[tokio::test]
-async fn a_message_nobody_can_read_comes_back_and_one_without_a_lead_is_done_with() {
+async fn unreadable_message_is_redelivered_and_message_of_a_missing_lead_is_not() {
     let memory = Memory::new(Timestamp::now());
 
     let answer = handle(&memory.drain(), event(BATCH)).await.unwrap();
 
-    let again: Vec<_> = answer
+    let redelivered: Vec<_> = answer
         .batch_item_failures
         .iter()
         .map(|failure| failure.item_identifier.as_str())
         .collect();
-    assert_eq!(again, ["2f0c0d0a-6d0e-4a53-9f0b-0c6f6f3c9f02"]);
+    assert_eq!(redelivered, ["2f0c0d0a-6d0e-4a53-9f0b-0c6f6f3c9f02"]);
 }
 
 #[tokio::test]
-async fn a_record_without_an_id_brings_the_whole_batch_again() {
+async fn record_without_an_id_fails_the_whole_batch() {
     let memory = Memory::new(Timestamp::now());
-    let nameless = BATCH.replace("2f0c0d0a-6d0e-4a53-9f0b-0c6f6f3c9f02", "");
+    let without_id = BATCH.replace("2f0c0d0a-6d0e-4a53-9f0b-0c6f6f3c9f02", "");
 
-    assert!(handle(&memory.drain(), event(&nameless)).await.is_err());
+    assert!(handle(&memory.drain(), event(&without_id)).await.is_err());
 }
 
 /// A call takes up to twelve seconds, and the answer to the queue two.
 #[tokio::test]
-async fn no_call_is_begun_whose_end_the_function_may_not_live_to_write_down_and_tell() {
+async fn no_call_starts_without_enough_time_left_to_settle_and_answer() {
     for (seconds, calls) in [(13, 0), (15, 1)] {
-        let (memory, batch) = with_a_lead().await;
+        let (memory, batch) = with_one_lead().await;
         let deadline = memory.clock.now() + SignedDuration::from_secs(seconds);
 
-        let answer = handle(&memory.drain(), event_until(&batch, deadline)).await;
+        let answer = handle(&memory.drain(), event_with_deadline(&batch, deadline)).await;
 
         assert_eq!(memory.crm.count(Call::SignUp), calls, "{seconds}");
         assert!(answer.unwrap().batch_item_failures.is_empty());

@@ -1,5 +1,5 @@
 //! One run, from schedule event to answer, on ports in memory.
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
 
 #[path = "../../../tests/support/bare_start.rs"]
 mod bare_start;
@@ -18,22 +18,22 @@ use serde_json::{Value, json};
 
 const EVENT: &str = include_str!("../../../events/schedule.json");
 
-/// A door that notes what was recorded by the time somebody came.
+/// A form endpoint that notes which metric was recorded before it was called.
 #[derive(Default)]
-struct Doorman {
+struct ObservingEndpoint {
     metrics: MemoryMetrics,
-    seen: OnceLock<Option<f64>>,
+    recorded_before: OnceLock<Option<f64>>,
 }
 
-impl FormEndpoint for Doorman {
+impl FormEndpoint for ObservingEndpoint {
     async fn post(&self, _: &FormId, _: &EmailAddress, _: &str) -> Result<(), StoreError> {
-        let seen = self.metrics.last("OldestUndelivered");
-        self.seen.set(seen).unwrap();
+        let recorded = self.metrics.last("OldestUndelivered");
+        self.recorded_before.set(recorded).unwrap();
         Ok(())
     }
 }
 
-fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman> {
+fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, ObservingEndpoint> {
     Run {
         scheduler: memory.scheduler(),
         canary: None,
@@ -41,14 +41,14 @@ fn run(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman> {
     }
 }
 
-/// The same where the operator wants a canary, by a form that is there.
-async fn run_with_canary(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman> {
+/// The same with a canary and its form.
+async fn run_with_canary(memory: &Memory) -> Run<Memory, MemoryMetrics, ObservingEndpoint> {
     let form = samples::form();
     memory.directory.put_form(&form).await.unwrap();
     let run = run(memory);
-    let endpoint = Doorman {
+    let endpoint = ObservingEndpoint {
         metrics: run.metrics.clone(),
-        ..Doorman::default()
+        ..ObservingEndpoint::default()
     };
     let mailbox = "canary@operator.example".parse().unwrap();
     let canary = Canary {
@@ -65,12 +65,12 @@ async fn run_with_canary(memory: &Memory) -> Run<Memory, MemoryMetrics, Doorman>
     }
 }
 
-/// What comes to a function that has as long as it has on Lambda.
+/// An event for a function with as much time as it has on Lambda.
 fn event(memory: &Memory) -> LambdaEvent<Value> {
-    event_with(memory, 55)
+    event_with_time(memory, 55)
 }
 
-fn event_with(memory: &Memory, seconds: i64) -> LambdaEvent<Value> {
+fn event_with_time(memory: &Memory, seconds: i64) -> LambdaEvent<Value> {
     let deadline = memory.clock.now() + SignedDuration::from_secs(seconds);
     let mut context = Context::default();
     context.deadline = u64::try_from(deadline.as_millisecond()).unwrap();
@@ -92,19 +92,19 @@ async fn a_run_with_nothing_to_do_does_nothing() {
 }
 
 #[tokio::test]
-async fn a_run_releases_what_is_due_and_counts_anew_only_where_it_has_the_time() {
+async fn run_releases_stuck_leads_and_recounts_only_if_time_is_left() {
     for (seconds, recounted) in [(55, 1), (20, 0)] {
         let memory = Memory::new("2026-11-23T12:00:00Z".parse().unwrap());
         let (form, customer) = (samples::form(), samples::customer(memory.clock.now()));
         memory.directory.put_customer(&customer).await.unwrap();
         let ada = [("email", "ada@example.com")];
         memory.sign_up(&form, &ada).await;
-        memory.drain_all().await; // she waits for a connection, and counts so
+        memory.drain_all().await; // waits for a connection, and is counted as waiting
         let bob = [("email", "bob@example.com")];
         memory.sign_up(&form, &bob).await;
         memory.clock.advance(SignedDuration::from_hours(7));
 
-        let answer = handle(&run(&memory), event_with(&memory, seconds)).await;
+        let answer = handle(&run(&memory), event_with_time(&memory, seconds)).await;
 
         assert_eq!(
             answer.unwrap(),
@@ -115,7 +115,7 @@ async fn a_run_releases_what_is_due_and_counts_anew_only_where_it_has_the_time()
 }
 
 #[tokio::test]
-async fn a_part_that_fails_is_told_and_keeps_nothing_from_being_measured() {
+async fn failed_step_fails_the_run_but_metrics_are_still_recorded() {
     let memory = Memory::new(Timestamp::now());
     let run = run(&memory);
 
@@ -126,26 +126,26 @@ async fn a_part_that_fails_is_told_and_keeps_nothing_from_being_measured() {
 }
 
 #[tokio::test]
-async fn what_alarms_watch_is_recorded_before_the_canary_is_sent_which_may_take_long() {
+async fn alarm_metrics_are_recorded_before_the_canary_is_sent() {
     let memory = Memory::new(Timestamp::now());
     let run = run_with_canary(&memory).await;
 
     handle(&run, event(&memory)).await.unwrap();
 
     let endpoint = &run.canary.as_ref().unwrap().endpoint;
-    assert_eq!(endpoint.seen.get(), Some(&Some(0.0)));
+    assert_eq!(endpoint.recorded_before.get(), Some(&Some(0.0)));
     assert_eq!(run.metrics.last("CanaryLate"), Some(86_400.0));
 }
 
 #[tokio::test]
-async fn a_canary_that_cannot_be_looked_for_is_told() {
+async fn run_fails_if_the_canary_cannot_be_looked_up() {
     let memory = Memory::new(Timestamp::now());
     let run = run_with_canary(&memory).await;
     let before = memory.faults.steps();
     handle(&run, event(&memory)).await.unwrap();
-    let looked = 2 * memory.faults.steps() - before; // the canary's is the last step of a run
+    let lookup = 2 * memory.faults.steps() - before; // the canary's lookup is the last step of a run
 
-    memory.faults.at(looked, Fault::FailBefore);
+    memory.faults.at(lookup, Fault::FailBefore);
 
     assert!(handle(&run, event(&memory)).await.is_err());
 }

@@ -9,7 +9,7 @@ use reqwest::{Client, Method, Response, StatusCode};
 use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
-const REDIRECTS_AT_MOST: usize = 10;
+const MAX_REDIRECTS: usize = 10;
 
 /// Keeps cookies from page to page. Sends `Secure` ones on loopback too, as browsers do.
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl Browser {
     async fn visit(&mut self, method: Method, url: Url, form: Option<String>) -> Result<Page> {
         let mut answer = self.request(method, url.clone(), form).await?;
         let mut url = url;
-        for _ in 0..REDIRECTS_AT_MOST {
+        for _ in 0..MAX_REDIRECTS {
             let Some(location) = answer.headers().get(LOCATION) else {
                 let (status, headers) = (answer.status(), answer.headers().clone());
                 return Ok(Page {
@@ -82,7 +82,7 @@ impl Browser {
             url = url.join(location.to_str()?)?;
             answer = self.request(Method::GET, url.clone(), None).await?;
         }
-        bail!("redirected more than {REDIRECTS_AT_MOST} times")
+        bail!("redirected more than {MAX_REDIRECTS} times")
     }
 
     async fn request(
@@ -160,13 +160,13 @@ impl Page {
         let target = self.url.join(form.attr("action").unwrap_or_default())?;
         Ok(Form {
             target,
-            fields: sent_untouched(form)?,
+            fields: initial_values(form)?,
         })
     }
 }
 
 /// The initial field values of a form.
-fn sent_untouched(form: ElementRef<'_>) -> Result<Vec<(String, String)>> {
+fn initial_values(form: ElementRef<'_>) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
     for control in form.select(&selector("input[name], select[name]")?) {
         let name = control.attr("name").unwrap_or_default().to_owned();

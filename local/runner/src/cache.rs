@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 
-use crate::place::Place;
+use crate::checkout::Checkout;
 
 /// The folder for `list`, of this kind and name; `install` fills a new one. `with` is what else it depends on.
 pub async fn folder(
-    place: &Place,
+    checkout: &Checkout,
     (kind, name): (&str, &str),
     list: &Path,
     with: &[u8],
     install: impl AsyncFnOnce(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
-    let folder = place
-        .private(kind)?
+    let folder = checkout
+        .local_folder(kind)?
         .join(format!("{name}-{}", digest(list, with)?));
-    let _lock = place.lock(&format!("{kind}-{name}")).await?;
+    let _lock = checkout.lock(&format!("{kind}-{name}")).await?;
     let complete = folder.join("complete");
     if !complete.exists() {
         remove_older(&folder, name)?;

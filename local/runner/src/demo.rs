@@ -57,11 +57,11 @@ impl Demo {
     pub async fn run(
         &self,
         stack: &Stack,
-        own: Option<Vec<Row>>,
+        custom_rows: Option<Vec<Row>>,
         progress: &Progress,
     ) -> Result<bool> {
-        let built_in = own.is_none();
-        let rows = match own {
+        let built_in = custom_rows.is_none();
+        let rows = match custom_rows {
             Some(rows) => rows,
             None => [leads::from_csv(FORM_LEADS)?, leads::from_jsonl(JSON_LEADS)].concat(),
         };
@@ -84,7 +84,7 @@ impl Demo {
             progress.print(&format!(
                 "  {line:>5}  {:width$}  {}",
                 row.email,
-                outcome.words()
+                outcome.summary()
             ));
             if built_in {
                 timeline(outcome)
@@ -100,8 +100,8 @@ impl Demo {
         Ok(outcomes.iter().all(Outcome::is_settled))
     }
 
-    /// What a person can try next.
-    pub async fn what_to_click(&self, stack: &Stack) -> Result<String> {
+    /// What the user can try next.
+    pub async fn next_steps(&self, stack: &Stack) -> Result<String> {
         let (url, token) = (stack.url(), stack.admin_token());
         let hosted = text(&self.form, "hosted_url")?;
         let submit = text(&self.form, "submit_url")?;

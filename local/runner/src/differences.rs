@@ -18,16 +18,16 @@ const FUNCTIONS: [&str; 5] = [
 ];
 
 /// Corrects the differences.
-pub async fn settle(aws: &Aws, deployment: &Deployment) -> Result<()> {
-    number_of_drains(aws, deployment).await?;
+pub async fn correct(aws: &Aws, deployment: &Deployment) -> Result<()> {
+    set_drain_concurrency(aws, deployment).await?;
     for function in FUNCTIONS {
-        batches_of_messages(aws, deployment, function).await?;
+        allow_batch_sends(aws, deployment, function).await?;
     }
     Ok(())
 }
 
 /// `CloudFormation` parameters are text, and MiniStack does not convert the mapping's concurrency to a number.
-async fn number_of_drains(aws: &Aws, deployment: &Deployment) -> Result<()> {
+async fn set_drain_concurrency(aws: &Aws, deployment: &Deployment) -> Result<()> {
     let path = format!(
         "/2015-03-31/event-source-mappings/{}",
         deployment.resource("LeadQueueToDrain")?
@@ -39,7 +39,7 @@ async fn number_of_drains(aws: &Aws, deployment: &Deployment) -> Result<()> {
 }
 
 /// On AWS `sqs:SendMessage` allows batches too; MiniStack requires a separate action, which AWS does not have.
-async fn batches_of_messages(aws: &Aws, deployment: &Deployment, function: &str) -> Result<()> {
+async fn allow_batch_sends(aws: &Aws, deployment: &Deployment, function: &str) -> Result<()> {
     let policy = RolePolicy::of(aws, deployment, function).await?;
     let mut document = policy.document().clone();
     let statements = document["Statement"]

@@ -26,16 +26,16 @@ const HOP_BY_HOP: [HeaderName; 5] = [
     header::CONTENT_LENGTH,
 ];
 
-/// An address that is reserved before anything answers there, since the deployment needs to know it.
+/// A port that is reserved before anything answers there, since the deployment needs its address.
 #[derive(Debug)]
-pub struct Doorstep {
+pub struct ReservedPort {
     listener: TcpListener,
     url: String,
 }
 
-impl Doorstep {
+impl ReservedPort {
     /// Reserves a free port.
-    pub async fn hold() -> Result<Self> {
+    pub async fn reserve() -> Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .context("no free port for the front door")?;
@@ -49,8 +49,8 @@ impl Doorstep {
     }
 
     /// Starts to serve the HTTP API at the address.
-    pub fn open(self, house: House) -> Result<FrontDoor> {
-        let router = Router::new().fallback(forward).with_state(house);
+    pub fn serve(self, upstream: Upstream) -> Result<FrontDoor> {
+        let router = Router::new().fallback(handle).with_state(upstream);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         let listener = self.listener;
         let server = tokio::spawn(async move {
@@ -87,14 +87,14 @@ impl Drop for FrontDoor {
 
 /// What the proxy passes requests on to.
 #[derive(Debug, Clone)]
-pub struct House {
+pub struct Upstream {
     aws: Aws,
     client: Client,
     host: String,
     lead_webhook: String,
 }
 
-impl House {
+impl Upstream {
     /// `api_url` is the address that the deployment printed; `lead_webhook` is the function that answers preflights.
     pub fn new(aws: Aws, api_url: &str, lead_webhook: &str) -> Result<Self> {
         let host = api_url
@@ -114,7 +114,7 @@ impl House {
         })
     }
 
-    async fn pass(
+    async fn forward_to_api(
         &self,
         method: Method,
         uri: &Uri,
@@ -171,8 +171,8 @@ impl House {
     }
 }
 
-async fn forward(
-    State(house): State<House>,
+async fn handle(
+    State(upstream): State<Upstream>,
     ConnectInfo(source): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
@@ -182,10 +182,10 @@ async fn forward(
     };
     let is_preflight = parts.method == Method::OPTIONS && parts.uri.path().starts_with("/f/");
     let answer = if is_preflight {
-        house.preflight(&parts.uri, &parts.headers, source).await
+        upstream.preflight(&parts.uri, &parts.headers, source).await
     } else {
-        house
-            .pass(parts.method, &parts.uri, parts.headers, body)
+        upstream
+            .forward_to_api(parts.method, &parts.uri, parts.headers, body)
             .await
     };
     answer.unwrap_or_else(|error| (StatusCode::BAD_GATEWAY, format!("{error:#}\n")).into_response())

@@ -63,13 +63,13 @@ impl Guarded {
         scratch: &Path,
         log: File,
         program: &Path,
-        arrange: impl FnOnce(&mut Command),
+        configure: impl FnOnce(&mut Command),
     ) -> Result<Self> {
         let scratch = scratch
             .to_str()
             .context("the path of the project is not UTF-8")?;
         let mut command = guarded(scratch, program)?;
-        arrange(&mut command);
+        configure(&mut command);
         command.stdout(log.try_clone()?).stderr(log);
         let child = command
             .spawn()
@@ -93,9 +93,9 @@ impl Drop for Guarded {
 }
 
 /// Runs a command to its end, with its latest line as the step's message. Dropping the call ends the command.
-pub async fn run(step: &Step, program: &Path, arrange: impl FnOnce(&mut Command)) -> Result<()> {
+pub async fn run(step: &Step, program: &Path, configure: impl FnOnce(&mut Command)) -> Result<()> {
     let mut command = guarded("", program)?;
-    arrange(&mut command);
+    configure(&mut command);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = tokio::process::Command::from(command)
         .spawn()
@@ -147,11 +147,11 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     /// Waits for the process id that a program writes into a file.
-    fn told(file: &Path) -> Pid {
-        let deadline = Instant::now() + PATIENCE;
+    fn wait_for_pid(file: &Path) -> Pid {
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let text = std::fs::read_to_string(file).unwrap_or_default();
             if let Some(Ok(id)) = text.strip_suffix('\n').map(str::parse) {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_ends_the_program_and_removes_its_folder() {
+    fn panic_ends_the_guarded_program_and_removes_its_scratch_folder() {
         let folder = tempfile::tempdir().unwrap();
         let (scratch, file) = (folder.path().join("scratch"), folder.path().join("id"));
         std::fs::create_dir(&scratch).unwrap();
@@ -173,16 +173,16 @@ mod tests {
         let panicked = thread::spawn(move || {
             let script = format!("echo $$ > '{}'; exec sleep 600", written.display());
             let shell = Path::new("/bin/sh");
-            let arrange = |command: &mut Command| {
+            let configure = |command: &mut Command| {
                 command.args(["-c", &script]);
             };
-            let _program = Guarded::start(&kept, log, shell, arrange).unwrap();
-            told(&written);
+            let _program = Guarded::start(&kept, log, shell, configure).unwrap();
+            wait_for_pid(&written);
             panic!("on purpose");
         });
 
         assert!(panicked.join().is_err());
-        assert_eq!(kill(told(&file), None), Err(Errno::ESRCH));
+        assert_eq!(kill(wait_for_pid(&file), None), Err(Errno::ESRCH));
         assert!(!scratch.exists());
     }
 }

@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_csv_row_becomes_a_form_post_of_its_filled_cells() {
+    fn csv_row_becomes_a_form_post_of_its_non_empty_cells() {
         let rows = from_csv(
             "\u{feff}email, first_name,consent\na@example.com,\"A, B\",yes\nb@example.com,,\n",
         )
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_json_is_sent_as_it_stands() {
+    fn line_that_is_not_json_is_sent_unchanged() {
         let rows = from_jsonl("{\"email\":\"a@example.com\"}\n\nnot json\n");
 
         assert_eq!(rows[0].email, "a@example.com");

@@ -5,6 +5,7 @@
 pub mod aws;
 pub mod browser;
 mod cache;
+mod checkout;
 pub mod customer;
 pub mod demo;
 mod differences;
@@ -14,7 +15,6 @@ pub mod leads;
 mod ministack;
 mod npm;
 pub mod operator;
-mod place;
 pub mod progress;
 pub mod role;
 mod sam;

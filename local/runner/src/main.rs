@@ -10,7 +10,7 @@ use leadfeed_local::Stack;
 use leadfeed_local::demo::Demo;
 use leadfeed_local::leads;
 use leadfeed_local::progress::Progress;
-use leadfeed_local::tools::become_tool;
+use leadfeed_local::tools::exec_tool;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Brings Leadfeed up on this machine, connects a sandbox account, sends leads in and follows them.
@@ -42,11 +42,11 @@ async fn main() -> Result<ExitCode> {
     let options = Options::parse();
     let progress = Progress::new();
     if let Some(Tool::Tool { name, arguments }) = &options.tool {
-        become_tool(&progress, name, arguments).await?;
+        exec_tool(&progress, name, arguments).await?;
     }
     let outcome = tokio::select! {
         outcome = run(&options, &progress) => outcome,
-        code = asked_to_stop() => return Ok(ExitCode::from(code?)),
+        code = stop_signal() => return Ok(ExitCode::from(code?)),
     };
     Ok(outcome.unwrap_or_else(|error| {
         eprintln!("Error: {error:#}");
@@ -55,10 +55,10 @@ async fn main() -> Result<ExitCode> {
 }
 
 /// Waits for Ctrl-C or a termination signal; returns the exit code.
-async fn asked_to_stop() -> Result<u8> {
+async fn stop_signal() -> Result<u8> {
     let mut terminate = signal(SignalKind::terminate())?;
     let code = tokio::select! {
-        pressed = tokio::signal::ctrl_c() => pressed.map(|()| 130)?,
+        result = tokio::signal::ctrl_c() => result.map(|()| 130)?,
         _ = terminate.recv() => 143,
     };
     eprintln!("\nStopping everything …");
@@ -77,6 +77,6 @@ async fn run(options: &Options, progress: &Progress) -> Result<ExitCode> {
             ExitCode::FAILURE
         });
     }
-    progress.print(&format!("\n{}", demo.what_to_click(&stack).await?));
+    progress.print(&format!("\n{}", demo.next_steps(&stack).await?));
     std::future::pending().await
 }

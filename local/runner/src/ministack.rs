@@ -9,14 +9,14 @@ use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use crate::aws::{Aws, REGION, ROOT_KEY};
+use crate::checkout::Checkout;
 use crate::guard::{Guarded, tail};
-use crate::place::Place;
 use crate::progress::Progress;
 use crate::venv::Venv;
 
-const START_TRIES: usize = 3;
-const START_WITHIN: Duration = Duration::from_secs(60);
-const LOGS_KEPT: usize = 10;
+const START_ATTEMPTS: usize = 3;
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+const MAX_LOGS: usize = 10;
 
 /// A running MiniStack. Dropping it ends it, its functions and its state.
 #[derive(Debug)]
@@ -34,27 +34,27 @@ enum Start {
 impl MiniStack {
     /// Starts an empty one.
     pub async fn bare(progress: &Progress) -> Result<Self> {
-        let place = Place::of_the_checkout()?;
-        let venv = Venv::ready(&place, progress, "ministack").await?;
-        Self::start(&place, progress, &venv).await
+        let checkout = Checkout::locate()?;
+        let venv = Venv::ready(&checkout, progress, "ministack").await?;
+        Self::start(&checkout, progress, &venv).await
     }
 
     /// Starts one on a free port.
-    pub async fn start(place: &Place, progress: &Progress, venv: &Venv) -> Result<Self> {
+    pub async fn start(checkout: &Checkout, progress: &Progress, venv: &Venv) -> Result<Self> {
         let step = progress.step("starting MiniStack");
-        for _ in 0..START_TRIES {
-            if let Start::Up(ministack) = Self::start_once(place, venv).await? {
+        for _ in 0..START_ATTEMPTS {
+            if let Start::Up(ministack) = Self::start_once(checkout, venv).await? {
                 step.done();
                 return Ok(ministack);
             }
         }
-        bail!("MiniStack found no free port in {START_TRIES} tries")
+        bail!("MiniStack found no free port in {START_ATTEMPTS} tries")
     }
 
-    async fn start_once(place: &Place, venv: &Venv) -> Result<Start> {
+    async fn start_once(checkout: &Checkout, venv: &Venv) -> Result<Start> {
         let port = free_port()?;
-        let state = TempDir::new_in(place.private("run")?)?.keep(); // removed by the guard, which outlives us
-        let log = log_file(place, port)?;
+        let state = TempDir::new_in(checkout.local_folder("run")?)?.keep(); // removed by the guard, which outlives us
+        let log = log_file(checkout, port)?;
         let python = venv.program("python");
         let process = Guarded::start(&state, File::create(&log)?, &python, |command| {
             command
@@ -64,7 +64,7 @@ impl MiniStack {
             command.envs(environment(&state, port));
         })?;
         let mut ministack = Self { process, log, port };
-        let deadline = Instant::now() + START_WITHIN;
+        let deadline = Instant::now() + START_TIMEOUT;
         // Its own log is proof, the port is not: another program may have taken that first.
         while !ministack
             .log()
@@ -81,7 +81,7 @@ impl MiniStack {
             }
             if Instant::now() > deadline {
                 bail!(
-                    "MiniStack did not start within {START_WITHIN:?}\n{}",
+                    "MiniStack did not start within {START_TIMEOUT:?}\n{}",
                     tail(&ministack.log(), 20)
                 );
             }
@@ -128,13 +128,13 @@ pub fn free_port() -> Result<u16> {
     Ok(listener.local_addr()?.port())
 }
 
-fn log_file(place: &Place, port: u16) -> Result<PathBuf> {
-    let folder = place.private("log")?;
+fn log_file(checkout: &Checkout, port: u16) -> Result<PathBuf> {
+    let folder = checkout.local_folder("log")?;
     let mut logs: Vec<_> = fs::read_dir(&folder)?.filter_map(Result::ok).collect();
     logs.sort_by_key(|entry| {
         std::cmp::Reverse(entry.metadata().and_then(|meta| meta.modified()).ok())
     });
-    for old in logs.iter().skip(LOGS_KEPT) {
+    for old in logs.iter().skip(MAX_LOGS) {
         if let Err(error) = fs::remove_file(old.path()) {
             eprintln!("an old log stays: {error}");
         }

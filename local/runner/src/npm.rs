@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use crate::cache;
+use crate::checkout::Checkout;
 use crate::guard;
-use crate::place::Place;
 use crate::progress::Progress;
 
 /// Installs the packages in the `package-lock.json` of a folder of the checkout. None of their scripts is run.
-pub async fn packages(place: &Place, progress: &Progress, folder: &str) -> Result<PathBuf> {
-    let source = place.root(folder);
+pub async fn packages(checkout: &Checkout, progress: &Progress, folder: &str) -> Result<PathBuf> {
+    let source = checkout.path(folder);
     let name = source.file_name().unwrap_or_default();
     let name = name.to_str().context("a folder has a name")?;
     let lock = source.join("package-lock.json");
@@ -30,6 +30,6 @@ pub async fn packages(place: &Place, progress: &Progress, folder: &str) -> Resul
         step.done();
         Ok(())
     };
-    let folder = cache::folder(place, ("npm", name), &lock, &[], install).await?;
+    let folder = cache::folder(checkout, ("npm", name), &lock, &[], install).await?;
     Ok(folder.join("node_modules"))
 }

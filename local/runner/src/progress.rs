@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 /// The longest that a step without a terminal stays silent while there is something to report.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Where steps are shown.
 #[derive(Debug, Clone)]
@@ -41,7 +41,7 @@ impl Progress {
             name,
             bar,
             began: Instant::now(),
-            said: Cell::new(Instant::now()),
+            last_printed: Cell::new(Instant::now()),
         }
     }
 
@@ -83,7 +83,7 @@ pub struct Step {
     bar: Option<ProgressBar>,
     began: Instant,
     /// When a line was last printed, if there is no terminal.
-    said: Cell<Instant>,
+    last_printed: Cell<Instant>,
 }
 
 impl Step {
@@ -91,8 +91,8 @@ impl Step {
     pub fn say(&self, message: &str) {
         match &self.bar {
             Some(bar) => bar.set_message(message.to_owned()),
-            None if self.said.get().elapsed() > SIGN_OF_LIFE => {
-                self.said.set(Instant::now());
+            None if self.last_printed.get().elapsed() > REPORT_INTERVAL => {
+                self.last_printed.set(Instant::now());
                 eprintln!("  {message}");
             }
             None => {}

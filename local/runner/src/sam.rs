@@ -8,10 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail};
 
 use crate::aws::{Aws, REGION, ROOT_KEY};
+use crate::checkout::Checkout;
 use crate::guard;
-use crate::place::Place;
 use crate::progress::Progress;
-use crate::tools::leave_cargo;
+use crate::tools::leave_cargo_environment;
 use crate::venv::Venv;
 
 /// How this differs from a build for AWS: less optimization, since five functions have to be compiled. With
@@ -28,16 +28,16 @@ pub const STACK: &str = "leadfeed";
 /// The SAM command line of the pinned environment.
 #[derive(Debug)]
 pub struct Sam<'a> {
-    place: &'a Place,
+    checkout: &'a Checkout,
     progress: &'a Progress,
     venv: &'a Venv,
 }
 
 impl<'a> Sam<'a> {
     /// The one in `venv`.
-    pub fn of(place: &'a Place, progress: &'a Progress, venv: &'a Venv) -> Self {
+    pub fn of(checkout: &'a Checkout, progress: &'a Progress, venv: &'a Venv) -> Self {
         Self {
-            place,
+            checkout,
             progress,
             venv,
         }
@@ -47,18 +47,18 @@ impl<'a> Sam<'a> {
     pub async fn build(&self, into: &Path) -> Result<PathBuf> {
         let step = self.progress.step("building the functions (sam build)");
         step.say("waiting for another build to end");
-        let _lock = self.place.lock("build").await?; // they share the target folder
+        let _lock = self.checkout.lock("build").await?; // they share the target folder
         let app = self.app_folder()?;
         guard::run(&step, &self.venv.program("sam"), |command| {
             command
                 .arg("build")
                 .arg("--template-file")
-                .arg(self.place.root("template.yaml"));
+                .arg(self.checkout.path("template.yaml"));
             command.arg("--build-dir").arg(into);
             command
                 .arg("--parameter-overrides")
                 .arg(format!("Architecture={}", architecture()));
-            command.current_dir(self.place.root(""));
+            command.current_dir(self.checkout.path(""));
             self.prepare(command, &app);
             if std::env::var("LEADFEED_BUILD").as_deref() != Ok("release") {
                 command.envs(QUICK_BUILD);
@@ -82,7 +82,7 @@ impl<'a> Sam<'a> {
             command.args(["deploy", "--no-confirm-changeset", "--stack-name", STACK]);
             command
                 .arg("--config-file")
-                .arg(self.place.root("samconfig.toml"));
+                .arg(self.checkout.path("samconfig.toml"));
             command.arg("--template-file").arg(template);
             command
                 .arg("--parameter-overrides")
@@ -92,7 +92,7 @@ impl<'a> Sam<'a> {
                     .iter()
                     .map(|(name, value)| format!("{name}={value}")),
             );
-            command.current_dir(self.place.root(""));
+            command.current_dir(self.checkout.path(""));
             self.prepare(command, &app);
             local_only(command, aws);
         })
@@ -102,7 +102,7 @@ impl<'a> Sam<'a> {
     }
 
     fn prepare(&self, command: &mut Command, app: &Path) {
-        leave_cargo(command, self.venv);
+        leave_cargo_environment(command, self.venv);
         command
             .env("__SAM_CLI_APP_DIR", app)
             .env("SAM_CLI_TELEMETRY", "0");
@@ -111,7 +111,7 @@ impl<'a> Sam<'a> {
 
     /// SAM's own settings folder, kept here; it says that SAM has just looked for a new version, so that it does not.
     fn app_folder(&self) -> Result<PathBuf> {
-        let folder = self.place.private("sam")?;
+        let folder = self.checkout.local_folder("sam")?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         fs::write(
             folder.join("metadata.json"),

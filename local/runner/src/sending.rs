@@ -11,11 +11,11 @@ use crate::leads::Row;
 use crate::operator::{Operator, text};
 use crate::progress::Progress;
 
-const AT_ONCE: usize = 4;
+const CONCURRENCY: usize = 4;
 const POLL_EVERY: Duration = Duration::from_millis(250);
-const ENDS: [&str; 4] = ["delivered", "refused", "quarantined", "erased"];
+const FINAL_STATUSES: [&str; 4] = ["delivered", "refused", "quarantined", "erased"];
 /// How long nothing may change before the rest is reported as it is.
-const PATIENCE: Duration = Duration::from_secs(90);
+const STALL_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The outcome of a row.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub enum Outcome {
     /// It was accepted as this lead.
     Lead(Value),
     /// It was refused with a reason.
-    TurnedAway {
+    Rejected {
         /// The stable code.
         code: String,
         /// Field and code of each fault.
@@ -38,7 +38,7 @@ impl Outcome {
     pub fn is_settled(&self) -> bool {
         match self {
             Self::Lead(lead) => lead["status"] == "delivered" || lead["status"] == "refused",
-            Self::TurnedAway { .. } => true,
+            Self::Rejected { .. } => true,
             Self::Failed(_) => false,
         }
     }
@@ -49,16 +49,17 @@ impl Outcome {
     }
 
     /// The outcome in a word or two.
-    pub fn words(&self) -> String {
+    pub fn summary(&self) -> String {
         match self {
             Self::Lead(lead) => {
                 let details = ["why", "detail", "action", "contact_id"]
                     .iter()
                     .filter_map(|name| lead[*name].as_str());
-                let words: Vec<&str> = lead["status"].as_str().into_iter().chain(details).collect();
-                words.join("  ")
+                let summary: Vec<&str> =
+                    lead["status"].as_str().into_iter().chain(details).collect();
+                summary.join("  ")
             }
-            Self::TurnedAway { code, faults } => format!("refused  {code}  {}", faults.join(", ")),
+            Self::Rejected { code, faults } => format!("refused  {code}  {}", faults.join(", ")),
             Self::Failed(why) => format!("FAILED  {why}"),
         }
     }
@@ -75,7 +76,7 @@ pub async fn send(
     let step = progress.count("sending the leads in", rows.len());
     let sent = stream::iter(rows)
         .map(|row| submit(&client, submit_url, row))
-        .buffered(AT_ONCE);
+        .buffered(CONCURRENCY);
     let sent: Vec<Sent> = sent
         .enumerate()
         .inspect(|(index, _)| step.at(index + 1))
@@ -85,11 +86,11 @@ pub async fn send(
     step.done();
     let step = progress.count("following them to their ends", rows.len());
     let mut outcomes = Vec::with_capacity(sent.len());
-    let mut moved = Instant::now();
+    let mut last_change = Instant::now();
     for sent in sent {
         let outcome = match sent {
-            Sent::Accepted(id) => follow(operator, &id, &mut moved).await?,
-            Sent::Not(outcome) => outcome,
+            Sent::Accepted(id) => follow(operator, &id, &mut last_change).await?,
+            Sent::NotAccepted(outcome) => outcome,
         };
         outcomes.push(outcome);
         step.at(outcomes.len());
@@ -100,7 +101,7 @@ pub async fn send(
 
 enum Sent {
     Accepted(String),
-    Not(Outcome),
+    NotAccepted(Outcome),
 }
 
 async fn submit(client: &Client, url: &str, row: &Row) -> Result<Sent> {
@@ -114,12 +115,12 @@ async fn submit(client: &Client, url: &str, row: &Row) -> Result<Sent> {
     let body: Value = serde_json::from_str(&answer.text().await?).unwrap_or_default();
     Ok(match status {
         StatusCode::ACCEPTED => Sent::Accepted(text(&body, "lead_id")?),
-        status if status.is_client_error() => Sent::Not(turned_away(&body)),
-        status => Sent::Not(Outcome::Failed(format!("the form answered {status}"))),
+        status if status.is_client_error() => Sent::NotAccepted(rejected(&body)),
+        status => Sent::NotAccepted(Outcome::Failed(format!("the form answered {status}"))),
     })
 }
 
-fn turned_away(problem: &Value) -> Outcome {
+fn rejected(problem: &Value) -> Outcome {
     let fault = |fault: &Value| {
         Some(format!(
             "{}: {}",
@@ -127,7 +128,7 @@ fn turned_away(problem: &Value) -> Outcome {
             fault["code"].as_str()?
         ))
     };
-    Outcome::TurnedAway {
+    Outcome::Rejected {
         code: problem["code"]
             .as_str()
             .unwrap_or("without a code")
@@ -142,7 +143,7 @@ fn turned_away(problem: &Value) -> Outcome {
 }
 
 /// Polls the lead until it has come to an end, or nothing has changed for long.
-async fn follow(operator: &Operator, id: &str, moved: &mut Instant) -> Result<Outcome> {
+async fn follow(operator: &Operator, id: &str, last_change: &mut Instant) -> Result<Outcome> {
     let mut seen: Option<Value> = None;
     loop {
         let lead = operator
@@ -150,12 +151,12 @@ async fn follow(operator: &Operator, id: &str, moved: &mut Instant) -> Result<Ou
             .await
             .context("a lead that was taken in cannot be shown")?;
         let status = lead["status"].clone();
-        let ended = ENDS.iter().any(|end| status == **end);
+        let ended = FINAL_STATUSES.iter().any(|end| status == **end);
         if ended || seen.as_ref().is_some_and(|seen| *seen != status) {
-            *moved = Instant::now();
+            *last_change = Instant::now();
         }
         seen = Some(status);
-        if ended || moved.elapsed() > PATIENCE {
+        if ended || last_change.elapsed() > STALL_TIMEOUT {
             return Ok(Outcome::Lead(lead));
         }
         tokio::time::sleep(POLL_EVERY).await;

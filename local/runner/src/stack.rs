@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::aws::Aws;
+use crate::checkout::Checkout;
 use crate::differences;
-use crate::front_door::{Doorstep, FrontDoor, House};
+use crate::front_door::{FrontDoor, ReservedPort, Upstream};
 use crate::ministack::MiniStack;
-use crate::place::Place;
 use crate::progress::Progress;
 use crate::sam::{Deployment, STACK, Sam};
 use crate::sandbox::Sandbox;
@@ -30,43 +30,43 @@ pub struct Stack {
 impl Stack {
     /// Installs, starts, builds and deploys what is needed.
     pub async fn start(progress: &Progress) -> Result<Self> {
-        let place = Place::of_the_checkout()?;
+        let checkout = Checkout::locate()?;
         let (sam, ministack) = tokio::try_join!(
             async {
-                let venv = Venv::ready(&place, progress, "sam").await?;
-                let folder = TempDir::new_in(place.private("run")?)?;
-                let template = Sam::of(&place, progress, &venv)
+                let venv = Venv::ready(&checkout, progress, "sam").await?;
+                let folder = TempDir::new_in(checkout.local_folder("run")?)?;
+                let template = Sam::of(&checkout, progress, &venv)
                     .build(&folder.path().join("build"))
                     .await?;
                 Ok::<_, anyhow::Error>((venv, folder, template))
             },
             async {
-                let venv = Venv::ready(&place, progress, "ministack").await?;
-                MiniStack::start(&place, progress, &venv).await
+                let venv = Venv::ready(&checkout, progress, "ministack").await?;
+                MiniStack::start(&checkout, progress, &venv).await
             },
         )?;
         let (venv, _folder, template) = sam;
         let aws = ministack.aws()?;
-        let doorstep = Doorstep::hold().await?;
-        let sandbox = Sandbox::start(&format!("{}/oauth/callback", doorstep.url())).await?;
+        let reserved_port = ReservedPort::reserve().await?;
+        let sandbox = Sandbox::start(&format!("{}/oauth/callback", reserved_port.url())).await?;
         let parameters = [
-            ("PublicUrl", doorstep.url()),
+            ("PublicUrl", reserved_port.url()),
             ("ConstantContactApiUrl", &sandbox.api_url()),
             ("ConstantContactAuthUrl", &sandbox.auth_url()),
             ("AlarmMail", "operator@example.com"), // the local topic sends no mail
         ];
-        Sam::of(&place, progress, &venv)
+        Sam::of(&checkout, progress, &venv)
             .deploy(&template, &aws, &parameters)
             .await?;
         let step = progress.step("storing the application's id and secret");
         let deployment = Deployment::describe(&aws).await?;
-        differences::settle(&aws, &deployment).await?;
+        differences::correct(&aws, &deployment).await?;
         store_app(&aws, &sandbox).await?;
         let admin_token = secret(&aws, "keys/admin").await?;
         step.done();
         let lead_webhook = deployment.resource("LeadWebhook")?;
-        let house = House::new(aws.clone(), deployment.output("ApiUrl")?, lead_webhook)?;
-        let front_door = doorstep.open(house)?;
+        let upstream = Upstream::new(aws.clone(), deployment.output("ApiUrl")?, lead_webhook)?;
+        let front_door = reserved_port.serve(upstream)?;
         Ok(Self {
             front_door,
             ministack,

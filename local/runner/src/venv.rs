@@ -6,8 +6,8 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::cache;
+use crate::checkout::Checkout;
 use crate::guard::{self, python};
-use crate::place::Place;
 use crate::progress::Progress;
 
 /// A ready environment.
@@ -18,11 +18,11 @@ pub struct Venv {
 
 impl Venv {
     /// The environment of `local/{name}.txt`.
-    pub async fn ready(place: &Place, progress: &Progress, name: &str) -> Result<Self> {
-        let list = place.root("local").join(format!("{name}.txt"));
+    pub async fn ready(checkout: &Checkout, progress: &Progress, name: &str) -> Result<Self> {
+        let list = checkout.path("local").join(format!("{name}.txt"));
         let version = Command::new(python()?).arg("--version").output()?.stdout;
         let install = async |folder: &Path| install(progress, name, &list, folder).await;
-        let folder = cache::folder(place, ("venv", name), &list, &version, install).await?;
+        let folder = cache::folder(checkout, ("venv", name), &list, &version, install).await?;
         Ok(Self { folder })
     }
 

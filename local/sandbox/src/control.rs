@@ -3,7 +3,7 @@
 mod people;
 mod world;
 
-pub use world::{Mint, Minted, minted};
+pub use world::{Mint, Minted, mint_tokens};
 
 use axum::Json;
 use axum::Router;
@@ -81,7 +81,7 @@ pub fn routes(shared: &Shared) -> Router {
         )
         .route(
             "/_sandbox/accounts/{account}/contacts/{contact}/{act}",
-            post(people::person_acts),
+            post(people::act_on_contact),
         )
         .route(
             "/_sandbox/accounts/{account}/import_endings",
@@ -151,7 +151,7 @@ async fn move_clock(State(shared): State<Shared>, to: Body<ClockMove>) -> Answer
         ClockMove::AdvanceSeconds(secs) => shared.clock.advance(SignedDuration::from_secs(secs)),
         ClockMove::Set(at) => shared.clock.set(at),
     }
-    shared.now(|_, _| ());
+    shared.with_world(|_, _| ());
     Ok(clock(State(shared)).await)
 }
 

@@ -1,4 +1,4 @@
-//! Injected faults: rules that change the answers of the next calls that they match.
+//! Injected faults: rules that change the answers to the next calls that they match.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub struct Fault {
     /// How many calls to change; if absent, all until the fault is deleted.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Whether the call still takes effect before the fault strikes.
+    /// Whether the call still takes effect before the fault applies.
     #[serde(default)]
     pub after_effect: bool,
     pub action: Action,
@@ -129,9 +129,9 @@ pub struct Call<'a> {
     pub address: Option<&'a str>,
 }
 
-/// A fault that strikes one call.
+/// A fault as applied to one call.
 #[derive(Clone, Debug)]
-pub struct Strike {
+pub struct AppliedFault {
     pub id: u64,
     pub after_effect: bool,
     pub action: Action,
@@ -159,7 +159,7 @@ impl Faults {
     }
 
     /// The fault for this call, if any; a used-up rule is dropped.
-    pub fn strike(&mut self, call: &Call<'_>) -> Option<Strike> {
+    pub fn take_for(&mut self, call: &Call<'_>) -> Option<AppliedFault> {
         let at = self
             .rules
             .iter()
@@ -169,7 +169,7 @@ impl Faults {
             fault.skip -= 1;
             return None;
         }
-        let strike = Strike {
+        let applied = AppliedFault {
             id: *id,
             after_effect: fault.after_effect,
             action: fault.action.clone(),
@@ -180,7 +180,7 @@ impl Faults {
                 self.rules.remove(at);
             }
         }
-        Some(strike)
+        Some(applied)
     }
 }
 
@@ -223,25 +223,25 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_as_often_as_it_says_and_is_gone() {
+    fn fault_skips_then_applies_the_given_number_of_times_and_is_removed() {
         let mut faults = Faults::default();
         faults.add(fault(r#"{"times":2,"skip":1,"action":"cut"}"#));
-        let struck: Vec<bool> = (0..4).map(|_| faults.strike(&CALL).is_some()).collect();
-        assert_eq!(struck, [false, true, true, false]);
+        let applied: Vec<bool> = (0..4).map(|_| faults.take_for(&CALL).is_some()).collect();
+        assert_eq!(applied, [false, true, true, false]);
         assert!(faults.rules().is_empty());
     }
 
     #[test]
-    fn a_fault_leaves_other_calls_alone() {
+    fn fault_applies_only_to_matching_calls() {
         let mut faults = Faults::default();
         faults.add(fault(r#"{"on":{"account":"a1"},"action":"cut"}"#));
         faults.add(fault(r#"{"on":{"route":"/v3/act*"},"action":"cut"}"#));
-        assert!(faults.strike(&CALL).is_none());
+        assert!(faults.take_for(&CALL).is_none());
 
         let activities = Call {
             route: "/v3/activities",
             ..CALL
         };
-        assert!(faults.strike(&activities).is_some());
+        assert!(faults.take_for(&activities).is_some());
     }
 }

@@ -62,7 +62,7 @@ impl Shared {
     }
 
     /// Runs `act` on the world as it is now, background activities included.
-    pub fn now<R>(&self, act: impl FnOnce(&mut World, &mut Context<'_>) -> R) -> R {
+    pub fn with_world<R>(&self, act: impl FnOnce(&mut World, &mut Context<'_>) -> R) -> R {
         let now = self.clock.now();
         let mut lab = self.lab();
         let (world, mut context) = lab.at(now);

@@ -78,8 +78,8 @@ impl Sandbox {
             faults: faults::Faults::default(),
         };
         let shared = Shared::new(lab, clock, signer);
-        let people = control::routes(&shared).merge(pages::routes(&shared));
-        let app = http::vendor(&shared).merge(people);
+        let control_and_pages = control::routes(&shared).merge(pages::routes(&shared));
+        let app = http::vendor(&shared).merge(control_and_pages);
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(server::serve(listener, app, stopped));
         Ok(RunningSandbox {
@@ -125,13 +125,13 @@ impl RunningSandbox {
     /// Tokens of the user with this login, without the consent page.
     pub fn mint(&self, client_id: &str, login: &str) -> anyhow::Result<Minted> {
         let refused = |control::Refused(_, why)| anyhow::anyhow!(why);
-        control::minted(&self.shared, control::Mint::usual(client_id, login)).map_err(refused)
+        control::mint_tokens(&self.shared, control::Mint::usual(client_id, login)).map_err(refused)
     }
 
     /// Adds a user with this login as a manager of the first account, unless there is one.
     pub fn add_manager(&self, login: &str) {
         self.shared
-            .now(|world, context| world.accounts[0].add_manager(login, context.dice));
+            .with_world(|world, context| world.accounts[0].add_manager(login, context.dice));
     }
 
     /// The calls so far whose body breaks the contract: unknown, incomplete or too long in some part.

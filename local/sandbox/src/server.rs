@@ -29,7 +29,7 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: oneshot::Receiv
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(converse(stream, app.clone()));
+                    connections.spawn(serve_connection(stream, app.clone()));
                 }
                 // Most likely out of file descriptors: give other connections time to end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -41,7 +41,7 @@ pub async fn serve(listener: TcpListener, app: Router, mut stop: oneshot::Receiv
 }
 
 /// Serves one connection; an error ends only that.
-async fn converse(stream: TcpStream, app: Router) -> Option<()> {
+async fn serve_connection(stream: TcpStream, app: Router) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let app = app.clone();

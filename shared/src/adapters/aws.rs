@@ -77,7 +77,7 @@ impl Aws {
     ///
     /// # Errors
     /// As [`from_env`](Self::from_env).
-    pub fn with(patience: AwsTimeouts) -> Result<Self, ConfigError> {
+    pub fn with(aws_timeouts: AwsTimeouts) -> Result<Self, ConfigError> {
         let http = Http::new(HttpTimeouts::default()).map_err(|_| ConfigError::Tls)?;
         let region = Region::new(config::required("AWS_REGION")?);
         let credentials = EnvironmentVariableCredentialsProvider::new();
@@ -85,8 +85,8 @@ impl Aws {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(retries(patience))
-            .timeout_config(timeouts(patience))
+            .retry_config(retries(aws_timeouts))
+            .timeout_config(timeouts(aws_timeouts))
             .http_client(sdk_http::client(&http));
         builder.set_endpoint_url(config::optional("AWS_ENDPOINT_URL"));
         Ok(Self {
@@ -229,16 +229,16 @@ fn secret_prefix() -> Result<String, ConfigError> {
     config::required("LEADFEED_SECRET_PREFIX")
 }
 
-fn retries(patience: AwsTimeouts) -> RetryConfig {
+fn retries(aws_timeouts: AwsTimeouts) -> RetryConfig {
     let retries = RetryConfig::standard().with_max_attempts(3);
-    retries.with_initial_backoff(patience.pause)
+    retries.with_initial_backoff(aws_timeouts.pause)
 }
 
-fn timeouts(patience: AwsTimeouts) -> TimeoutConfig {
+fn timeouts(aws_timeouts: AwsTimeouts) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_millis(1_500))
-        .operation_attempt_timeout(patience.attempt)
-        .operation_timeout(patience.operation)
+        .operation_attempt_timeout(aws_timeouts.attempt)
+        .operation_timeout(aws_timeouts.operation)
         .build()
 }
 
@@ -261,33 +261,39 @@ mod tests {
     }
 
     #[test]
-    fn what_a_start_needs_is_waited_for_longer_than_what_a_lead_does() {
+    fn secrets_read_at_start_have_longer_timeouts_than_those_read_for_a_lead() {
         let aws = aws();
-        let patience = |client: aws_sdk_secretsmanager::Client| {
+        let configured = |client: aws_sdk_secretsmanager::Client| {
             let timeouts = client.config().timeout_config().unwrap().clone();
             (
                 timeouts.operation_attempt_timeout(),
                 timeouts.operation_timeout(),
             )
         };
-        let of = |patience: AwsTimeouts| (Some(patience.attempt), Some(patience.operation));
+        let expected = |timeouts: AwsTimeouts| (Some(timeouts.attempt), Some(timeouts.operation));
 
-        assert_eq!(patience(aws.secrets_at_start()), of(AwsTimeouts::LONG));
-        assert_eq!(patience(aws.secrets()), of(AwsTimeouts::SHORT));
+        assert_eq!(
+            configured(aws.secrets_at_start()),
+            expected(AwsTimeouts::LONG)
+        );
+        assert_eq!(configured(aws.secrets()), expected(AwsTimeouts::SHORT));
     }
 
     #[test]
-    fn a_store_that_has_a_passing_trouble_is_asked_three_times_at_most() {
+    fn dynamodb_and_secrets_clients_make_at_most_three_attempts() {
         let (aws, three) = (aws(), Some(3));
-        let tries = |retries: Option<&RetryConfig>| retries.map(RetryConfig::max_attempts);
+        let attempts = |retries: Option<&RetryConfig>| retries.map(RetryConfig::max_attempts);
 
-        assert_eq!(tries(aws.dynamodb().config().retry_config()), three);
-        assert_eq!(tries(aws.secrets().config().retry_config()), three);
-        assert_eq!(tries(aws.secrets_at_start().config().retry_config()), three);
+        assert_eq!(attempts(aws.dynamodb().config().retry_config()), three);
+        assert_eq!(attempts(aws.secrets().config().retry_config()), three);
+        assert_eq!(
+            attempts(aws.secrets_at_start().config().retry_config()),
+            three
+        );
     }
 
     #[test]
-    fn an_attempt_after_one_that_hung_has_nearly_as_long() {
+    fn attempt_after_one_that_hung_has_nearly_its_full_time() {
         let AwsTimeouts {
             attempt, operation, ..
         } = AwsTimeouts::SHORT;

@@ -118,7 +118,7 @@ impl CaptchaCheck for SiteVerify {
             return Err(StoreError::new(words));
         }
         let verdict: Verdict = serde_json::from_slice(&body)
-            .map_err(|_| StoreError::new("the provider's answer is none"))?;
+            .map_err(|_| StoreError::new("the provider's answer cannot be read"))?;
         if let Some(checked) = verdict.checked() {
             return Ok(checked);
         }
@@ -135,7 +135,7 @@ impl Verdict {
     /// What the verdict says about the person; `None` if it is about us or the provider.
     fn checked(&self) -> Option<Checked> {
         /// Codes that blame the answer. For any other code the person is not at fault.
-        const ANSWERS: [&str; 7] = [
+        const ANSWER_CODES: [&str; 7] = [
             "missing-input-response",
             "invalid-input-response",
             "timeout-or-duplicate",
@@ -144,19 +144,19 @@ impl Verdict {
             "invalid-or-already-seen-response",
             "invalid-parsed-response",
         ];
-        let is_answers = |code: &String| ANSWERS.contains(&code.as_str());
+        let blames_answer = |code: &String| ANSWER_CODES.contains(&code.as_str());
         match (self.success, self.errors.as_slice()) {
             (true, _) => Some(Checked::Passed),
             (false, []) => None,
-            (false, errors) => errors.iter().all(is_answers).then_some(Checked::Failed),
+            (false, errors) => errors.iter().all(blames_answer).then_some(Checked::Failed),
         }
     }
 
     /// Whether our secret is the problem.
     fn refuses_secret(&self) -> bool {
-        let is_secrets =
+        let blames_secret =
             |code: &String| code.ends_with("-input-secret") || MISMATCHES.contains(&code.as_str());
-        self.errors.iter().any(is_secrets)
+        self.errors.iter().any(blames_secret)
     }
 }
 
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_said_of_the_answer_counts_against_the_person() {
+    fn only_error_codes_about_the_answer_count_as_a_failed_captcha() {
         for code in [
             "invalid-input-response",
             "timeout-or-duplicate",
@@ -203,9 +203,9 @@ mod tests {
         assert_eq!(verdict(r#"{"success":false}"#).checked(), None);
     }
 
-    /// One provider's score means human, another's means robot.
+    /// A high score means a human to one provider, and a robot to another.
     #[test]
-    fn a_score_is_left_to_the_provider() {
+    fn score_does_not_override_the_providers_verdict() {
         for score in ["0.05", "0.95"] {
             let scored = verdict(&format!(r#"{{"success":true,"score":{score}}}"#));
 
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_providers_own_trouble_is_not_put_down_to_the_secret() {
+    fn only_error_codes_about_the_secret_are_blamed_on_it() {
         for code in [
             "missing-input-secret",
             "invalid-input-secret",

@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn sleeping_ends_at_the_moment_and_at_once_when_it_has_passed() {
+    async fn sleep_ends_at_the_moment_or_at_once_if_it_has_passed() {
         let start = SystemClock.now();
         let moment = start + Duration::from_millis(30);
 
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_draws_are_alike() {
+    fn two_draws_of_random_bytes_differ() {
         assert_ne!(OsRandom.bytes(), OsRandom.bytes());
     }
 }

@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_missing_variable_is_named() {
+    fn error_names_the_missing_variable() {
         let error = required("LEADFEED_NOT_SET_ANYWHERE").unwrap_err();
 
         assert_eq!(
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_value_is_refused_and_not_repeated() {
+    fn malformed_value_is_rejected_and_not_repeated_in_the_error() {
         for bad in [
             "SENTINEL",
             "ftp://SENTINEL",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_what_cloudformation_accepts_as_one() {
+    fn numbers_are_parsed_as_cloudformation_accepts_them() {
         let read = |value| read_number("LEADFEED_OLDEST_LEAD_ALARM", value);
 
         for (value, number) in [("7200", 7_200), ("7200.5", 7_201), ("1e3", 1_000), ("0", 0)] {
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_url_keeps_its_path_and_loses_its_slash() {
+    fn base_url_keeps_its_path_but_not_its_trailing_slash() {
         let url = read_base_url("LEADFEED_CC_API_URL", "https://api.cc.email/v3/").unwrap();
 
         assert_eq!(url.as_str(), "https://api.cc.email/v3");

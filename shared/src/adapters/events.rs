@@ -8,7 +8,7 @@ use crate::ports::{Event, Events, StoreError};
 const SOURCE: &str = "leadfeed";
 
 /// Maximum events in one call of EventBridge's `PutEvents`.
-const MOST: usize = 10;
+const MAX_EVENTS: usize = 10;
 
 /// An EventBridge bus.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ impl EventBridge {
 
 impl Events for EventBridge {
     async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
-        for events in events.chunks(MOST) {
+        for events in events.chunks(MAX_EVENTS) {
             let entries = events.iter().map(|event| self.entry(event));
             self.put(entries.collect::<Result<_, _>>()?).await?;
         }

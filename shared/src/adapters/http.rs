@@ -110,7 +110,7 @@ impl Http {
             tracing::warn!(http.method = %method, http.route = route, error = %error.without_url(), timeout, ?lost, "no answer");
             lost
         })?;
-        called.tell(&response);
+        called.log(&response);
         Ok(Answer {
             status: response.status().as_u16(),
             content_type: response.headers().get(CONTENT_TYPE).cloned(),
@@ -129,7 +129,7 @@ struct Called {
 impl Called {
     /// Logs an unsuccessful answer, with the id of the call if it has one. That something does not exist, or exists
     /// already, is mostly what the call was to find out.
-    fn tell(&self, response: &Response) {
+    fn log(&self, response: &Response) {
         let status = response.status().as_u16();
         if (200..300).contains(&status) {
             return;
@@ -164,7 +164,7 @@ fn tls() -> ClientConfig {
     let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
     ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .expect("the provider has what both versions of TLS ask for")
+        .expect("the provider supports both versions of TLS")
         .with_root_certificates(roots.collect::<RootCertStore>())
         .with_no_client_auth()
 }
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_holds_no_id_and_no_query() {
+    fn route_contains_no_ids_and_no_query() {
         for (url, expected) in [
             (
                 "https://a.example/v3/contacts?email=ada%40example.com",
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_no_success_is_logged_with_its_requests_id_and_nothing_of_a_person() {
+    async fn unsuccessful_answer_is_logged_with_its_request_id_and_no_personal_data() {
         let statuses = [201, 403, 409, 503];
         let url = server(&statuses);
         let http = Http::new(HttpTimeouts::default()).unwrap();
@@ -261,21 +261,21 @@ mod tests {
         let log = log.text();
         let lines = log.lines().filter(|line| line.contains("cc.request_id"));
         let lines: Vec<_> = lines.collect();
-        let [forbidden, there, down] = &lines[..] else {
+        let [forbidden, conflict, unavailable] = &lines[..] else {
             panic!("{log}")
         };
         for (line, level, status) in [
             (forbidden, "WARN", 403),
-            (there, "INFO", 409),
-            (down, "WARN", 503),
+            (conflict, "INFO", 409),
+            (unavailable, "WARN", 503),
         ] {
             let id = format!("req-{status}");
-            let (_, said) = line.split_once(level).unwrap(); // after the time, whose digits may look like a status
+            let (_, message) = line.split_once(level).unwrap(); // after the time, whose digits may look like a status
             for part in ["GET", "\"/v3/contacts\"", &id] {
-                assert!(said.contains(part), "{part}: {line}");
+                assert!(message.contains(part), "{part}: {line}");
             }
-            let named = said.matches(&status.to_string()).count();
-            assert_eq!(named, 2, "its status and its id: {line}");
+            let occurrences = message.matches(&status.to_string()).count();
+            assert_eq!(occurrences, 2, "in the status and in the id: {line}");
         }
         let own = log.lines().filter(|line| line.contains("leadfeed_shared"));
         for line in own {

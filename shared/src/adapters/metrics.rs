@@ -72,7 +72,7 @@ mod tests {
     use crate::ports::Gauge;
 
     #[test]
-    fn a_line_is_in_the_embedded_format() {
+    fn metrics_line_is_in_the_cloudwatch_embedded_format() {
         let metrics = EmbeddedMetrics::of("arn:aws:cloudformation:us-east-1:1:stack/leadfeed/0");
         let (gauge, value) = (Gauge::OldestUndelivered, 90.0);
 

@@ -67,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_keeps_the_services_words_and_not_the_response() {
-        let words = ErrorMetadata::builder()
+    fn aws_error_keeps_the_services_message_but_not_the_response() {
+        let metadata = ErrorMetadata::builder()
             .code("Throttling")
             .message("slower");
-        let error = UpdateItemError::generic(words.build());
+        let error = UpdateItemError::generic(metadata.build());
         let response = "SENTINEL".to_owned();
 
         let error = failed("UpdateItem")(SdkError::service_error(error, response));

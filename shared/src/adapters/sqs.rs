@@ -58,7 +58,7 @@ impl SqsQueue {
             Err(error) => {
                 failed
                     .failed
-                    .extend(batch.iter().map(|message| message.place));
+                    .extend(batch.iter().map(|message| message.index));
                 let error = AwsError::new("SendMessageBatch", error);
                 failed.source.get_or_insert(error.into());
             }
@@ -68,7 +68,7 @@ impl SqsQueue {
 
 /// A task and its index among those given.
 struct Message<'a> {
-    place: usize,
+    index: usize,
     task: &'a Task,
     body: String,
 }
@@ -78,7 +78,7 @@ impl Message<'_> {
         let name = MessageSystemAttributeNameForSends::AwsTraceHeader;
         let attributes = trace.map(|trace| HashMap::from([(name, trace.clone())]));
         SendMessageBatchRequestEntry::builder()
-            .id(self.place.to_string())
+            .id(self.index.to_string())
             .message_group_id(self.task.customer().as_str())
             .message_body(&self.body)
             .set_message_system_attributes(attributes)
@@ -103,7 +103,7 @@ fn body(task: &Task) -> String {
 }
 
 /// How many of the first messages fit into one request; at least one.
-fn fitting(messages: &[Message<'_>]) -> usize {
+fn batch_size(messages: &[Message<'_>]) -> usize {
     let mut bytes = 0;
     let fits = |message: &&Message<'_>| {
         bytes += message.body.len();
@@ -118,8 +118,8 @@ impl Queue for SqsQueue {
         let messages: Vec<_> = tasks
             .iter()
             .enumerate()
-            .map(|(place, task)| Message {
-                place,
+            .map(|(index, task)| Message {
+                index,
                 task,
                 body: body(task),
             })
@@ -130,7 +130,7 @@ impl Queue for SqsQueue {
         };
         let mut rest = messages.as_slice();
         while !rest.is_empty() {
-            let (batch, later) = rest.split_at(fitting(rest));
+            let (batch, later) = rest.split_at(batch_size(rest));
             self.send_batch(batch, &mut error).await;
             rest = later;
         }
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn characters_that_a_message_cannot_hold_go_and_come_escaped() {
+    fn characters_not_allowed_in_sqs_messages_are_escaped_and_restored() {
         let name = "A\u{ffff}d\u{fffe}a \\uffff";
         let task: Task = serde_json::from_value(serde_json::json!({
             "type": "lead.accepted.v1",
@@ -218,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_in_the_group_of_its_customer() {
+    fn message_group_id_is_the_customer_id() {
         for customer in ["engines", "looms"] {
             let task = Task::Released {
                 customer: customer.parse().unwrap(),
                 lead: "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
             };
             let message = Message {
-                place: 0,
+                index: 0,
                 task: &task,
                 body: body(&task),
             };
@@ -235,13 +235,13 @@ mod tests {
     }
 
     #[test]
-    fn a_request_holds_ten_messages_at_most_and_a_long_one_goes_alone() {
+    fn batch_holds_at_most_ten_messages_and_a_long_one_is_sent_alone() {
         let task = Task::Released {
             customer: "engines".parse().unwrap(),
             lead: "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap(),
         };
         let message = |length| Message {
-            place: 0,
+            index: 0,
             task: &task,
             body: "x".repeat(length),
         };
@@ -250,9 +250,9 @@ mod tests {
         let long = [message(300_000), message(100)];
         let half = [message(200_000), message(50_000), message(50_000)];
 
-        assert_eq!(fitting(&many), 10);
-        assert_eq!(fitting(&many[20..]), 5);
-        assert_eq!(fitting(&long), 1);
-        assert_eq!(fitting(&half), 2);
+        assert_eq!(batch_size(&many), 10);
+        assert_eq!(batch_size(&many[20..]), 5);
+        assert_eq!(batch_size(&long), 1);
+        assert_eq!(batch_size(&half), 2);
     }
 }

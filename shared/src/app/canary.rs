@@ -133,16 +133,16 @@ mod tests {
     use crate::app::scene::{ACCOUNT, Scene};
     use crate::fakes::Memory;
 
-    /// An endpoint in front of the scene's intake, which can be shut.
-    struct Doorway<'a> {
+    /// An endpoint in front of the scene's intake, which can be down.
+    struct TestEndpoint<'a> {
         scene: &'a Scene,
-        open: bool,
+        is_up: bool,
         posted: AtomicUsize,
     }
 
-    impl FormEndpoint for Doorway<'_> {
+    impl FormEndpoint for TestEndpoint<'_> {
         async fn post(&self, _: &FormId, email: &EmailAddress, _: &str) -> Result<(), StoreError> {
-            if !self.open {
+            if !self.is_up {
                 return Err(StoreError::new("the form endpoint answered 502"));
             }
             self.posted.fetch_add(1, Ordering::Relaxed);
@@ -151,13 +151,13 @@ mod tests {
         }
     }
 
-    fn canary(scene: &Scene) -> Canary<Memory, Doorway<'_>> {
+    fn canary(scene: &Scene) -> Canary<Memory, TestEndpoint<'_>> {
         Canary {
             ledger: scene.memory.ledger.clone(),
             directory: scene.memory.directory.clone(),
-            endpoint: Doorway {
+            endpoint: TestEndpoint {
                 scene,
-                open: true,
+                is_up: true,
                 posted: AtomicUsize::new(0),
             },
             clock: scene.memory.clock.clone(),
@@ -166,9 +166,9 @@ mod tests {
         }
     }
 
-    /// This many runs, one a minute, each followed by the drain if that works; returns the lateness after each.
-    async fn minutes(
-        canary: &Canary<Memory, Doorway<'_>>,
+    /// Runs the canary once a minute, each time followed by the drain if `drained`; returns the lateness of each run.
+    async fn run_minutes(
+        canary: &Canary<Memory, TestEndpoint<'_>>,
         minutes: usize,
         drained: bool,
     ) -> Vec<f64> {
@@ -184,53 +184,53 @@ mod tests {
         late
     }
 
-    const NEVER: f64 = 86_400.0;
+    const FULL_DAY: f64 = 86_400.0;
 
     #[tokio::test]
-    async fn a_canary_is_sent_once_in_a_quarter_and_is_not_late_while_it_arrives() {
+    async fn canary_is_sent_once_per_quarter_hour_and_not_late_while_it_arrives() {
         let scene = Scene::connected().await;
         let canary = canary(&scene);
 
-        let late = minutes(&canary, 60, true).await;
+        let late = run_minutes(&canary, 60, true).await;
 
         assert_eq!(canary.endpoint.posted.load(Ordering::Relaxed), 4);
-        assert_eq!(late[0], NEVER, "none has arrived yet");
+        assert_eq!(late[0], FULL_DAY, "no canary has arrived yet");
         assert_eq!(late[1..], [0.0; 59]);
     }
 
     #[tokio::test]
-    async fn a_canary_that_is_not_seen_within_five_minutes_is_late_by_more() {
+    async fn undelivered_canary_is_over_five_minutes_late_until_one_arrives() {
         let scene = Scene::connected().await;
         let canary = canary(&scene);
-        minutes(&canary, 15, true).await;
+        run_minutes(&canary, 15, true).await;
 
-        let late = minutes(&canary, 21, false).await;
+        let late = run_minutes(&canary, 21, false).await;
 
         assert_eq!(late.iter().position(|late| *late > 300.0), Some(6));
-        let goes_on = late[6..].iter().all(|late| *late > 300.0);
-        assert!(goes_on, "the next one changes nothing: {late:?}");
-        assert_eq!(minutes(&canary, 3, true).await[2], 0.0);
+        let stays_late = late[6..].iter().all(|late| *late > 300.0);
+        assert!(stays_late, "the next canary does not reset it: {late:?}");
+        assert_eq!(run_minutes(&canary, 3, true).await[2], 0.0);
     }
 
     #[tokio::test]
-    async fn a_canary_before_a_shut_door_is_late_and_tries_again() {
+    async fn canary_is_late_and_retried_while_the_form_endpoint_is_down() {
         let scene = Scene::connected().await;
         let mut canary = canary(&scene);
-        minutes(&canary, 15, true).await;
-        canary.endpoint.open = false;
+        run_minutes(&canary, 15, true).await;
+        canary.endpoint.is_up = false;
 
-        assert_eq!(minutes(&canary, 7, true).await[6], 360.0);
-        canary.endpoint.open = true;
-        assert_eq!(minutes(&canary, 2, true).await, [420.0, 0.0]);
+        assert_eq!(run_minutes(&canary, 7, true).await[6], 360.0);
+        canary.endpoint.is_up = true;
+        assert_eq!(run_minutes(&canary, 2, true).await, [420.0, 0.0]);
     }
 
     #[tokio::test]
-    async fn canaries_arrive_day_after_day_where_an_address_may_sign_up_five_times_in_one() {
+    async fn canaries_arrive_for_days_despite_the_limit_of_five_sign_ups_per_address() {
         let scene = Scene::connected().await;
         scene.memory.crm.guard_addresses();
         let canary = canary(&scene);
 
-        let late = minutes(&canary, 36 * 60 - 5, true).await;
+        let late = run_minutes(&canary, 36 * 60 - 5, true).await;
 
         assert_eq!(late[1..].iter().find(|late| **late > 300.0), None);
         let leads = scene.memory.ledger.all();
@@ -240,27 +240,31 @@ mod tests {
             assert!(matches!(state, LeadState::Delivered { .. }), "{state:?}");
         }
         let contacts = scene.memory.crm.contacts(ACCOUNT);
-        assert_eq!(contacts.len(), usize::from(ADDRESSES), "and no more");
+        assert_eq!(
+            contacts.len(),
+            usize::from(ADDRESSES),
+            "one for each address"
+        );
     }
 
     #[tokio::test]
-    async fn a_canary_whose_form_is_gone_is_as_late_as_can_be() {
+    async fn canary_whose_form_is_gone_is_reported_a_full_day_late() {
         let scene = Scene::connected().await;
         let canary = canary(&scene);
         let directory = &scene.memory.directory;
         directory.delete_form(&scene.form.id).await.unwrap();
 
-        assert_eq!(minutes(&canary, 1, true).await, [NEVER]);
+        assert_eq!(run_minutes(&canary, 1, true).await, [FULL_DAY]);
     }
 
     #[tokio::test]
-    async fn a_visitor_of_the_same_form_is_no_canary() {
+    async fn visitors_lead_on_the_same_form_is_not_taken_for_a_canary() {
         let scene = Scene::connected().await;
         let canary = canary(&scene);
         scene.submit(&[("email", "ada@example.com")]).await;
         scene.drain().await;
 
-        assert_eq!(minutes(&canary, 1, false).await, [NEVER]);
+        assert_eq!(run_minutes(&canary, 1, false).await, [FULL_DAY]);
         assert_eq!(canary.endpoint.posted.load(Ordering::Relaxed), 1);
     }
 }

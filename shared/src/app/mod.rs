@@ -14,6 +14,8 @@ pub mod deliver;
 mod first_error;
 pub mod intake;
 #[cfg(test)]
+mod leak_tests;
+#[cfg(test)]
 #[path = "../../../tests/support/log.rs"]
 pub(crate) mod log;
 mod moment;
@@ -22,7 +24,5 @@ pub mod requeue;
 #[cfg(test)]
 mod scene;
 pub mod scheduler;
-#[cfg(test)]
-mod silence_tests;
 pub mod tally_buffer;
 pub mod token_keeper;

@@ -105,44 +105,44 @@ mod tests {
 
     const SPACING: SignedDuration = SignedDuration::from_millis(260);
 
-    /// Waits with a store that takes `slow` to answer and gives out `given` moments; also returns the times from which
-    /// it was asked.
-    async fn wait(calls: u32, slow: SignedDuration, given: u32) -> (Next, Vec<Timestamp>) {
+    /// Waits with a store that takes `delay` to answer and grants `granted` moments; also returns the times from which
+    /// moments were requested.
+    async fn wait(calls: u32, delay: SignedDuration, granted: u32) -> (Next, Vec<Timestamp>) {
         let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
-        let asked = RefCell::new(Vec::new());
+        let requested = RefCell::new(Vec::new());
         let reserve = |want: u32, from: Timestamp| {
-            asked.borrow_mut().push(from);
-            clock.advance(slow);
-            let times = 0..i32::try_from(want.min(given)).unwrap();
+            requested.borrow_mut().push(from);
+            clock.advance(delay);
+            let times = 0..i32::try_from(want.min(granted)).unwrap();
             let moments = times.map(|time| from + SPACING * time).collect();
             ready(Ok::<_, Infallible>(Reservation::Granted(moments)))
         };
         let Ok(next) = await_moment(&clock, calls, reserve).await;
-        (next, asked.into_inner())
+        (next, requested.into_inner())
     }
 
     #[tokio::test]
-    async fn a_moment_that_passed_in_a_slow_store_is_given_up_for_one_that_lies_as_far_ahead() {
-        let slow = SignedDuration::from_secs(1);
+    async fn moment_missed_due_to_a_slow_store_is_requested_again_further_ahead() {
+        let delay = SignedDuration::from_secs(1);
 
-        let (next, asked) = wait(1, slow, 1).await;
+        let (next, requested) = wait(1, delay, 1).await;
 
-        let second = Timestamp::UNIX_EPOCH + slow + slow * 2;
+        let second = Timestamp::UNIX_EPOCH + delay + delay * 2;
         assert_eq!(next, Next::At(second));
-        assert_eq!(asked, [Timestamp::UNIX_EPOCH, second]);
+        assert_eq!(requested, [Timestamp::UNIX_EPOCH, second]);
     }
 
     #[tokio::test]
-    async fn several_calls_leave_only_where_the_moments_around_them_are_theirs() {
-        let quick = SignedDuration::ZERO;
+    async fn several_calls_leave_only_if_the_moments_around_them_are_granted() {
+        let no_delay = SignedDuration::ZERO;
 
         let middle = Timestamp::UNIX_EPOCH + SPACING;
-        assert_eq!(wait(2, quick, 3).await.0, Next::At(middle));
-        assert_eq!(wait(2, quick, 2).await.0, Next::Missed);
+        assert_eq!(wait(2, no_delay, 3).await.0, Next::At(middle));
+        assert_eq!(wait(2, no_delay, 2).await.0, Next::Missed);
     }
 
     #[tokio::test]
-    async fn where_there_is_no_moment_the_first_one_is_told() {
+    async fn without_a_free_moment_the_next_possible_time_is_returned() {
         let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
         let at = Timestamp::UNIX_EPOCH + SPACING;
         let none = |_, _| {

@@ -30,7 +30,7 @@ impl Scene {
         scene
     }
 
-    /// The same with a clock of the test's.
+    /// The same with the test's own clock.
     pub async fn connected_at(clock: VirtualClock) -> Self {
         let scene = Self::unconnected_at(clock).await;
         scene.connect().await;
@@ -92,7 +92,7 @@ impl Scene {
         self.memory.intake().take(&self.form, arrival).await
     }
 
-    /// Reserves so many calls for others that the next moment for a call lies this far ahead.
+    /// Uses up the moments of the budget, so that the next call can leave only this far ahead.
     pub fn call_for(&self, ahead: SignedDuration) {
         let now = self.memory.clock.now();
         let busy = BudgetState {
@@ -102,20 +102,20 @@ impl Scene {
         self.memory.budget.set(&AppId::default_app(), busy);
     }
 
-    /// Makes the scheduler look at the customer's waiting leads.
+    /// Marks the customer's lane as due now.
     pub async fn mark_lane(&self) {
         let now = self.memory.clock.now();
         let marked = self.memory.ledger.mark_lane(&self.customer, now);
         marked.await.unwrap();
     }
 
-    /// How many lanes there are to look at.
+    /// How many lanes are due at this time.
     pub async fn due_lanes(&self, at: Timestamp) -> usize {
         let due = self.memory.ledger.due_lanes(at, None, 9).await;
         due.unwrap().len()
     }
 
-    /// What the queue holds, as messages.
+    /// The tasks in the queue, as messages.
     pub fn messages(&self) -> Vec<Message> {
         self.memory.messages()
     }

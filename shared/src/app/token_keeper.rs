@@ -25,10 +25,10 @@ use crate::domain::lead::WaitReason;
 use crate::ports::{Clock as _, Connections as _, StoreError, Vault as _, Wiring, causes};
 
 /// How long one caller waits for another's refresh before it gives up.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
+const MAX_WAIT: SignedDuration = SignedDuration::from_secs(8);
 
-/// How often it checks meanwhile.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_millis(250);
+/// How long it waits between its checks meanwhile.
+const POLL_INTERVAL: SignedDuration = SignedDuration::from_millis(250);
 
 /// Keeps connections supplied with tokens.
 pub struct TokenKeeper<W: Wiring> {
@@ -96,14 +96,14 @@ impl<W: Wiring> TokenKeeper<W> {
         rejected: Option<u64>,
         end: Timestamp,
     ) -> Result<Access, AccessError> {
-        let give_up = self.clock.now() + PATIENCE;
+        let give_up_at = self.clock.now() + MAX_WAIT;
         loop {
             let connection = self.directory.connection(customer).await?;
             let Some(connection) = connection else {
                 return Err(AccessError::Waits(WaitReason::NotConnected));
             };
             let now = self.clock.now();
-            let still_good =
+            let still_valid =
                 now < connection.token_expires_at && rejected != Some(connection.generation);
             let until = match connection.refresh_decision(&self.stack, rejected, now) {
                 RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
@@ -114,24 +114,24 @@ impl<W: Wiring> TokenKeeper<W> {
                 }
                 RefreshDecision::Due => match self.refresh(&connection, end).await {
                     Ok(Refreshed::Access(access)) => return Ok(access),
-                    Err(AccessError::Busy { until }) if still_good => until,
-                    Err(AccessError::Store(error)) if still_good => {
+                    Err(AccessError::Busy { until }) if still_valid => until,
+                    Err(AccessError::Store(error)) if still_valid => {
                         tracing::warn!(customer.id = %customer, error = %causes(&error), "a token was not refreshed");
                         now + COOLDOWN
                     }
-                    Ok(Refreshed::Again) => now + LOOK_AGAIN,
+                    Ok(Refreshed::Again) => now + POLL_INTERVAL,
                     Err(error) => return Err(error),
                 },
                 RefreshDecision::NotBefore(until) => until,
-                RefreshDecision::Fresh => now + LOOK_AGAIN,
+                RefreshDecision::Fresh => now + POLL_INTERVAL,
             };
-            if still_good && let Some(access) = self.stored(&connection, rejected).await? {
+            if still_valid && let Some(access) = self.stored(&connection, rejected).await? {
                 return Ok(access);
             }
-            if now >= give_up || connection.cooldown_until.is_some_and(|until| until > now) {
+            if now >= give_up_at || connection.cooldown_until.is_some_and(|until| until > now) {
                 return Err(AccessError::Busy { until });
             }
-            self.clock.sleep_until(now + LOOK_AGAIN).await;
+            self.clock.sleep_until(now + POLL_INTERVAL).await;
         }
     }
 
@@ -148,13 +148,14 @@ impl<W: Wiring> TokenKeeper<W> {
         let Some(pair) = pair else { return Ok(None) };
         let usable = pair.generation >= connection.generation
             && rejected != Some(pair.generation)
-            && (pair.generation == connection.generation || self.stands(connection).await?);
+            && (pair.generation == connection.generation
+                || self.is_same_account(connection).await?);
         Ok(usable.then(|| self.cache.remember(&connection.customer, pair)))
     }
 
     /// Whether a pair that is newer than the row appeared to be is the same account's: it is stored before the row says
     /// so, and one of another account only once the row is held.
-    async fn stands(&self, connection: &Connection) -> Result<bool, StoreError> {
+    async fn is_same_account(&self, connection: &Connection) -> Result<bool, StoreError> {
         let row = self.directory.connection(&connection.customer).await?;
         Ok(row
             .is_some_and(|row| row.is_usable().is_ok() && row.account.id == connection.account.id))
@@ -162,6 +163,6 @@ impl<W: Wiring> TokenKeeper<W> {
 
     /// Whether a refresh that begins now is not cut off at `end`.
     fn has_time(&self, end: Timestamp) -> bool {
-        self.clock.now() + PATIENCE + RENEWAL_TAKES <= end
+        self.clock.now() + MAX_WAIT + RENEWAL_TAKES <= end
     }
 }

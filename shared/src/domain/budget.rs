@@ -36,7 +36,7 @@ const RESERVE_PERCENT: u32 = 2;
 
 /// The part of a day's deliveries that is kept for customers who have had few, in percent at the start of the day. It
 /// shrinks evenly until midnight, so that none of it is left over.
-const KEPT_PERCENT: u32 = 20;
+const SMALL_CUSTOMER_RESERVE_PERCENT: u32 = 20;
 
 impl Limits {
     /// How many of a day's calls count as few for one customer: a hundredth.
@@ -100,29 +100,29 @@ impl CallClass {
             Self::Delivery => deliveries,
             Self::Frequent => {
                 let day_ms = moment.as_millisecond().rem_euclid(DAY_MS);
-                let kept = kept(limits) * (DAY_MS - day_ms) / DAY_MS;
-                deliveries.saturating_sub(u32::try_from(kept).unwrap_or(u32::MAX))
+                let reserve = small_customer_reserve(limits) * (DAY_MS - day_ms) / DAY_MS;
+                deliveries.saturating_sub(u32::try_from(reserve).unwrap_or(u32::MAX))
             }
         }
     }
 
-    /// When this class may go on, once `spent` calls are all that it may have by `moment`.
-    fn goes_on(self, limits: Limits, spent: u32, moment: Timestamp) -> Timestamp {
+    /// When this class gets calls again, once `spent` calls are all that it may have by `moment`.
+    fn resumes_at(self, limits: Limits, spent: u32, moment: Timestamp) -> Timestamp {
         let midnight = next_midnight(moment);
         let left = i64::from(limits.deliveries().saturating_sub(spent));
         match self {
-            Self::Frequent if kept(limits) > 0 => {
-                let rest = (left * DAY_MS / kept(limits) - 1).max(0);
-                let back = midnight - SignedDuration::from_millis(rest);
-                back.max(moment)
+            Self::Frequent if small_customer_reserve(limits) > 0 => {
+                let rest = (left * DAY_MS / small_customer_reserve(limits) - 1).max(0);
+                let resumes = midnight - SignedDuration::from_millis(rest);
+                resumes.max(moment)
             }
             _ => midnight,
         }
     }
 }
 
-fn kept(limits: Limits) -> i64 {
-    i64::from(limits.deliveries()) * i64::from(KEPT_PERCENT) / 100
+fn small_customer_reserve(limits: Limits) -> i64 {
+    i64::from(limits.deliveries()) * i64::from(SMALL_CUSTOMER_RESERVE_PERCENT) / 100
 }
 
 impl Reservation {
@@ -186,7 +186,7 @@ impl BudgetState {
             }
             let spent = next.spent >= class.share(limits, moment);
             if spent && moments.is_empty() {
-                let at = class.goes_on(limits, next.spent, moment);
+                let at = class.resumes_at(limits, next.spent, moment);
                 return (next, Reservation::day_spent(at));
             }
             if spent || call > horizon {

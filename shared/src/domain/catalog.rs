@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_field_takes_the_described_forms_of_a_date_and_nothing_else() {
+    fn date_field_accepts_only_documented_date_formats() {
         let date = field(FieldKind::Date);
         for good in [
             "11/28/2026",
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_another_kind_than_text_takes_only_values_of_its_kind() {
+    fn number_boolean_and_datetime_fields_accept_only_values_of_their_kind() {
         for (kind, good, bad) in [
             (
                 FieldKind::Number,
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_found_by_its_label_in_any_case() {
+    fn custom_field_is_found_by_its_label_ignoring_case() {
         let fields = [field(FieldKind::Text)];
 
         assert!(CustomField::of_label(&fields, "FIRST visit").is_some());

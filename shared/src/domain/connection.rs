@@ -294,11 +294,11 @@ impl Connection {
         if self.terms.is_none() {
             return Err(WaitReason::NoList);
         }
-        let there = |lists: &[RemoteId]| -> Vec<RemoteId> {
-            let there = |list: &&RemoteId| !self.is_gone(list) && !gone.contains(list);
-            lists.iter().filter(there).cloned().collect()
+        let existing = |lists: &[RemoteId]| -> Vec<RemoteId> {
+            let exists = |list: &&RemoteId| !self.is_gone(list) && !gone.contains(list);
+            lists.iter().filter(exists).cloned().collect()
         };
-        [there(form_lists), there(&self.lists)]
+        [existing(form_lists), existing(&self.lists)]
             .into_iter()
             .find(|lists| !lists.is_empty())
             .ok_or(WaitReason::NoList)

@@ -78,8 +78,10 @@ pub enum ConsentError {
         "this sign-up says that the address came from a list or that the box was ticked in advance, so it cannot be taken"
     )]
     SourceNotPermitted,
-    /// The submission names a statement that the form never had, and does not include its text.
-    #[error("this form never had a statement with this digest; send its text too")]
+    /// The digest belongs to no statement that the form has or had, or not to the text that came with it.
+    #[error(
+        "this digest belongs to no statement of this form, or not to the text sent with it; send the text it belongs to"
+    )]
     StatementUnknown,
     /// The supplied statement is longer than 4,000 characters.
     #[error("the statement the person agreed to is longer than 4,000 characters")]
@@ -233,7 +235,7 @@ fn is_banned(source: &str) -> bool {
         "thirdparty",
         "3rdparty",
     ];
-    const OWN_DEED: [&str; 8] = [
+    const OWN_ACTION: [&str; 8] = [
         "online", "a", "an", "our", "product", "products", "ticket", "tickets",
     ];
     const LISTS: [&str; 10] = [
@@ -248,10 +250,10 @@ fn is_banned(source: &str) -> bool {
         "emails",
         "addresses",
     ];
-    let is_own_deed = |object: &[&str]| {
+    let is_own_action = |object: &[&str]| {
         // Addresses are bought as lists; "Purchased online, by email" says how the buyer came.
         let names_list = |word: &&str| *word != "email" && LISTS.contains(word);
-        let begins_so = object.first().is_some_and(|word| OWN_DEED.contains(word));
+        let begins_so = object.first().is_some_and(|word| OWN_ACTION.contains(word));
         begins_so && !object.iter().any(names_list)
     };
     let source = source.to_lowercase();
@@ -262,7 +264,7 @@ fn is_banned(source: &str) -> bool {
         ["list" | "lists", "rental", ..] | ["rental", "list" | "lists", ..] => true,
         ["traded" | "shared"] => words[..at].iter().all(|word| LISTS.contains(word)),
         ["traded" | "shared", next, ..] => LISTS.contains(next),
-        [word, object @ ..] => BANNED.contains(word) && !is_own_deed(object),
+        [word, object @ ..] => BANNED.contains(word) && !is_own_action(object),
         [] => false,
     })
 }

@@ -159,12 +159,14 @@ pub fn cut(text: &str, limit: usize) -> &str {
 #[must_use]
 pub fn clean(text: &str) -> String {
     let spaced = text.replace(['\n', '\r', '\t', '\u{2028}', '\u{2029}'], " ");
-    let shown = spaced.chars().filter(|c| !c.is_control() && !turns(*c));
+    let shown = spaced
+        .chars()
+        .filter(|c| !c.is_control() && !reverses_direction(*c));
     shown.collect::<String>().trim().to_owned()
 }
 
 /// Whether a character reverses the direction of what follows, so that a text reads as another.
-fn turns(c: char) -> bool {
+fn reverses_direction(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -173,7 +175,7 @@ fn turns(c: char) -> bool {
 pub fn is_unseen(c: char) -> bool {
     let zero_width =
         matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
-    c.is_control() || c.is_whitespace() || turns(c) || zero_width
+    c.is_control() || c.is_whitespace() || reverses_direction(c) || zero_width
 }
 
 /// Whether `text` can be a phone number at Constant Contact: digits and the usual marks, 25 characters at most.
@@ -193,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cutting_keeps_characters_whole() {
+    fn cut_never_splits_a_character() {
         assert_eq!(cut("äöü", 2), "äö");
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("", 3), "");
@@ -206,24 +208,24 @@ mod tests {
         assert_eq!(clean("a\u{202e}b\u{2028}c"), "ab c");
     }
 
-    fn said(of_ada: Value) -> Contact {
+    fn contact(fields: Value) -> Contact {
         let mut contact = json!({"email": "ada@example.com"});
-        let fields = of_ada.as_object().unwrap().clone();
+        let fields = fields.as_object().unwrap().clone();
         contact.as_object_mut().unwrap().extend(fields);
         serde_json::from_value(contact).unwrap()
     }
 
     #[test]
-    fn a_newer_word_goes_over_an_older_one_and_keeps_what_only_that_says() {
-        let old = said(json!({
+    fn newer_contact_overrides_older_values_but_keeps_those_it_lacks() {
+        let old = contact(json!({
             "first_name": "Augusta", "phone_number": "555 0100",
             "custom_fields": {"Engine": "steam", "Note": "n"},
         }));
-        let new = said(json!({
+        let new = contact(json!({
             "first_name": "Ada", "custom_fields": {"engine": "difference", "Note": ""},
         }));
 
-        let both = said(json!({
+        let both = contact(json!({
             "first_name": "Ada", "phone_number": "555 0100",
             "custom_fields": {"engine": "difference", "Note": "n"},
         }));
@@ -231,16 +233,16 @@ mod tests {
     }
 
     #[test]
-    fn half_a_new_postal_address_takes_no_half_of_the_old() {
-        let london = said(json!({"street_address": {"city": "London"}}));
-        let street = said(json!({"street_address": {"street": "1 Main St"}}));
+    fn postal_addresses_are_replaced_as_a_whole_and_never_mixed() {
+        let london = contact(json!({"street_address": {"city": "London"}}));
+        let street = contact(json!({"street_address": {"street": "1 Main St"}}));
 
         assert_eq!(street.clone().over(london.clone()), street);
-        assert_eq!(said(json!({})).over(london.clone()), london);
+        assert_eq!(contact(json!({})).over(london.clone()), london);
     }
 
     #[test]
-    fn phones_have_digits_and_marks_only() {
+    fn phone_numbers_allow_only_digits_and_punctuation_up_to_25_characters() {
         assert!(is_phone("+1 (555) 0100 x7"));
         assert!(!is_phone("call me"));
         assert!(!is_phone("ask for 555"));

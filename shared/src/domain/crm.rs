@@ -13,8 +13,8 @@ const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// How much of a requested pause is honoured: no less than the pause after an answer that requests none.
 #[must_use]
-pub fn clamp_retry_after(asked: SignedDuration, unasked: SignedDuration) -> SignedDuration {
-    asked.clamp(unasked, MAX_RETRY_AFTER)
+pub fn clamp_retry_after(requested: SignedDuration, default: SignedDuration) -> SignedDuration {
+    requested.clamp(default, MAX_RETRY_AFTER)
 }
 
 /// An answer of the API other than success, sorted by what the caller does next.
@@ -74,10 +74,10 @@ impl CrmError {
 
     /// The same, if the API asked for a pause of this length.
     #[must_use]
-    pub fn with_retry_after(self, asked: SignedDuration) -> Self {
+    pub fn with_retry_after(self, requested: SignedDuration) -> Self {
         match self {
             Self::Throttled { retry_after } => Self::Throttled {
-                retry_after: clamp_retry_after(asked, retry_after),
+                retry_after: clamp_retry_after(requested, retry_after),
             },
             other => other,
         }
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_two_429s_are_told_apart_and_an_unknown_one_is_the_milder() {
+    fn quota_exceeded_and_throttled_429s_differ_and_an_unknown_429_is_throttled() {
         let of = |body: &str| CrmError::classify(429, body.as_bytes());
 
         assert_eq!(
@@ -136,24 +136,29 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_that_is_asked_for_is_kept_from_a_second_to_an_hour() {
-        for (asked, kept) in [(-5, 1), (0, 1), (7, 7), (9_999, 3_600), (i64::MAX, 3_600)] {
-            let retry_after = SignedDuration::from_secs(kept);
-            let resting = CrmError::THROTTLED.with_retry_after(SignedDuration::from_secs(asked));
-            assert_eq!(resting, CrmError::Throttled { retry_after }, "{asked}");
+    fn throttle_retry_after_is_clamped_between_one_second_and_one_hour() {
+        for (requested, honoured) in [(-5, 1), (0, 1), (7, 7), (9_999, 3_600), (i64::MAX, 3_600)] {
+            let retry_after = SignedDuration::from_secs(honoured);
+            let throttled =
+                CrmError::THROTTLED.with_retry_after(SignedDuration::from_secs(requested));
+            assert_eq!(
+                throttled,
+                CrmError::Throttled { retry_after },
+                "{requested}"
+            );
         }
         let other = CrmError::QuotaExceeded.with_retry_after(SignedDuration::from_secs(7));
         assert_eq!(other, CrmError::QuotaExceeded);
     }
 
     #[test]
-    fn statuses_are_sorted_by_what_to_do() {
+    fn answers_are_classified_by_status_and_body() {
         assert_eq!(CrmError::classify(401, b""), CrmError::Unauthorized);
-        let own = br#"{"error_key":"forbidden","error_message":"Forbidden"}"#;
-        assert_eq!(CrmError::classify(403, own), CrmError::Forbidden);
-        for foreign in ["", "\n<html>", r#"{"message":"Forbidden"}"#] {
-            let answer = CrmError::classify(403, foreign.as_bytes());
-            assert_eq!(answer, CrmError::Ours(403), "{foreign}");
+        let api_body = br#"{"error_key":"forbidden","error_message":"Forbidden"}"#;
+        assert_eq!(CrmError::classify(403, api_body), CrmError::Forbidden);
+        for gateway_body in ["", "\n<html>", r#"{"message":"Forbidden"}"#] {
+            let answer = CrmError::classify(403, gateway_body.as_bytes());
+            assert_eq!(answer, CrmError::Ours(403), "{gateway_body}");
         }
         assert_eq!(CrmError::classify(415, b""), CrmError::Ours(415));
         assert_eq!(CrmError::classify(302, b""), CrmError::Ours(302));

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_retention_shorter_than_messages_live_is_read_as_the_least() {
+    fn retention_below_the_minimum_is_read_as_the_minimum() {
         let read = |days: u16| {
             let row = serde_json::json!({
                 "id": "engines", "name": "Engines", "brand": "Engines", "retention_days": days,
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_is_kept_as_its_customer_says_and_like_most_once_that_is_gone() {
+    fn lead_is_kept_for_its_customers_retention_or_default_if_customer_is_gone() {
         let row = serde_json::json!({
             "id": "engines", "name": "Engines", "brand": "Engines", "retention_days": 90,
             "created_at": "2026-11-23T09:30:00Z",

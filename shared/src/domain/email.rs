@@ -192,7 +192,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_that_people_have_are_taken() {
+    fn valid_addresses_are_accepted() {
         for good in [
             "ada@example.com",
             "ada+news@example.co.uk",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_address_is_refused_without_repeating_it() {
+    fn malformed_missing_and_overlong_addresses_are_rejected() {
         for bad in [
             "ada",
             "ada@",
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn an_international_domain_is_kept_as_mail_goes_by_it() {
+    fn international_domain_is_stored_in_its_ascii_form() {
         let address: EmailAddress = "Ada@Bücher.example".parse().unwrap();
         let long = format!("ada@{}.example", "ü".repeat(60));
 
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_address_is_read_as_it_stands() {
+    fn stored_address_is_read_without_validation() {
         let stored = "ada@an_older_rule.example";
         let read: EmailAddress = serde_json::from_value(stored.into()).unwrap();
 
@@ -273,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_taken_is_taken_again(local in "[a-z+'.%]{1,9}", domain in "[a-z%0-9._ü丁ß。-]{1,30}", tld in "com|ü|%63") {
+        fn accepted_address_parses_to_itself_again(local in "[a-z+'.%]{1,9}", domain in "[a-z%0-9._ü丁ß。-]{1,30}", tld in "com|ü|%63") {
             if let Ok(address) = format!("{local}@{domain}.{tld}").parse::<EmailAddress>() {
                 prop_assert_eq!(address.as_str().parse(), Ok(address));
             }
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_stands_before_the_domain() {
+    fn tag_is_appended_to_the_local_part() {
         let tagged = |address: &str| {
             let address: EmailAddress = address.parse().unwrap();
             address.tagged("7")
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn eighty_characters_are_taken_and_fifty_by_a_sign_up() {
+    fn addresses_of_up_to_80_characters_are_accepted_and_up_to_50_by_sign_up() {
         let of = |characters: usize| {
             let address = format!("{}@example.com", "a".repeat(characters - 12 - 20));
             address.replace("example", &format!("{}example", "e".repeat(20)))
@@ -309,7 +309,11 @@ mod tests {
 
         for (characters, fits) in [(50, true), (51, false), (80, false)] {
             let address = parse(characters).unwrap();
-            assert_eq!(address.as_str().len(), characters, "nothing is cut");
+            assert_eq!(
+                address.as_str().len(),
+                characters,
+                "the address is not truncated"
+            );
             assert_eq!(address.fits_sign_up(), fits, "{characters}");
         }
         assert!(parse(81).is_err());
@@ -323,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_that_are_never_mailed_are_known() {
+    fn role_and_group_addresses_are_recognised() {
         for (address, is_role) in [
             ("Sales@example.com", true),
             ("salesman@example.com", false),

@@ -181,7 +181,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_statement_names_the_brand_that_will_mail() {
+    fn statement_must_name_the_brand() {
         let since = Timestamp::UNIX_EPOCH;
 
         assert_eq!(
@@ -196,7 +196,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_browser_is_sent_to_allowed_hosts_only() {
+    fn browser_is_redirected_only_to_allowed_hosts() {
         let form = form();
         let to = |wish| form.return_to(Some(wish)).unwrap().to_string();
 

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_read_with_quotes_and_without() {
+    fn key_is_accepted_with_and_without_quotes() {
         assert_eq!(key("\"8e03978e\""), Ok("8e03978e".into()));
         assert_eq!(key(" 8e03978e\t"), Ok("8e03978e".into()));
         assert_eq!(key(r#""a \"b\" \\ c""#), Ok(r#"a "b" \ c"#.into()));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_long_or_holds_control_characters_is_no_key() {
+    fn malformed_and_overlong_keys_are_rejected() {
         for bad in [
             "",
             "\"\"",

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefixed_id_reads_back_as_it_was_made_and_nothing_else_is_one() {
+    fn prefixed_id_round_trips_and_malformed_ids_are_rejected() {
         let moment = Timestamp::from_second(1_700_000_000).unwrap();
         let id = LeadId::at(moment, 7);
 

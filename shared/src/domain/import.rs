@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_has_what_is_filled_in_and_fields_by_name() {
+    fn import_row_omits_empty_fields_and_uses_names_of_custom_fields() {
         let name_of =
             |label: &str| (label == "Favourite engine").then(|| "Favourite_engine".to_owned());
 
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn imports_take_no_international_number() {
+    fn imports_reject_international_phone_numbers() {
         for (number, taken) in [
             ("", true),
             ("+1 555 0100", true),
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_full_by_rows_or_by_bytes() {
+    fn import_job_is_full_by_rows_or_by_bytes() {
         let now = Timestamp::UNIX_EPOCH;
         let id = "imp_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
         let job = ImportJob::new(id, "engines".parse().unwrap(), vec![], now);

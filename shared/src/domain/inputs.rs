@@ -75,21 +75,21 @@ mod tests {
     use crate::domain::form::tests::form;
 
     #[test]
-    fn a_field_is_asked_once_by_a_label_that_people_read_and_not_where_the_form_says_it() {
+    fn inputs_are_unique_labelled_for_people_and_exclude_the_forms_constants() {
         let mut form = form();
         form.required = vec!["job_title".to_owned()];
         form.constants
             .insert("city".to_owned(), "London".to_owned());
 
         let engine = "custom_fields[favourite_engine]";
-        let asked = form.inputs(["email", "city", engine, "job_title", "email", "return_url"]);
+        let inputs = form.inputs(["email", "city", engine, "job_title", "email", "return_url"]);
 
-        let read: Vec<_> = asked
+        let shown: Vec<_> = inputs
             .iter()
             .map(|input| (input.name, input.label.as_str(), input.required))
             .collect();
         assert_eq!(
-            read,
+            shown,
             [
                 ("email", "Email address", true),
                 (engine, "Favourite engine", false),

@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signature_is_good_for_its_text_purpose_and_stack_only() {
+    fn signature_is_valid_only_for_its_text_purpose_and_root_secret() {
         let keys = SigningKeys::new("root".into());
         let signature = keys.sign(Purpose::Link, b"text");
 

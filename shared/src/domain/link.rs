@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_good_for_its_kind_and_time_only() {
+    fn link_is_valid_only_for_its_kind_until_it_expires() {
         let keys = SigningKeys::new("root".into());
         let link = Link {
             kind: LinkKind::Connect,

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_one_meaning() {
+    fn each_field_name_has_one_meaning() {
         let mut all = [CONTACT.as_slice(), &PROOF, &TECHNICAL].concat();
         let count = all.len();
         all.sort_unstable();

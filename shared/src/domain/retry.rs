@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_to_six_hours_and_the_dice_move_the_upper_half() {
+    fn backoff_doubles_up_to_six_hours_with_jitter_in_the_upper_half() {
         for (attempt, least, most) in [
             (1, 15, 30),
             (2, 30, 60),

@@ -145,25 +145,22 @@ mod tests {
     }
 
     #[test]
-    fn a_form_from_before_days_had_limits_has_the_usual_ones() {
+    fn stored_rates_without_daily_limits_get_the_defaults() {
         let stored = r#"{"per_minute": 7, "per_origin": 2}"#;
 
         let rates: Rates = serde_json::from_str(stored).unwrap();
 
-        let usual = Rates::default();
+        let defaults = Rates::default();
         assert_eq!((rates.per_minute, rates.per_origin), (7, 2));
-        assert_eq!(rates.per_day, usual.per_day);
-        assert_eq!(rates.per_address, usual.per_address);
+        assert_eq!(rates.per_day, defaults.per_day);
+        assert_eq!(rates.per_address, defaults.per_address);
     }
 
     #[test]
-    fn a_filled_honeypot_is_a_robots() {
-        let robotic = HiddenFields::Bot(QuarantineReason::Honeypot);
+    fn filled_honeypot_marks_a_bot() {
+        let bot = HiddenFields::Bot(QuarantineReason::Honeypot);
 
-        assert_eq!(
-            check_hidden_fields(&[("contact_website", "x")], 60),
-            robotic
-        );
+        assert_eq!(check_hidden_fields(&[("contact_website", "x")], 60), bot);
         assert_eq!(
             check_hidden_fields(&[("contact_website", " ")], 60),
             HiddenFields::Clean
@@ -175,31 +172,31 @@ mod tests {
     }
 
     #[test]
-    fn a_form_filled_in_within_two_seconds_is_a_robots_and_one_open_for_a_day_is_late() {
+    fn form_sent_within_two_seconds_marks_a_bot_and_after_a_day_is_stale() {
         let after = |seconds| check_hidden_fields(&[(TIME_FIELD, "GENUINE")], seconds);
-        let robotic = HiddenFields::Bot(QuarantineReason::TooFast);
+        let bot = HiddenFields::Bot(QuarantineReason::TooFast);
 
-        assert_eq!(after(1), robotic);
+        assert_eq!(after(1), bot);
         assert_eq!(after(2), HiddenFields::Clean);
         assert_eq!(after(24 * 3_600), HiddenFields::Clean);
         assert_eq!(after(24 * 3_600 + 1), HiddenFields::Stale);
-        assert_eq!(after(-60), robotic);
+        assert_eq!(after(-60), bot);
     }
 
     #[test]
-    fn a_time_that_is_made_up_is_a_robots() {
-        for made_up in [
+    fn forged_form_time_marks_a_bot() {
+        for forged in [
             "1",
             "GENUINEx",
             "0.",
             "99999999999999999999.00",
             "1.GENUINE",
         ] {
-            let robotic = HiddenFields::Bot(QuarantineReason::TooFast);
+            let bot = HiddenFields::Bot(QuarantineReason::TooFast);
             assert_eq!(
-                check_hidden_fields(&[(TIME_FIELD, made_up)], 60),
-                robotic,
-                "{made_up}"
+                check_hidden_fields(&[(TIME_FIELD, forged)], 60),
+                bot,
+                "{forged}"
             );
         }
     }

@@ -161,8 +161,8 @@ fn flatten(
 /// A number as its sender wrote it, if that can still be determined.
 fn digits(number: &Number) -> Option<String> {
     let whole = number.is_u64() || number.is_i64();
-    let told = whole || number.as_f64().is_some_and(|value| value.abs() < ROUNDED);
-    told.then(|| number.to_string())
+    let is_exact = whole || number.as_f64().is_some_and(|value| value.abs() < ROUNDED);
+    is_exact.then(|| number.to_string())
 }
 
 /// Known groups have flat names too; a member of any other group cannot pass for a field of the lead.
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_json_lead_and_a_form_give_the_same_fields() {
+    fn json_and_form_bodies_yield_the_same_fields() {
         let json = br#"{"email":"ada@example.com","street_address":{"city":"London"},
             "custom_fields":{"Favourite engine":"difference"},"consent":{"given":true,"page_url":"https://example.com/"}}"#;
         let form = [
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_told_apart() {
+    fn empty_malformed_and_non_lead_bodies_yield_distinct_errors() {
         let read = |body: &str| Submission::from_json(body.as_bytes());
 
         assert_eq!(read("{}"), Err(SubmissionError::Empty));
@@ -227,14 +227,14 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_read_as_they_were_written_or_not_at_all() {
+    fn json_numbers_are_read_exactly_or_rejected() {
         let number = |digits: &str| {
             let fields = Submission::from_json(format!("{{\"n\":{digits}}}").as_bytes());
             fields.map(|fields| fields.get("n").unwrap_or_default().to_owned())
         };
 
-        for told in ["0", "-7", "2.5", "18446744073709551615"] {
-            assert_eq!(number(told), Ok(told.to_owned()));
+        for exact in ["0", "-7", "2.5", "18446744073709551615"] {
+            assert_eq!(number(exact), Ok(exact.to_owned()));
         }
         for rounded in ["18446744073709551616", "1e300", "-9007199254740993.5"] {
             assert_eq!(number(rounded), Err(SubmissionError::NotALead), "{rounded}");
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_of_several_is_a_list_of_texts_in_json() {
+    fn json_list_in_a_custom_field_is_joined_and_nested_values_are_rejected() {
         let read = |choices: &str| {
             let body = format!("{{\"custom_fields\":{{\"Engines\":{choices}}}}}");
             let fields = Submission::from_json(body.as_bytes());
@@ -253,13 +253,13 @@ mod tests {
             read("[\"difference\",null,\"analytical\",2]"),
             Ok("difference; analytical; 2".to_owned())
         );
-        for none in ["[[\"difference\"]]", "[{\"a\":1}]"] {
-            assert_eq!(read(none), Err(SubmissionError::NotALead), "{none}");
+        for nested in ["[[\"difference\"]]", "[{\"a\":1}]"] {
+            assert_eq!(read(nested), Err(SubmissionError::NotALead), "{nested}");
         }
     }
 
     #[test]
-    fn a_group_nobody_knows_is_not_mistaken_for_the_lead() {
+    fn fields_in_unknown_json_groups_are_not_read_as_lead_fields() {
         let fields = Submission::from_json(
             br#"{"audit":{"consent":true,"email":"eve@example.com"},"consent":{"given":false},"street_address":{"email":"eve@example.com"}}"#,
         )
@@ -270,14 +270,14 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_part_of_the_json() {
+    fn byte_order_mark_before_json_is_ignored() {
         let fields = Submission::from_json(b"\xef\xbb\xbf{\"city\":\"London\"}").unwrap();
 
         assert_eq!(fields.get("city"), Some("London"));
     }
 
     #[test]
-    fn of_a_field_that_comes_twice_the_filled_one_counts_and_choices_of_many_are_kept() {
+    fn repeated_field_uses_its_filled_value_and_multiple_choices_are_joined() {
         let fields = Submission::from_pairs([
             ("phone_number", " "),
             ("phone_number", "555"),
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_their_names_are_bounded_and_a_long_value_costs_nothing() {
+    fn field_count_and_name_length_are_bounded_but_value_length_is_not() {
         let many = (0..=MAX_FIELDS).map(|i| (i.to_string(), ""));
         assert_eq!(Submission::from_pairs(many), Err(SubmissionError::TooLarge));
         let name = "a".repeat(MAX_NAME + 1);

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_person_is_the_same_however_the_address_is_written_and_another_to_each_customer() {
+    fn person_id_ignores_address_case_and_differs_between_customers() {
         let keys = SigningKeys::new("root".into());
         let of = |customer: &str, email: &str| {
             PersonId::of(&keys, &customer.parse().unwrap(), &email.parse().unwrap())

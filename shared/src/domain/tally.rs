@@ -48,7 +48,7 @@ impl Tally {
     /// The day counted again on `today`, from what its leads that are still `kept` count as. All waiting leads are
     /// kept; settled ones may be gone after their retention, so they stay counted as before.
     #[must_use]
-    pub fn anew(&self, kept: Counts, kept_for: SignedDuration, today: Date) -> Self {
+    pub fn recounted(&self, kept: Counts, kept_for: SignedDuration, today: Date) -> Self {
         let mut counts = kept;
         if today.duration_since(self.day) >= kept_for {
             let settled = |label: &str| !label.starts_with("waiting.");
@@ -79,11 +79,11 @@ pub fn label(state: &LeadState) -> Option<String> {
         LeadState::Erased => Some(word.to_owned()),
         LeadState::Delivered { permission, .. } => Some(match permission {
             Permission::Explicit => word.to_owned(),
-            other => reasoned(word, other),
+            other => with_reason(word, other),
         }),
-        LeadState::Waiting { why } => Some(reasoned(word, why)),
-        LeadState::Refused { why, .. } => Some(reasoned(word, why)),
-        LeadState::Quarantined { why } => Some(reasoned(word, why)),
+        LeadState::Waiting { why } => Some(with_reason(word, why)),
+        LeadState::Refused { why, .. } => Some(with_reason(word, why)),
+        LeadState::Quarantined { why } => Some(with_reason(word, why)),
     }
 }
 
@@ -107,7 +107,7 @@ pub fn counted_as(record: &LeadRecord) -> Option<String> {
     counted(&record.timeline, record.exported_at.is_some())
 }
 
-fn reasoned(word: &str, why: &impl Serialize) -> String {
+fn with_reason(word: &str, why: &impl Serialize) -> String {
     let why = serde_json::to_value(why).ok();
     let why = why.as_ref().and_then(serde_json::Value::as_str);
     format!("{word}.{}", why.unwrap_or("unknown"))
@@ -151,7 +151,7 @@ mod tests {
     use crate::domain::lead::{DeliveryAction, OptOutCheck, RefusalReason, WaitReason};
 
     #[test]
-    fn a_lead_counts_as_its_last_outcome_however_often_it_was_queued_since() {
+    fn lead_counts_as_its_last_outcome_even_if_requeued_since() {
         let at = Timestamp::UNIX_EPOCH;
         let why = RefusalReason::CcRefused;
         let states = [
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn who_was_asked_to_confirm_is_delivered_once_and_one_of_those_who_were_asked() {
+    fn non_explicit_deliveries_count_as_delivered_and_by_their_permission() {
         let day: Date = "2026-11-23".parse().unwrap();
         let mut changes = TallyChanges::default();
         let waits = || Some("waiting.import".to_owned());
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_counted_anew_once_its_settled_leads_may_be_gone_forgets_none_of_them() {
+    fn recount_keeps_settled_counts_once_their_leads_may_have_expired() {
         let counts = |pairs: [(&str, i64); 3]| Counts::from(pairs.map(|(l, n)| (l.to_owned(), n)));
         let day: Date = "2026-11-23".parse().unwrap();
         let shown = counts([("delivered", 5), ("erased", 0), ("waiting.quota", 2)]);
@@ -226,8 +226,8 @@ mod tests {
         let kept = counts([("delivered", 1), ("erased", 1), ("waiting.quota", 1)]);
 
         let month = SignedDuration::from_hours(24 * 30);
-        let soon = tally.anew(kept.clone(), month, "2026-12-22".parse().unwrap());
-        let late = tally.anew(kept.clone(), month, "2026-12-23".parse().unwrap());
+        let soon = tally.recounted(kept.clone(), month, "2026-12-22".parse().unwrap());
+        let late = tally.recounted(kept.clone(), month, "2026-12-23".parse().unwrap());
 
         assert_eq!(soon.counts, kept);
         let expected = counts([("delivered", 5), ("erased", 1), ("waiting.quota", 1)]);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_import_brought_was_not_delivered_by_itself() {
+    fn delivered_singly_excludes_imported_leads() {
         let counts = |pairs: &[(&str, i64)]| Tally {
             day: "2026-11-23".parse().unwrap(),
             counts: pairs.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect(),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn moves_of_a_day_are_summed_and_a_doubted_day_is_one_without_any() {
+    fn changes_are_summed_per_day_and_a_doubted_day_has_none() {
         let day = |text: &str| text.parse::<Date>().unwrap();
         let label = |text: &str| Some(text.to_owned());
         let mut changes = TallyChanges::default();

@@ -65,7 +65,7 @@ mod tests {
         "version":1,"given_at":"2026-11-23T09:30:00Z"},"received_at":"2026-11-23T09:30:00Z","seal":"c2VhbA"}}"#;
 
     #[test]
-    fn a_message_of_the_first_version_is_read_for_ever() {
+    fn message_of_the_first_version_is_still_readable() {
         let task: Task = serde_json::from_str(FIRST).unwrap();
 
         assert_eq!(task.customer().as_str(), "engines");
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_of_a_later_version_is_read_by_this_one() {
+    fn unknown_fields_of_a_later_message_version_are_ignored() {
         let later = FIRST
             .replacen(r#""seal""#, r#""invented":{"later":[1]},"seal""#, 1)
             .replacen(r#""version":1"#, r#""version":1,"invented":true"#, 1);

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_grant_without_lasting_access_or_contacts_is_no_connection() {
+    fn grant_without_refresh_token_or_contact_scope_is_rejected() {
         let all = Some("contact_data account_read offline_access");
 
         assert!(grant(Some("r"), all).into_tokens().is_ok());
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_lived_refresh_token_is_kept() {
+    fn long_lived_refresh_token_is_kept_unless_a_new_one_is_granted() {
         let old = grant(Some("old"), None).into_tokens().unwrap();
 
         assert_eq!(grant(None, None).renew(&old).refresh.expose_secret(), "old");
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_is_one_user_of_one_application_and_shows_neither() {
+    fn subject_is_unique_per_user_and_application_and_hides_the_user() {
         let app = |id: &str| id.parse::<AppId>().unwrap();
         let of = |access: &str, id: &str| {
             let tokens = grant(Some("r"), None).into_tokens().unwrap();
@@ -280,17 +280,17 @@ mod tests {
         assert_ne!(of(&ada, "two").as_ref(), Some(&subject));
         assert_ne!(of(&grace, "one").as_ref(), Some(&subject));
         assert!(!format!("{subject:?}").contains("ada"));
-        let nobody = [jwt(r#"{"sub":""}"#, ""), jwt("{}", ""), jwt("x", "")];
+        let without_user = [jwt(r#"{"sub":""}"#, ""), jwt("{}", ""), jwt("x", "")];
         for unreadable in ["", "opaque", "a.b", "a.%.c"]
             .into_iter()
-            .chain(nobody.iter().map(String::as_str))
+            .chain(without_user.iter().map(String::as_str))
         {
             assert_eq!(of(unreadable, "one"), None, "{unreadable}");
         }
     }
 
     #[test]
-    fn expires_in_is_read_both_ways() {
+    fn expires_in_is_read_as_a_duration_or_a_unix_timestamp() {
         let now: Timestamp = "2026-11-23T09:30:00Z".parse().unwrap();
         let tomorrow = "2026-11-24T09:30:00Z".parse::<Timestamp>().unwrap();
 

@@ -15,7 +15,7 @@ pub struct MemoryCaptcha(Cell<Rows>);
 #[derive(Debug, Default)]
 struct Rows {
     secrets: BTreeMap<FormId, String>,
-    good: Vec<String>,
+    accepted: Vec<String>,
 }
 
 impl MemoryCaptcha {
@@ -27,7 +27,7 @@ impl MemoryCaptcha {
 
     /// Makes an answer acceptable.
     pub fn solve(&self, answer: &str) {
-        self.0.with(|rows| rows.good.push(answer.to_owned()));
+        self.0.with(|rows| rows.accepted.push(answer.to_owned()));
     }
 
     /// The secret stored for a form.
@@ -45,13 +45,14 @@ impl CaptchaCheck for MemoryCaptcha {
         answer: &str,
         _: Option<&str>,
     ) -> Result<Checked, StoreError> {
-        let check = |rows: &mut Rows| match rows.good.iter().position(|good| good == answer) {
-            Some(place) => {
-                rows.good.swap_remove(place);
-                Checked::Passed
-            }
-            None => Checked::Failed,
-        };
+        let check =
+            |rows: &mut Rows| match rows.accepted.iter().position(|accepted| accepted == answer) {
+                Some(index) => {
+                    rows.accepted.swap_remove(index);
+                    Checked::Passed
+                }
+                None => Checked::Failed,
+            };
         self.0.step(check).await
     }
 }

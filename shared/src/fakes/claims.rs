@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::lanes;
 use super::ledger::MemoryLedger;
-use super::ledger_rows::{Rows, enter, key};
+use super::ledger_rows::{Rows, enter_state, key};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::actions;
 use crate::domain::lead::{LeadRecord, LeadState, TimelineEntry, shortened};
@@ -56,7 +56,7 @@ impl Claims for MemoryLedger {
         } = settlement;
         let settle = |rows: &mut Rows| {
             let settled = rows.change_if(customer, lead, held, |record| {
-                enter(record, state.clone(), *at, *due_at);
+                enter_state(record, state.clone(), *at, *due_at);
                 if let Some(short) = shortened(&record.timeline) {
                     record.timeline = short;
                 }
@@ -90,7 +90,7 @@ impl Claims for MemoryLedger {
         let requeue = |rows: &mut Rows| {
             let moved = rows.change_if(customer, lead, fits, |record| {
                 record.exported_at = None;
-                enter(record, LeadState::Queued, at, Some(due_at));
+                enter_state(record, LeadState::Queued, at, Some(due_at));
             });
             if moved {
                 rows.kept_until.remove(&key(customer, lead));

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::locked;
 use crate::ports::Clock;
 
-/// A clock whose time moves only when told to.
+/// A clock whose time moves only when it is advanced.
 ///
 /// A *leaping* clock jumps to the end of each wait, which suits a test of one use case. On a *standing* one, waiting
 /// tasks are parked, and a simulation that finds all of them parked calls [`advance_to_next`](Self::advance_to_next).
@@ -21,9 +21,9 @@ pub struct VirtualClock(Arc<Mutex<Time>>);
 struct Time {
     now: Timestamp,
     leaps: bool,
-    /// The waiting tasks, by their moment and the order of asking.
+    /// The waiting tasks, by their moment and the order in which they began to wait.
     parked: BTreeMap<(Timestamp, u64), Waker>,
-    asked: u64,
+    sleeps: u64,
 }
 
 impl VirtualClock {
@@ -44,11 +44,11 @@ impl VirtualClock {
             now,
             leaps,
             parked: BTreeMap::new(),
-            asked: 0,
+            sleeps: 0,
         })))
     }
 
-    /// Advances the time and wakes those who waited for it.
+    /// Advances the time and wakes the tasks that waited for it.
     pub fn advance(&self, by: SignedDuration) {
         let mut time = self.time();
         let moment = time.now + by;
@@ -93,7 +93,8 @@ impl VirtualClock {
                 return done;
             }
             if !woken.0.swap(false, Ordering::SeqCst) {
-                self.advance_to_next().expect("work that waits for nothing");
+                self.advance_to_next()
+                    .expect("the work waits for something other than the time");
             }
         }
     }
@@ -121,12 +122,12 @@ impl Clock for VirtualClock {
     }
 
     async fn sleep_until(&self, moment: Timestamp) {
-        let place = Place {
+        let parked_task = ParkedTask {
             clock: self,
             key: {
                 let mut time = self.time();
-                time.asked += 1;
-                (moment, time.asked)
+                time.sleeps += 1;
+                (moment, time.sleeps)
             },
         };
         poll_fn(|context| {
@@ -137,20 +138,20 @@ impl Clock for VirtualClock {
             if time.now >= moment {
                 return Poll::Ready(());
             }
-            time.parked.insert(place.key, context.waker().clone());
+            time.parked.insert(parked_task.key, context.waker().clone());
             Poll::Pending
         })
         .await;
     }
 }
 
-/// A place among the parked, removed when its owner is dropped, so that the clock does not wake dropped tasks.
-struct Place<'a> {
+/// A parked task, removed when its wait is dropped, so that the clock does not wake dropped tasks.
+struct ParkedTask<'a> {
     clock: &'a VirtualClock,
     key: (Timestamp, u64),
 }
 
-impl Drop for Place<'_> {
+impl Drop for ParkedTask<'_> {
     fn drop(&mut self) {
         self.clock.time().parked.remove(&self.key);
     }
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_parked_wake_in_the_order_of_their_moments() {
+    async fn sleeping_tasks_wake_in_the_order_of_their_moments() {
         let clock = VirtualClock::standing(at(0));
         let woken = Mutex::new(Vec::new());
         let sleep = async |second| {
@@ -185,12 +186,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_who_gave_up_waiting() {
+    async fn dropped_sleep_leaves_no_alarm() {
         let clock = VirtualClock::standing(at(0));
         let given_up = async {
             tokio::select! {
                 biased;
-                () = clock.sleep_until(at(20)) => panic!("the time stood"),
+                () = clock.sleep_until(at(20)) => panic!("the sleep ended although the clock stands"),
                 () = tokio::task::yield_now() => {}
             }
         };
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_leaping_clock_is_moved_by_who_waits() {
+    async fn sleeping_advances_a_leaping_clock_and_never_moves_it_back() {
         let clock = VirtualClock::leaping(at(0));
 
         clock.sleep_until(at(20)).await;

@@ -25,12 +25,12 @@ impl Connections for MemoryDirectory {
         customers: &BTreeSet<CustomerId>,
     ) -> Result<BTreeMap<CustomerId, Option<Connection>>, StoreError> {
         let read = |rows: &mut Rows| {
-            let seen = |customer: &CustomerId| {
+            let row_of = |customer: &CustomerId| {
                 let row = rows.connections.get(customer)?;
                 let readable = !rows.unreadable.contains(customer);
                 Some((customer.clone(), readable.then(|| row.clone())))
             };
-            customers.iter().filter_map(seen).collect()
+            customers.iter().filter_map(row_of).collect()
         };
         self.0.step(read).await
     }
@@ -98,12 +98,12 @@ impl Connections for MemoryDirectory {
             let Some(row) = rows.connections.get_mut(customer) else {
                 return Advanced::No;
             };
-            let kept = matches!(
+            let keeps_status = matches!(
                 row.status,
                 ConnectionStatus::Disconnected | ConnectionStatus::Limited { .. }
             );
-            let dead = matches!(row.status, ConnectionStatus::NeedsReconnect { .. });
-            let newer = row.generation < generation && !kept;
+            let needed_reconnect = matches!(row.status, ConnectionStatus::NeedsReconnect { .. });
+            let newer = row.generation < generation && !keeps_status;
             if newer {
                 row.generation = generation;
                 row.token_expires_at = token_expires_at;
@@ -112,7 +112,7 @@ impl Connections for MemoryDirectory {
                 row.cooldown_until = None;
             }
             match row.generation == generation && row.status == ConnectionStatus::Active {
-                true if newer && dead => Advanced::Revived,
+                true if newer && needed_reconnect => Advanced::Revived,
                 true => Advanced::Active,
                 false => Advanced::No,
             }
@@ -181,8 +181,8 @@ impl Connections for MemoryDirectory {
         let learn = |rows: &mut Rows| {
             let row = rows.connections.get_mut(customer);
             let known = row.map(|row| &mut row.learned.lists_gone);
-            let news = known.filter(|gone| !gone.contains(list));
-            news.map(|gone| gone.push(list.clone())).is_some()
+            let unlisted = known.filter(|gone| !gone.contains(list));
+            unlisted.map(|gone| gone.push(list.clone())).is_some()
         };
         self.0.step(learn).await
     }

@@ -36,9 +36,9 @@ impl Exits for MemoryLedger {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let there = |record: &LeadRecord| record.state != LeadState::Erased;
+        let not_erased = |record: &LeadRecord| record.state != LeadState::Erased;
         let erase = |rows: &mut Rows| {
-            let erased = rows.change_if(&blank.customer, &blank.id, there, |record| {
+            let erased = rows.change_if(&blank.customer, &blank.id, not_erased, |record| {
                 record.lead = blank.clone();
                 record.exported_at = None;
                 record.timeline = actions::erased_timeline(blank, at);

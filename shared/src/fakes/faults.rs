@@ -77,7 +77,7 @@ impl Faults {
         &self,
         effect: impl FnOnce() -> Result<R, E>,
     ) -> Result<R, E> {
-        give_way().await;
+        yield_once().await;
         match self.step() {
             None => effect(),
             Some(Fault::FailBefore) => Err(E::before()),
@@ -112,10 +112,10 @@ impl Faults {
 }
 
 /// Yields once to every other task.
-async fn give_way() {
-    let mut given = false;
+async fn yield_once() {
+    let mut yielded = false;
     poll_fn(|context| {
-        if std::mem::replace(&mut given, true) {
+        if std::mem::replace(&mut yielded, true) {
             return Poll::Ready(());
         }
         context.waker().wake_by_ref();
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_fault_strikes_its_step_and_no_other() {
+    async fn failures_and_crashes_affect_only_their_step() {
         for (fault, returns, effects) in [
             (Fault::FailBefore, true, 0),
             (Fault::FailAfter, true, 1),
@@ -196,10 +196,10 @@ mod tests {
             events.publish(&event).await.unwrap();
             faults.at(2, fault);
 
-            let struck = faults.until_crash(events.publish(&event)).await;
+            let outcome = faults.until_crash(events.publish(&event)).await;
 
-            assert_eq!(struck.is_some(), returns, "{fault:?}");
-            assert!(struck.is_none_or(|told| told.is_err()), "{fault:?}");
+            assert_eq!(outcome.is_some(), returns, "{fault:?}");
+            assert!(outcome.is_none_or(|result| result.is_err()), "{fault:?}");
             assert_eq!(events.published().len(), 1 + effects, "{fault:?}");
             let next = faults.until_crash(events.publish(&event)).await;
             assert!(next.unwrap().is_ok());

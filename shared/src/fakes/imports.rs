@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 
 use super::ledger::MemoryLedger;
-use super::ledger_rows::{Rows, enter, key};
+use super::ledger_rows::{Rows, enter_state, key};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::ImportJob;
 use crate::domain::lead::actions::can_import;
@@ -71,9 +71,9 @@ impl Imports for MemoryLedger {
     async fn chunk(&self, import: &ImportId, number: u32) -> Result<Vec<LeadId>, StoreError> {
         let read = |rows: &mut Rows| {
             let chunks = rows.imports.get(import).map(|(_, chunks)| chunks);
-            let place = usize::try_from(number).unwrap_or(usize::MAX);
+            let index = usize::try_from(number).unwrap_or(usize::MAX);
             chunks
-                .and_then(|chunks| chunks.get(place).cloned())
+                .and_then(|chunks| chunks.get(index).cloned())
                 .unwrap_or_default()
         };
         self.0.step(read).await
@@ -92,7 +92,7 @@ impl Imports for MemoryLedger {
                 return other == import && *since == at;
             }
             let taken = rows.change_if(customer, lead, can_import, |record| {
-                enter(record, IMPORT, at, None);
+                enter_state(record, IMPORT, at, None);
                 record.imported_by = Some(import.clone());
             });
             if taken {
@@ -116,10 +116,10 @@ impl Imports for MemoryLedger {
             let taken = rows.taken.get(&key).is_some_and(|(own, since)| {
                 own == import && taken_by.is_none_or(|taken_by| *since <= taken_by)
             });
-            let there = |record: &LeadRecord| taken && record.state == IMPORT;
-            let left = rows.change_if(customer, lead, there, |record| {
+            let in_import = |record: &LeadRecord| taken && record.state == IMPORT;
+            let left = rows.change_if(customer, lead, in_import, |record| {
                 let state = settlement.state.clone();
-                enter(record, state, settlement.at, settlement.due_at);
+                enter_state(record, state, settlement.at, settlement.due_at);
             });
             if left {
                 rows.keep_until(key, settlement.expires_at);

@@ -150,12 +150,12 @@ fn due(rows: &Rows, now: Timestamp, after: Option<&LaneMark>, limit: usize) -> V
     let marks = rows
         .lanes
         .iter()
-        .map(|(who, lane)| (who.clone(), lane.first));
+        .map(|(customer, lane)| (customer.clone(), lane.first));
     let mut due: Vec<_> = marks.filter(|(_, at)| *at <= now).collect();
     // A stable sort: marks of the same time stay in the order of the customers.
     due.sort_by_key(|(_, at)| *at);
-    if let Some((who, at)) = after {
-        due.retain(|(own, when)| (when, own) > (at, who));
+    if let Some((customer, at)) = after {
+        due.retain(|(own, when)| (when, own) > (at, customer));
     }
     due.truncate(limit);
     due

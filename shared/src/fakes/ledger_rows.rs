@@ -12,7 +12,7 @@ use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
 use crate::ports::{KeyClaim, Recorded};
 
 /// Leads by a time.
-type Places = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
+type LeadsByTime = BTreeSet<(Timestamp, (CustomerId, LeadId))>;
 
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -24,9 +24,9 @@ pub(super) struct Rows {
     /// Until when finished or quarantined leads are kept.
     pub(super) kept_until: BTreeMap<(CustomerId, LeadId), Timestamp>,
     /// When to look at each lead that is in no lane.
-    pub(super) stuck: Places,
+    pub(super) stuck: LeadsByTime,
     /// When each quarantined lead came in.
-    pub(super) aside: Places,
+    pub(super) aside: LeadsByTime,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
     pub(super) counters: BTreeMap<(CustomerId, String), u64>,
@@ -96,8 +96,8 @@ impl Rows {
         let record = self.leads.get_mut(&key)?;
         let (stuck, aside) = (lanes::stuck_at(record), lanes::aside_at(record));
         let changed = change(record);
-        shift(&mut self.stuck, &key, stuck, lanes::stuck_at(record));
-        shift(&mut self.aside, &key, aside, lanes::aside_at(record));
+        move_lead(&mut self.stuck, &key, stuck, lanes::stuck_at(record));
+        move_lead(&mut self.aside, &key, aside, lanes::aside_at(record));
         Some(changed)
     }
 
@@ -134,15 +134,15 @@ impl Rows {
             exported_at: None,
             imported_by: None,
         };
-        enter(&mut record, state.clone(), lead.received_at, due_at);
+        enter_state(&mut record, state.clone(), lead.received_at, due_at);
         self.insert(record);
         Recorded::New
     }
 
     fn insert(&mut self, record: LeadRecord) {
         let key = key(&record.lead.customer, &record.lead.id);
-        shift(&mut self.stuck, &key, None, lanes::stuck_at(&record));
-        shift(&mut self.aside, &key, None, lanes::aside_at(&record));
+        move_lead(&mut self.stuck, &key, None, lanes::stuck_at(&record));
+        move_lead(&mut self.aside, &key, None, lanes::aside_at(&record));
         let person = (key.0.clone(), record.lead.contact.email.key());
         self.by_person
             .entry(person)
@@ -174,15 +174,15 @@ impl Rows {
         self.stuck.clear();
         self.aside.clear();
         for (key, record) in &self.leads {
-            shift(&mut self.stuck, key, None, lanes::stuck_at(record));
-            shift(&mut self.aside, key, None, lanes::aside_at(record));
+            move_lead(&mut self.stuck, key, None, lanes::stuck_at(record));
+            move_lead(&mut self.aside, key, None, lanes::aside_at(record));
         }
     }
 }
 
 /// Moves a lead from one time to another.
-fn shift(
-    places: &mut Places,
+fn move_lead(
+    leads: &mut LeadsByTime,
     key: &(CustomerId, LeadId),
     from: Option<Timestamp>,
     to: Option<Timestamp>,
@@ -191,12 +191,12 @@ fn shift(
         return;
     }
     if let Some(at) = from {
-        places.remove(&(at, key.clone()));
+        leads.remove(&(at, key.clone()));
     }
-    places.extend(to.map(|at| (at, key.clone())));
+    leads.extend(to.map(|at| (at, key.clone())));
 }
 
-pub(super) fn enter(
+pub(super) fn enter_state(
     record: &mut LeadRecord,
     state: LeadState,
     at: Timestamp,

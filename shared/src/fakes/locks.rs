@@ -23,7 +23,7 @@ impl Locks for MemoryDirectory {
     }
 
     async fn unlock(&self, work: &str, owner: &str) -> Result<(), StoreError> {
-        let end = |rows: &mut Rows| {
+        let release = |rows: &mut Rows| {
             if rows
                 .locks
                 .get(work)
@@ -32,6 +32,6 @@ impl Locks for MemoryDirectory {
                 rows.locks.remove(work);
             }
         };
-        self.0.step(end).await
+        self.0.step(release).await
     }
 }

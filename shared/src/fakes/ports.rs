@@ -65,9 +65,9 @@ impl<W: Wiring> Ports<W> {
             tokens,
         };
         let kept = self.vault.keep(&row.customer, &pair).await;
-        assert_eq!(kept.expect("a vault"), Kept::Stored);
+        assert_eq!(kept.expect("the vault does not fail"), Kept::Stored);
         let put = self.directory.put_connection(&row).await;
-        assert!(put.expect("a directory"));
+        assert!(put.expect("the directory does not fail"));
     }
 
     /// Accepts leads.

@@ -12,21 +12,21 @@ use crate::ports::{
 
 /// Tasks sent and not yet received. The receiver decides how often and in what order they arrive.
 #[derive(Debug, Clone)]
-pub struct MemoryQueue(Cell<Line>, VirtualClock);
+pub struct MemoryQueue(Cell<State>, VirtualClock);
 
 #[derive(Debug, Default)]
-struct Line {
+struct State {
     /// By their sequence numbers.
     tasks: VecDeque<(u64, Task)>,
-    numbers: u64,
+    last_number: u64,
     hidden: BTreeMap<u64, Timestamp>,
     refuse: Vec<usize>,
 }
 
-impl Line {
-    fn numbered(&mut self, task: Task) -> (u64, Task) {
-        self.numbers += 1;
-        (self.numbers, task)
+impl State {
+    fn with_number(&mut self, task: Task) -> (u64, Task) {
+        self.last_number += 1;
+        (self.last_number, task)
     }
 }
 
@@ -41,43 +41,43 @@ impl MemoryQueue {
     #[must_use]
     pub fn sent(&self) -> Vec<Task> {
         self.0
-            .with(|line| line.tasks.iter().map(|(_, task)| task.clone()).collect())
+            .with(|state| state.tasks.iter().map(|(_, task)| task.clone()).collect())
     }
 
     /// Takes up to `most` tasks out, first in, first out.
     #[must_use]
     pub fn receive(&self, most: usize) -> Vec<Task> {
-        self.0.with(|line| {
-            let most = most.min(line.tasks.len());
-            line.tasks.drain(..most).map(|(_, task)| task).collect()
+        self.0.with(|state| {
+            let most = most.min(state.tasks.len());
+            state.tasks.drain(..most).map(|(_, task)| task).collect()
         })
     }
 
     /// Puts a task back in front, as a queue does with a message that its receiver did not delete.
     pub fn give_back(&self, task: Task) {
-        self.0.with(|line| {
-            let task = line.numbered(task);
-            line.tasks.push_front(task);
+        self.0.with(|state| {
+            let task = state.with_number(task);
+            state.tasks.push_front(task);
         });
     }
 
     /// Refuses the tasks at these indexes of the next batch.
-    pub fn refuse_next(&self, places: impl IntoIterator<Item = usize>) {
+    pub fn refuse_next(&self, indexes: impl IntoIterator<Item = usize>) {
         self.0
-            .with(|line| line.refuse = places.into_iter().collect());
+            .with(|state| state.refuse = indexes.into_iter().collect());
     }
 }
 
 impl Queue for MemoryQueue {
     async fn send(&self, tasks: &[Task]) -> Result<(), QueueError> {
-        let send = |line: &mut Line| {
-            let refuse = std::mem::take(&mut line.refuse);
-            let places = tasks.iter().enumerate();
-            for (_, task) in places.filter(|(place, _)| !refuse.contains(place)) {
-                let task = line.numbered(task.clone());
-                line.tasks.push_back(task);
+        let send = |state: &mut State| {
+            let refuse = std::mem::take(&mut state.refuse);
+            let indexes = tasks.iter().enumerate();
+            for (_, task) in indexes.filter(|(index, _)| !refuse.contains(index)) {
+                let task = state.with_number(task.clone());
+                state.tasks.push_back(task);
             }
-            refuse.into_iter().filter(|place| *place < tasks.len())
+            refuse.into_iter().filter(|index| *index < tasks.len())
         };
         let sent: Result<_, StoreError> = self.0.step(send).await;
         match sent.map(Iterator::collect::<Vec<_>>) {
@@ -94,7 +94,7 @@ impl Queue for MemoryQueue {
     }
 
     async fn depth(&self) -> Result<u64, StoreError> {
-        let count = |line: &mut Line| u64::try_from(line.tasks.len()).unwrap_or(u64::MAX);
+        let count = |state: &mut State| u64::try_from(state.tasks.len()).unwrap_or(u64::MAX);
         self.0.step(count).await
     }
 }
@@ -102,21 +102,22 @@ impl Queue for MemoryQueue {
 impl DeadLetters for MemoryQueue {
     async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let now = self.1.now();
-        let look = |line: &mut Line| {
-            let is_hidden = |number| line.hidden.get(number).is_some_and(|until| *until > now);
-            let there = line.tasks.iter().filter(|(number, _)| !is_hidden(number));
-            let some: Vec<_> = there.take(10).cloned().collect();
+        let look = |state: &mut State| {
+            let is_hidden = |number| state.hidden.get(number).is_some_and(|until| *until > now);
+            let visible = state.tasks.iter().filter(|(number, _)| !is_hidden(number));
+            let batch: Vec<_> = visible.take(10).cloned().collect();
             let until = now + LOOKED_AT_FOR;
-            line.hidden
-                .extend(some.iter().map(|(number, _)| (*number, until)));
-            some
+            state
+                .hidden
+                .extend(batch.iter().map(|(number, _)| (*number, until)));
+            batch
         };
         let letter = |(number, task): (u64, Task)| DeadLetter {
             task: Some(task),
             receipt: number.to_string(),
         };
-        let some = self.0.step::<_, StoreError>(look).await?;
-        Ok(some.into_iter().map(letter).collect())
+        let batch = self.0.step::<_, StoreError>(look).await?;
+        Ok(batch.into_iter().map(letter).collect())
     }
 
     async fn put_back(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {
@@ -124,13 +125,13 @@ impl DeadLetters for MemoryQueue {
             let receipt = number.to_string();
             letters.iter().any(|letter| letter.receipt == receipt)
         };
-        let show = |line: &mut Line| line.hidden.retain(|number, _| !shown(number));
+        let show = |state: &mut State| state.hidden.retain(|number, _| !shown(number));
         self.0.step(show).await
     }
 
     async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let named = |number: u64| number.to_string() == letter.receipt;
-        let discard = |line: &mut Line| line.tasks.retain(|(number, _)| !named(*number));
+        let discard = |state: &mut State| state.tasks.retain(|(number, _)| !named(*number));
         self.0.step(discard).await
     }
 }

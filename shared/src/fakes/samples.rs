@@ -144,8 +144,8 @@ where
 /// Never: tasks are plain data.
 #[must_use]
 pub fn messages(tasks: &[Task]) -> Vec<Message> {
-    let message = |(place, task)| Message {
-        id: format!("m{place}"),
+    let message = |(index, task)| Message {
+        id: format!("m{index}"),
         body: Some(serde_json::to_string(task).expect("plain data")),
     };
     tasks.iter().enumerate().map(message).collect()

@@ -59,7 +59,7 @@ impl Suppressions for MemoryDirectory {
             let mut after = rows
                 .suppressions
                 .iter()
-                .filter(|((whose, _), _)| whose == customer)
+                .filter(|((owner, _), _)| owner == customer)
                 .map(|(_, suppression)| suppression)
                 .filter(|line| cursor.is_none_or(|last| line.person.to_string().as_str() > last));
             let items: Vec<_> = after.by_ref().take(usize::from(limit)).cloned().collect();

@@ -39,7 +39,7 @@ impl Tallies for MemoryDirectory {
             let own = rows
                 .tallies
                 .iter()
-                .filter(|((whose, _), _)| whose == customer);
+                .filter(|((owner, _), _)| owner == customer);
             let tally = |((_, day), row): (&(CustomerId, Date), &TallyRow)| Tally {
                 day: *day,
                 counts: row.counts.clone(),

@@ -97,7 +97,7 @@ impl Memory {
     pub async fn sign_up(&self, form: &Form, fields: &[(&str, &str)]) -> Accepted {
         let fields = fields.iter().copied().chain([("consent", "yes")]);
         let taken = self.intake().take(form, samples::arrival(fields)).await;
-        taken.expect("a good lead")
+        taken.expect("the form accepts the lead")
     }
 
     /// Keeps tokens, as one function does, with its cache.

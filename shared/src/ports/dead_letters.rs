@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::StoreError;
 use crate::domain::task::Task;
 
-/// How long a dead letter that was looked at is hidden from everybody: so short that an alarm, which looks at five
+/// How long a dead letter that was looked at is hidden from everybody: short enough that an alarm, which looks at five
 /// minutes, still sees it.
 pub const LOOKED_AT_FOR: SignedDuration = SignedDuration::from_secs(30);
 

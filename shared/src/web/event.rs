@@ -39,14 +39,14 @@ where
         event.payload = tamed(event.payload);
         event
     };
-    Adapter::from(answer.map_response(AsItIs)).map_request(tame)
+    Adapter::from(answer.map_response(Unchanged)).map_request(tame)
 }
 
 /// An answer whose bytes stay as they are: `lambda_http` decodes anything with a text type, and so removes the BOM of a
 /// file.
-struct AsItIs(Response<Body>);
+struct Unchanged(Response<Body>);
 
-impl IntoResponse for AsItIs {
+impl IntoResponse for Unchanged {
     fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         Box::pin(ready(self.0))
     }
@@ -102,8 +102,8 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_no_url_has_is_read_for_what_it_says() {
-        for (query, said) in [
+    fn query_with_characters_invalid_in_a_url_is_read() {
+        for (query, expected) in [
             ("a=<b>", "<b>"),
             ("a=\"#'`{|}^ \u{e4}", "\"#'`{|}^ \u{e4}"),
             ("a=%3Cb%3E", "<b>"),
@@ -112,7 +112,7 @@ mod tests {
             let request = request(|event| event["rawQueryString"] = query.into());
 
             let read = request.query_string_parameters();
-            assert_eq!(read.first("a"), Some(said), "{query}");
+            assert_eq!(read.first("a"), Some(expected), "{query}");
             assert!(
                 request
                     .uri()
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scheme_or_a_host_that_is_none_costs_nothing_but_itself() {
+    fn invalid_scheme_or_host_is_dropped_and_the_request_still_read() {
         for (name, value) in [
             ("x-forwarded-proto", "1"),
             ("x-forwarded-proto", "java:script"),
@@ -144,8 +144,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_leave_as_they_are_and_text_as_text() {
-        let answered = async |body: Body| {
+    async fn binary_body_is_sent_unchanged_as_base64_and_text_as_text() {
+        let encoded = async |body: Body| {
             let answer = service_fn(async |_: Request| {
                 let response =
                     Response::builder().header("content-type", "text/csv; charset=utf-8");
@@ -156,8 +156,8 @@ mod tests {
             serde_json::to_value(answer).unwrap()
         };
 
-        let file = answered(Body::Binary(b"\xEF\xBB\xBFEmail".to_vec())).await;
-        let page = answered(Body::Text("\u{141}ovelace".to_owned())).await;
+        let file = encoded(Body::Binary(b"\xEF\xBB\xBFEmail".to_vec())).await;
+        let page = encoded(Body::Text("\u{141}ovelace".to_owned())).await;
 
         assert_eq!(file["isBase64Encoded"], true);
         assert_eq!(file["body"], "77u/RW1haWw=");

@@ -52,7 +52,7 @@ fn weight(parameters: &str) -> u32 {
 mod tests {
     use super::*;
 
-    fn of(lines: &[&'static str]) -> Audience {
+    fn audience_of(lines: &[&'static str]) -> Audience {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(ACCEPT, line.parse().unwrap());
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_ask_for_pages_by_name() {
+    fn accept_header_that_prefers_html_means_a_browser() {
         for accept in [
             "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             "TEXT/HTML",
@@ -70,13 +70,13 @@ mod tests {
             "text/html, application/json",
             "text/html;level=1;Q=0.5",
         ] {
-            assert_eq!(of(&[accept]), Audience::Browser, "{accept}");
+            assert_eq!(audience_of(&[accept]), Audience::Browser, "{accept}");
         }
-        assert_eq!(of(&["image/png", "text/html"]), Audience::Browser);
+        assert_eq!(audience_of(&["image/png", "text/html"]), Audience::Browser);
     }
 
     #[test]
-    fn whatever_else_asks_is_a_program() {
+    fn any_other_accept_header_means_a_program() {
         for accept in [
             "",
             "*/*",
@@ -90,8 +90,8 @@ mod tests {
             "x-text/html",
             ";;,,;q=",
         ] {
-            assert_eq!(of(&[accept]), Audience::Program, "{accept}");
+            assert_eq!(audience_of(&[accept]), Audience::Program, "{accept}");
         }
-        assert_eq!(of(&[]), Audience::Program);
+        assert_eq!(audience_of(&[]), Audience::Program);
     }
 }

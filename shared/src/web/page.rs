@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_names_the_style_that_the_page_carries_and_what_is_said_is_escaped() {
+    fn policy_has_the_hash_of_the_pages_style_and_values_are_escaped() {
         let sample = Sample {
             title: "<script>",
             detail: "d",
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_lets_a_page_into_frames_forbids_all_else_that_it_did() {
+    fn in_any_frame_removes_only_frame_ancestors_from_the_policy() {
         let sample = || Sample {
             title: "t",
             detail: "d",
@@ -187,14 +187,16 @@ mod tests {
 
             let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
             assert!(!after.contains("frame-ancestors"), "{after}");
-            let rules: Vec<_> = before.split("; ").collect();
-            let kept = rules.iter().filter(|rule| !rule.starts_with("frame-a"));
+            let directives: Vec<_> = before.split("; ").collect();
+            let kept = directives
+                .iter()
+                .filter(|directive| !directive.starts_with("frame-a"));
             assert!(kept.copied().eq(after.split("; ")), "{after}");
         }
     }
 
     #[test]
-    fn a_day_says_by_which_clock_it_is_one() {
+    fn day_says_that_it_is_utc() {
         let last_second: Timestamp = "2026-11-29T23:59:59Z".parse().unwrap();
 
         assert_eq!(day(last_second), "29 November 2026 (UTC)");

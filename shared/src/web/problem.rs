@@ -128,13 +128,13 @@ impl Problem {
     #[must_use]
     pub fn on(&self, mut page: Response<Body>) -> Response<Body> {
         *page.status_mut() = self.status;
-        self.marked(page)
+        self.with_code_and_headers(page)
     }
 
     /// In the format that the caller reads: a page for a browser, problem details for a program.
     #[must_use]
-    pub fn answer(self, asked: &HeaderMap, whose: Option<&str>) -> Response<Body> {
-        match audience(asked) {
+    pub fn answer(self, request_headers: &HeaderMap, whose: Option<&str>) -> Response<Body> {
+        match audience(request_headers) {
             Audience::Browser => self.into_page(whose),
             Audience::Program => self.into_response(),
         }
@@ -153,7 +153,7 @@ impl Problem {
             detail: &self.detail,
             errors: &self.extensions.errors,
         };
-        self.marked(page(whose, self.status, &template))
+        self.with_code_and_headers(page(whose, self.status, &template))
     }
 
     /// As `application/problem+json`.
@@ -167,10 +167,10 @@ impl Problem {
             CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        self.marked(response)
+        self.with_code_and_headers(response)
     }
 
-    fn marked(&self, mut response: Response<Body>) -> Response<Body> {
+    fn with_code_and_headers(&self, mut response: Response<Body>) -> Response<Body> {
         response.extensions_mut().insert(Code(self.code()));
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after {
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_is_problem_json_with_a_stable_code() {
+    fn problem_is_sent_as_problem_json_with_a_stable_code() {
         let rejection = Rejection {
             errors: vec![FieldError {
                 field: "email".into(),
@@ -251,8 +251,9 @@ mod tests {
     #[test]
     fn a_browser_gets_a_page_and_a_program_problem_details() {
         let answer = |accept: &'static str| {
-            let asked = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
-            Problem::not_found("form").answer(&asked, None)
+            let request_headers =
+                HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            Problem::not_found("form").answer(&request_headers, None)
         };
 
         let (page, details) = (answer("text/html,*/*;q=0.8"), answer("*/*"));
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_tells_whoever_counts_which_problem_it_is_of() {
+    fn problem_of_returns_the_code_of_any_answer_made_from_a_problem() {
         let problem = || Problem::not_found("form");
         let good = json(StatusCode::OK, &());
 
@@ -285,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_tried_again_says_when() {
+    fn unavailable_problem_has_a_retry_after_header() {
         assert_eq!(
             Problem::unavailable().into_response().headers()["retry-after"],
             "5"

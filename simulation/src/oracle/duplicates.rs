@@ -5,58 +5,63 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 
-use super::{Answer, Name, Oracle, Promise};
+use super::{Answer, Oracle, Promise, SubmissionId};
 
 /// Equal submissions within this time are one lead.
 const DOUBLE_CLICK: SignedDuration = SignedDuration::from_secs(15);
 
-/// The outcome of equal submissions. If a lead was erased since, nothing is known of its submissions.
+/// The outcome of equal submissions. Submissions of a lead that was erased since are ignored.
 #[derive(Debug, Default)]
 pub(super) struct Duplicates {
-    sent: usize,
-    /// Those that were answered and met no fault: when they came in, and as which lead.
-    calm: Vec<(Timestamp, LeadId)>,
+    submitted: usize,
+    /// Those that were answered and met no fault: when they came in, and the lead of each.
+    undisturbed: Vec<(Timestamp, LeadId)>,
 }
 
 impl Oracle {
-    /// Somebody sends something without a key.
-    pub fn sends(&mut self, customer: &CustomerId, content: &str) {
-        let name = (customer.clone(), content.to_owned());
-        self.duplicates.entry(name).or_default().sent += 1;
+    /// Somebody submits a form without a key.
+    pub fn submitted(&mut self, customer: &CustomerId, content: &str) {
+        let submission = (customer.clone(), content.to_owned());
+        self.duplicates.entry(submission).or_default().submitted += 1;
     }
 
-    /// Only if none of them met a fault is it certain when each lead first came.
-    pub(super) fn told_alike(&mut self, answer: Answer) {
-        let Name::Content(content) = answer.name else {
+    /// Checks equal submissions, unless one of them met a fault: then it is uncertain when each lead first came.
+    pub(super) fn check_duplicates(&mut self, answer: Answer) {
+        let SubmissionId::Content(content) = answer.submission_id else {
             return;
         };
         let duplicates = self
             .duplicates
             .entry((answer.customer, content))
             .or_default();
-        if !answer.shaken {
-            duplicates.calm.push((answer.came_at, answer.lead));
+        if !answer.disturbed {
+            duplicates
+                .undisturbed
+                .push((answer.received_at, answer.lead));
         }
-        if duplicates.calm.len() < duplicates.sent {
+        if duplicates.undisturbed.len() < duplicates.submitted {
             return;
         }
-        let mut first = BTreeMap::<&LeadId, Timestamp>::new();
-        let is_there = |lead: &LeadId| {
+        let mut first_seen = BTreeMap::<&LeadId, Timestamp>::new();
+        let is_not_erased = |lead: &LeadId| {
             self.leads
                 .get(lead)
                 .is_none_or(|seen| seen.erased_at.is_none())
         };
-        let there = duplicates.calm.iter().filter(|(_, lead)| is_there(lead));
-        for (at, lead) in there {
-            let known = first.entry(lead).or_insert(*at);
-            *known = (*known).min(*at);
+        let remaining = duplicates
+            .undisturbed
+            .iter()
+            .filter(|(_, lead)| is_not_erased(lead));
+        for (at, lead) in remaining {
+            let earliest = first_seen.entry(lead).or_insert(*at);
+            *earliest = (*earliest).min(*at);
         }
-        let mut moments: Vec<_> = first.into_values().collect();
-        moments.sort_unstable();
-        let apart = |pair: &[Timestamp]| pair[1].duration_since(pair[0]);
-        if let Some(apart) = moments.windows(2).map(apart).find(|it| *it < DOUBLE_CLICK) {
-            let how = format!("two leads say the same and came {apart} apart");
-            self.object(Promise::Once, how);
+        let mut times: Vec<_> = first_seen.into_values().collect();
+        times.sort_unstable();
+        let gap = |pair: &[Timestamp]| pair[1].duration_since(pair[0]);
+        if let Some(gap) = times.windows(2).map(gap).find(|it| *it < DOUBLE_CLICK) {
+            let how = format!("two leads have the same content and came {gap} apart");
+            self.report_violation(Promise::Once, how);
         }
     }
 }

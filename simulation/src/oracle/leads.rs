@@ -24,8 +24,8 @@ pub struct Seen {
     pub exported: bool,
     /// Whether its consent was changed directly in the table.
     pub tampered: bool,
-    /// Whether a person asked for it to be tried again, or released it.
-    pub asked_for: bool,
+    /// Whether a retry was requested, or a release from quarantine.
+    pub retry_requested: bool,
     /// When it was erased.
     pub erased_at: Option<Timestamp>,
 }
@@ -45,39 +45,39 @@ impl Oracle {
     /// A claim was granted.
     pub fn claimed(&mut self, process: &Arc<Process>, record: &LeadRecord) {
         let id = &record.lead.id;
-        self.holders.insert(id.clone(), process.clone());
-        self.unheard.insert(id.clone());
+        self.claim_holders.insert(id.clone(), process.clone());
+        self.unanswered_claims.insert(id.clone());
         let exported = self.leads.get(id).is_some_and(|seen| seen.exported);
         if exported {
-            let how = format!("{id} went out in a file and was claimed all the same");
-            self.object(Promise::Once, how);
+            let how = format!("{id} was exported in a file and claimed afterwards");
+            self.report_violation(Promise::Once, how);
         }
     }
 
-    /// The caller received the answer to its claim.
-    pub fn heard_of_claim(&mut self, lead: &LeadId) {
-        self.unheard.remove(lead);
+    /// The holder received the answer to its claim.
+    pub fn claim_answered(&mut self, lead: &LeadId) {
+        self.unanswered_claims.remove(lead);
     }
 
-    /// A lead after an operation.
-    pub fn sees(&mut self, process: &Arc<Process>, record: &LeadRecord) {
+    /// Records a lead's state after an operation, and checks the transition.
+    pub fn observe_lead(&mut self, process: &Arc<Process>, record: &LeadRecord) {
         let (id, now) = (&record.lead.id, self.now());
         self.unrecorded.remove(id);
         let old = self.leads.get(id);
         let erased = (record.state == LeadState::Erased).then_some(now);
         let erased_at = old.and_then(|old| old.erased_at).or(erased);
-        let may = match old {
-            None => is_beginning(&record.state),
-            Some(old) => old.state == record.state || may_become(old, &record.state, now),
+        let is_allowed = match old {
+            None => is_initial(&record.state),
+            Some(old) => old.state == record.state || is_transition(old, &record.state, now),
         };
-        if !may {
+        if !is_allowed {
             let before = old.map_or("nothing", |old| old.state.as_str());
             let how = format!(
                 "{id} went from {before} to {} by {}",
                 record.state.as_str(),
                 process.name
             );
-            self.object(Promise::NothingLost, how);
+            self.report_violation(Promise::NothingLost, how);
         }
         let seen = Seen {
             customer: record.lead.customer.clone(),
@@ -86,21 +86,21 @@ impl Oracle {
             due_at: record.due_at,
             exported: record.exported_at.is_some(),
             tampered: self.leads.get(id).is_some_and(|old| old.tampered),
-            asked_for: self
+            retry_requested: self
                 .leads
                 .get(id)
-                .is_some_and(|old| old.asked_for && old.state == record.state),
+                .is_some_and(|old| old.retry_requested && old.state == record.state),
             erased_at,
         };
-        let of_person = self.leads_of.entry(seen.person()).or_default();
-        of_person.insert(id.clone());
+        let person_leads = self.leads_of.entry(seen.person()).or_default();
+        person_leads.insert(id.clone());
         self.leads.insert(id.clone(), seen);
     }
 
-    /// A person asks for leads to be tried again, or lets them out of quarantine.
-    pub fn asked_for(&mut self, wanted: impl Fn(&LeadId, &Seen) -> bool) {
+    /// A person replays leads, or releases them from quarantine.
+    pub fn request_retry(&mut self, is_meant: impl Fn(&LeadId, &Seen) -> bool) {
         for (id, seen) in &mut self.leads {
-            seen.asked_for |= wanted(id, seen);
+            seen.retry_requested |= is_meant(id, seen);
         }
     }
 
@@ -116,7 +116,7 @@ impl Oracle {
         self.leads.iter()
     }
 
-    /// Whether a lead was erased before a moment, so that what comes then is another.
+    /// Whether a lead was erased before a time, so that what comes then is another lead.
     pub(super) fn was_erased_before(&self, lead: &LeadId, at: Timestamp) -> bool {
         let seen = self.leads.get(lead);
         seen.and_then(|seen| seen.erased_at)
@@ -125,12 +125,12 @@ impl Oracle {
 
     /// Whether the lead is in the ledger.
     #[must_use]
-    pub fn has(&self, lead: &LeadId) -> bool {
+    pub fn is_recorded(&self, lead: &LeadId) -> bool {
         self.leads.contains_key(lead)
     }
 
-    /// A lead that may be nowhere else is removed from the dead letters, which is right only if its person is erased.
-    pub fn discards(&mut self, lead: &Lead) {
+    /// A lead that may be nowhere else is removed from the dead letters: allowed only if its person was erased.
+    pub fn dead_letter_discarded(&mut self, lead: &Lead) {
         let person = Person {
             customer: lead.customer.clone(),
             email: lead.contact.email.key(),
@@ -140,17 +140,17 @@ impl Oracle {
         }
     }
 
-    /// Checks that every promised lead is in the ledger, or in a message.
-    pub fn all_kept(&mut self, carried: impl Fn(&LeadId) -> bool) {
-        let lost = self.unrecorded.iter().find(|lead| !carried(lead));
+    /// Checks that every accepted lead is in the ledger, or in a message.
+    pub fn check_none_lost(&mut self, is_in_message: impl Fn(&LeadId) -> bool) {
+        let lost = self.unrecorded.iter().find(|lead| !is_in_message(lead));
         if let Some(lost) = lost.cloned() {
-            let how = format!("{lost} was promised to be kept and is nowhere");
-            self.object(Promise::NothingLost, how);
+            let how = format!("{lost} was accepted and is nowhere");
+            self.report_violation(Promise::NothingLost, how);
         }
     }
 }
 
-fn is_beginning(state: &LeadState) -> bool {
+fn is_initial(state: &LeadState) -> bool {
     matches!(
         state,
         LeadState::Received | LeadState::Queued | LeadState::Quarantined { .. }
@@ -158,7 +158,7 @@ fn is_beginning(state: &LeadState) -> bool {
 }
 
 /// Whether a lead may go from one state to another, by the diagram in the documentation.
-fn may_become(old: &Seen, new: &LeadState, now: Timestamp) -> bool {
+fn is_transition(old: &Seen, new: &LeadState, now: Timestamp) -> bool {
     use LeadState as S;
     let stuck = old.due_at.is_some_and(|due| due <= now);
     let import = |state: &S| {
@@ -173,7 +173,7 @@ fn may_become(old: &Seen, new: &LeadState, now: Timestamp) -> bool {
         (S::Erased, _) => false,
         (_, S::Erased) => true,
         (S::Delivered { .. }, _) => false,
-        (S::Refused { .. } | S::Quarantined { .. }, S::Queued) => old.asked_for,
+        (S::Refused { .. } | S::Quarantined { .. }, S::Queued) => old.retry_requested,
         (S::Refused { .. } | S::Quarantined { .. }, _) => false,
         (S::Received | S::Queued, S::Sending { .. } | S::Queued) => true,
         (S::Sending { until, .. }, S::Sending { .. }) => *until <= now,

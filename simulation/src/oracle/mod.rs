@@ -1,8 +1,8 @@
-//! The oracle: an independent record of what people did, what they were told, and what Constant Contact saw.
+//! The oracle: an independent record of what people did, what they were answered, and what Constant Contact saw.
 //!
-//! It never asks the code under test. `people` knows who agreed and who left, `remote` checks every call against that
-//! and against the limits, `tokens` knows every pair that was ever issued, `leads` follows each lead through the
-//! ledger, and `end` says what may remain once time has passed.
+//! It never asks the code under test. `people` knows who consented and who opted out, `remote` checks every call
+//! against that and against the limits, `tokens` knows every pair that was ever issued, `leads` follows each lead
+//! through the ledger, and `end` says what may remain once time has passed.
 
 mod duplicates;
 mod end;
@@ -20,10 +20,10 @@ use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};
 use leadfeed_shared::fakes::{MemoryDirectory, VirtualClock};
 use leadfeed_shared::ports::Clock as _;
 
-pub use self::end::Rest;
+pub use self::end::Phase;
 pub use self::leads::Seen;
-pub use self::people::{Answer, Name, Person};
-use self::tokens::Issued;
+pub use self::people::{Answer, Person, SubmissionId};
+use self::tokens::IssuedToken;
 pub use self::tokens::account_name;
 use crate::wire::Process;
 
@@ -65,8 +65,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// How old a drain's lookups may be when it calls: its whole time, and a little.
-pub(crate) const RACE: SignedDuration = SignedDuration::from_secs(75);
+/// How old a drain's lookups may be when it calls: its time limit, and a little.
+pub(crate) const MAX_LOOKUP_AGE: SignedDuration = SignedDuration::from_secs(75);
 
 /// Limits that Constant Contact enforces on each application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,8 +83,8 @@ pub struct Oracle {
     directory: MemoryDirectory,
     limits: Limits,
     violation: Option<Violation>,
-    people: BTreeMap<Person, people::Known>,
-    customers: BTreeMap<CustomerId, people::Side>,
+    people: BTreeMap<Person, people::KnownPerson>,
+    customers: BTreeMap<CustomerId, people::KnownCustomer>,
     /// What a key stands for, and since when; `None` if that is uncertain.
     keys: BTreeMap<(CustomerId, String), Option<(LeadId, Timestamp)>>,
     /// Submissions without a key, by their content.
@@ -92,31 +92,31 @@ pub struct Oracle {
     leads: BTreeMap<LeadId, Seen>,
     /// Every lead ever seen of each person.
     leads_of: BTreeMap<Person, BTreeSet<LeadId>>,
-    /// Leads promised to be kept, but not seen in the ledger yet.
+    /// Leads that were accepted, but not seen in the ledger yet.
     unrecorded: BTreeSet<LeadId>,
     answered: BTreeSet<LeadId>,
     /// People whom the operator has erased, perhaps more than once.
     erased: BTreeSet<Person>,
-    holders: BTreeMap<LeadId, Arc<Process>>,
-    /// Claims whose holder has not received the answer (yet), and can do nothing with them.
-    unheard: BTreeSet<LeadId>,
-    calling: Vec<(LeadId, Arc<Process>)>,
+    claim_holders: BTreeMap<LeadId, Arc<Process>>,
+    /// Claims whose holder has not received the answer (yet), and so cannot use them.
+    unanswered_claims: BTreeSet<LeadId>,
+    calls_in_flight: Vec<(LeadId, Arc<Process>)>,
     imported: BTreeMap<LeadId, CustomerId>,
     /// When an import was last requested, by account.
     imports_at: BTreeMap<String, Timestamp>,
     /// The import that a lead was last taken into.
-    taken: BTreeMap<LeadId, ImportId>,
-    tokens: BTreeMap<String, Issued>,
+    import_of: BTreeMap<LeadId, ImportId>,
+    tokens: BTreeMap<String, IssuedToken>,
     codes: BTreeMap<String, String>,
     refreshing: Vec<(CustomerId, Arc<Process>)>,
     /// Refreshes announced in a row, and since when.
     announced: Vec<(CustomerId, Arc<Process>, Timestamp)>,
     /// When a pair was last stored that came from a new authorization.
-    granted: BTreeMap<CustomerId, Timestamp>,
-    calls: BTreeMap<String, VecDeque<Timestamp>>,
+    authorized_at: BTreeMap<CustomerId, Timestamp>,
+    recent_calls: BTreeMap<String, VecDeque<Timestamp>>,
     calls_of_day: BTreeMap<(String, i64), usize>,
     /// The day on which the budget's rows were lost.
-    uncounted: i64,
+    uncounted_day: i64,
     /// Every API call.
     pub total_calls: u64,
 }
@@ -139,20 +139,20 @@ impl Oracle {
             unrecorded: BTreeSet::new(),
             answered: BTreeSet::new(),
             erased: BTreeSet::new(),
-            holders: BTreeMap::new(),
-            unheard: BTreeSet::new(),
-            calling: Vec::new(),
+            claim_holders: BTreeMap::new(),
+            unanswered_claims: BTreeSet::new(),
+            calls_in_flight: Vec::new(),
             imported: BTreeMap::new(),
             imports_at: BTreeMap::new(),
-            taken: BTreeMap::new(),
+            import_of: BTreeMap::new(),
             tokens: BTreeMap::new(),
             codes: BTreeMap::new(),
             refreshing: Vec::new(),
             announced: Vec::new(),
-            granted: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            authorized_at: BTreeMap::new(),
+            recent_calls: BTreeMap::new(),
             calls_of_day: BTreeMap::new(),
-            uncounted: 0,
+            uncounted_day: 0,
             total_calls: 0,
         }
     }
@@ -164,7 +164,7 @@ impl Oracle {
     }
 
     /// Only the first violation counts; later ones may follow from it.
-    pub(crate) fn object(&mut self, promise: Promise, how: impl Into<String>) {
+    pub(crate) fn report_violation(&mut self, promise: Promise, how: impl Into<String>) {
         let how = how.into();
         self.violation.get_or_insert(Violation { promise, how });
     }
@@ -173,18 +173,19 @@ impl Oracle {
         self.clock.now()
     }
 
-    /// Checks text that leaves the product for people other than the customer.
-    pub fn hears(&mut self, where_: &str, words: &str) {
+    /// Checks text that leaves the product for anybody but the customer.
+    pub fn check_text(&mut self, source: &str, text: &str) {
         let secrets = ["@", "access-", "refresh-", "code-", "client-secret"];
-        if let Some(secret) = secrets.iter().find(|secret| words.contains(*secret)) {
-            let how = format!("{where_} holds {secret}…: {}", words.trim());
-            self.object(Promise::Silence, how);
+        if let Some(secret) = secrets.iter().find(|secret| text.contains(*secret)) {
+            let how = format!("{source} contains {secret}…: {}", text.trim());
+            self.report_violation(Promise::Silence, how);
         }
     }
 
-    /// A process died: its current work ends with it.
-    pub fn dies(&mut self, process: &Arc<Process>) {
-        self.calling.retain(|(_, own)| !Arc::ptr_eq(own, process));
+    /// A process died, and its work with it.
+    pub fn process_died(&mut self, process: &Arc<Process>) {
+        self.calls_in_flight
+            .retain(|(_, own)| !Arc::ptr_eq(own, process));
         self.refreshing
             .retain(|(_, own)| !Arc::ptr_eq(own, process));
         self.announced

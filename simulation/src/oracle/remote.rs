@@ -12,20 +12,20 @@ use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::ports::{Activity, SignUp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Oracle, Person, Promise, RACE};
+use super::{MAX_LOOKUP_AGE, Oracle, Person, Promise};
 use crate::wire::Process;
 
 /// How long imports may rely on the account not asking for confirmations.
-const BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24);
+const OPT_IN_TRUSTED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// Before a call that had to wait, suppressions are looked up again: how old that lookup may be.
-const LOOKED: SignedDuration = SignedDuration::from_secs(10);
+const MAX_RECHECK_AGE: SignedDuration = SignedDuration::from_secs(10);
 
 const DAY_MS: i64 = 86_400_000;
 
 impl Oracle {
     /// This many calls arrive at once.
-    pub fn called(&mut self, process: &Arc<Process>, token: &SecretString, calls: usize) {
+    pub fn api_called(&mut self, process: &Arc<Process>, token: &SecretString, calls: usize) {
         self.total_calls += u64::try_from(calls).unwrap_or_default();
         let now = self.now();
         let Some(issued) = self.tokens.get(token.expose_secret()) else {
@@ -33,13 +33,13 @@ impl Oracle {
         };
         if issued.unstored {
             let how = format!("{} uses a token that is stored nowhere", process.name);
-            self.object(Promise::OneRefresh, how);
+            self.report_violation(Promise::OneRefresh, how);
         }
-        let Some(customer) = self.customer_by(token) else {
+        let Some(customer) = self.customer_of_token(token) else {
             return;
         };
-        let app = self.side(&customer).app.clone();
-        let window = self.calls.entry(app.clone()).or_default();
+        let app = self.known_customer(&customer).app.clone();
+        let window = self.recent_calls.entry(app.clone()).or_default();
         while window
             .front()
             .is_some_and(|call| now.duration_since(*call) >= SignedDuration::from_secs(1))
@@ -49,24 +49,24 @@ impl Oracle {
         window.extend(std::iter::repeat_n(now, calls));
         let in_second = window.len();
         let day = self.day();
-        let of_day = self.calls_of_day.entry((app.clone(), day)).or_default();
-        *of_day += calls;
-        let of_day = *of_day;
-        if day == self.uncounted {
+        let in_day = self.calls_of_day.entry((app.clone(), day)).or_default();
+        *in_day += calls;
+        let in_day = *in_day;
+        if day == self.uncounted_day {
             return;
         }
         if in_second > self.limits.per_second {
             let how = format!("{in_second} calls in a second by {app}");
-            self.object(Promise::Limits, how);
+            self.report_violation(Promise::Limits, how);
         }
-        if of_day > self.limits.per_day {
-            let how = format!("{of_day} calls in a day by {app}");
-            self.object(Promise::Limits, how);
+        if in_day > self.limits.per_day {
+            let how = format!("{in_day} calls in a day by {app}");
+            self.report_violation(Promise::Limits, how);
         }
     }
 
     /// A sign-up call arrives.
-    pub fn signs_up(
+    pub fn sign_up_called(
         &mut self,
         process: &Arc<Process>,
         token: &SecretString,
@@ -77,7 +77,7 @@ impl Oracle {
         let Some(account) = issued.map(|issued| issued.account.clone()) else {
             return;
         };
-        let Some(customer) = self.customer_by(token) else {
+        let Some(customer) = self.customer_of_token(token) else {
             return;
         };
         let email = sign_up.contact.email.key();
@@ -85,72 +85,75 @@ impl Oracle {
             customer: customer.clone(),
             email,
         };
-        self.may_reach(&person, &account, LOOKED);
-        self.is_not_brought_back(&person, &account);
-        let mine = |(id, seen): &(&LeadId, &super::Seen)| {
-            let holder = self.holders.get(*id);
+        self.check_may_reach(&person, &account, MAX_RECHECK_AGE);
+        self.check_not_brought_back(&person, &account);
+        let is_held_here = |(id, seen): &(&LeadId, &super::Seen)| {
+            let holder = self.claim_holders.get(*id);
             seen.person() == person && holder.is_some_and(|holder| Arc::ptr_eq(holder, process))
         };
-        let theirs = self.leads_of.get(&person).into_iter().flatten();
-        let theirs = theirs.filter_map(|id| self.leads.get_key_value(id));
-        let leads: Vec<_> = theirs.filter(mine).collect();
-        let held = |state: &LeadState| match state {
+        let of_person = self.leads_of.get(&person).into_iter().flatten();
+        let of_person = of_person.filter_map(|id| self.leads.get_key_value(id));
+        let leads: Vec<_> = of_person.filter(is_held_here).collect();
+        let is_sending = |state: &LeadState| match state {
             LeadState::Sending { until, .. } => *until > now,
             _ => false,
         };
-        let under_way: Vec<_> = leads.iter().filter(|(_, seen)| held(&seen.state)).collect();
-        let tampered = under_way
+        let sending: Vec<_> = leads
             .iter()
-            .any(|(id, seen)| seen.tampered && !self.unheard.contains(*id));
-        let under_way: Vec<LeadId> = under_way.iter().map(|(id, _)| (*id).clone()).collect();
+            .filter(|(_, seen)| is_sending(&seen.state))
+            .collect();
+        let tampered = sending
+            .iter()
+            .any(|(id, seen)| seen.tampered && !self.unanswered_claims.contains(*id));
+        let sending: Vec<LeadId> = sending.iter().map(|(id, _)| (*id).clone()).collect();
         // A lead that was erased while a drain held it has no address any more.
-        if under_way.is_empty() && !self.was_erased_lately(process) {
+        if sending.is_empty() && !self.holds_erased_lead(process) {
             let how = format!(
                 "{} calls for {customer} without holding a lead of that address",
                 process.name
             );
-            self.object(Promise::Once, how);
+            self.report_violation(Promise::Once, how);
         }
         if tampered {
             let how = format!("{} sends a lead whose consent was changed", process.name);
-            self.object(Promise::Consent, how);
+            self.report_violation(Promise::Consent, how);
         }
-        for id in under_way {
+        for id in sending {
             let other = self
-                .calling
+                .calls_in_flight
                 .iter()
                 .find(|(lead, by)| *lead == id && !by.is_dead());
             if let Some((_, other)) = other {
                 let how = format!("{} and {} call for {id} at once", other.name, process.name);
-                self.object(Promise::Once, how);
+                self.report_violation(Promise::Once, how);
             }
-            self.calling.push((id, process.clone()));
+            self.calls_in_flight.push((id, process.clone()));
         }
         if changed {
-            let known = self.person(&person);
-            known.left_at = None;
+            let known = self.known_person(&person);
+            known.opted_out_at = None;
             known.removed_at.remove(&account);
         }
     }
 
     /// The caller gets the answer.
-    pub fn sign_up_ends(&mut self, process: &Arc<Process>, email: &EmailAddress) {
+    pub fn sign_up_answered(&mut self, process: &Arc<Process>, email: &EmailAddress) {
         let key = email.key();
         let leads = &self.leads;
-        self.calling.retain(|(id, own)| {
+        self.calls_in_flight.retain(|(id, own)| {
             let same = leads.get(id).is_some_and(|seen| seen.email == key);
             !(same && Arc::ptr_eq(own, process))
         });
     }
 
     /// A lead was taken into an import.
-    pub fn takes(&mut self, lead: &LeadId, import: &ImportId) {
-        self.taken.insert(lead.clone(), import.clone());
+    pub fn taken_for_import(&mut self, lead: &LeadId, import: &ImportId) {
+        self.import_of.insert(lead.clone(), import.clone());
     }
 
     /// An import was written down.
-    pub fn saves(&mut self, job: &ImportJob) {
-        let submitting = &mut self.side(&job.customer).submitting;
+    pub fn import_saved(&mut self, job: &ImportJob) {
+        let submitting = &mut self.known_customer(&job.customer).submitting;
         submitting.remove(&job.id);
         if matches!(job.stage, Stage::Submitting { .. }) {
             submitting.insert(job.id.clone());
@@ -158,7 +161,7 @@ impl Oracle {
     }
 
     /// An import call arrives.
-    pub fn imports(
+    pub fn import_called(
         &mut self,
         token: &SecretString,
         rows: &[ImportRow],
@@ -168,27 +171,27 @@ impl Oracle {
         let Some(account) = issued.map(|issued| issued.account.clone()) else {
             return;
         };
-        let Some(customer) = self.customer_by(token) else {
+        let Some(customer) = self.customer_of_token(token) else {
             return;
         };
-        let side = self.side(&customer).clone();
-        if side.submitting.is_empty() {
-            let how = format!("an import of {customer} is asked for and no row says so");
-            self.object(Promise::Once, how);
+        let known_customer = self.known_customer(&customer).clone();
+        if known_customer.submitting.is_empty() {
+            let how = format!("an import of {customer} is requested and no row announces it");
+            self.report_violation(Promise::Once, how);
         }
-        if !side.bulk {
+        if !known_customer.bulk {
             let how = format!("{customer} never agreed to imports");
-            self.object(Promise::Consent, how);
+            self.report_violation(Promise::Consent, how);
         }
-        if side
+        if known_customer
             .confirms_since
-            .is_some_and(|since| since + BELIEVED_FOR + RACE < now)
+            .is_some_and(|since| since + OPT_IN_TRUSTED_FOR + MAX_LOOKUP_AGE < now)
         {
             let how =
-                format!("the account of {customer} asks for confirmations and was imported to");
-            self.object(Promise::Consent, how);
+                format!("the account of {customer} asks for confirmations and gets an import");
+            self.report_violation(Promise::Consent, how);
         }
-        let went_in = matches!(answer, Ok(_) | Err(CrmError::AnswerLost));
+        let was_imported = matches!(answer, Ok(_) | Err(CrmError::AnswerLost));
         self.imports_at.insert(account.clone(), now);
         for row in rows {
             let email = row.email.to_lowercase();
@@ -196,54 +199,58 @@ impl Oracle {
                 customer: customer.clone(),
                 email,
             };
-            self.may_reach(&person, &account, RACE);
-            self.is_not_imported_back(&person, &account);
-            if went_in {
-                self.person(&person).removed_at.remove(&account);
+            self.check_may_reach(&person, &account, MAX_LOOKUP_AGE);
+            self.check_not_imported_back(&person, &account);
+            if was_imported {
+                self.known_person(&person).removed_at.remove(&account);
             }
             let taken: Vec<_> = self
                 .leads
                 .iter()
                 .filter(|(id, seen)| {
-                    let import = LeadState::waits(WaitReason::Import);
+                    let in_import = LeadState::waits(WaitReason::Import);
                     // Another lead of the same person may be in another import.
-                    let theirs = self.taken.get(*id);
-                    let theirs = theirs.is_some_and(|import| side.submitting.contains(import));
-                    let unmarked = side.submitting.is_empty();
-                    seen.person() == person && seen.state == import && (theirs || unmarked)
+                    let import_of = self.import_of.get(*id);
+                    let is_submitting =
+                        import_of.is_some_and(|import| known_customer.submitting.contains(import));
+                    let unmarked = known_customer.submitting.is_empty();
+                    seen.person() == person
+                        && seen.state == in_import
+                        && (is_submitting || unmarked)
                 })
                 .map(|(id, seen)| (id.clone(), seen.tampered))
                 .collect();
             if taken.is_empty() {
-                let how = format!("a row of an import of {customer} is no lead in an import");
-                self.object(Promise::Once, how);
+                let how =
+                    format!("a row of an import of {customer} belongs to no lead in an import");
+                self.report_violation(Promise::Once, how);
             }
             if !taken.is_empty() && taken.iter().all(|(_, tampered)| *tampered) {
                 let how = format!("an import of {customer} holds a lead whose consent was changed");
-                self.object(Promise::Consent, how);
+                self.report_violation(Promise::Consent, how);
             }
-            for (id, _) in taken.into_iter().filter(|_| went_in) {
+            for (id, _) in taken.into_iter().filter(|_| was_imported) {
                 let again = self.imported.insert(id.clone(), customer.clone()).is_some();
-                if again && !side.imports_troubled {
+                if again && !known_customer.imports_unreliable {
                     let how = format!("{id} was imported twice");
-                    self.object(Promise::Once, how);
+                    self.report_violation(Promise::Once, how);
                 }
             }
         }
     }
 
-    /// Whether a person may be sent to an account at all, by a lookup no older than `looked`.
-    fn may_reach(&mut self, person: &Person, account: &str, looked: SignedDuration) {
+    /// Checks that a person may be sent to an account at all, by a lookup no older than `max_age`.
+    fn check_may_reach(&mut self, person: &Person, account: &str, max_age: SignedDuration) {
         let now = self.now();
-        let side = self.side(&person.customer).clone();
-        let known = self.person(person).clone();
-        let whose = &person.customer;
-        if known.agreed_at.is_none() {
-            let theirs = self
+        let known_customer = self.known_customer(&person.customer).clone();
+        let known = self.known_person(person).clone();
+        let customer = &person.customer;
+        if known.consented_at.is_none() {
+            let consented_elsewhere = self
                 .people
                 .iter()
-                .any(|(other, known)| other.email == person.email && known.agreed_at.is_some());
-            let (promise, how) = if theirs {
+                .any(|(other, known)| other.email == person.email && known.consented_at.is_some());
+            let (promise, how) = if consented_elsewhere {
                 (
                     Promise::OwnDataOnly,
                     "another customer's lead reaches the account of",
@@ -251,64 +258,69 @@ impl Oracle {
             } else {
                 (
                     Promise::Consent,
-                    "somebody who did not agree reaches the account of",
+                    "somebody who did not consent reaches the account of",
                 )
             };
-            self.object(promise, format!("{how} {whose}"));
+            self.report_violation(promise, format!("{how} {customer}"));
         }
-        if !side.accounts.contains(account) {
-            let how = format!("a lead of {whose} reaches an account that nobody confirmed");
-            self.object(Promise::OwnDataOnly, how);
+        if !known_customer.accounts.contains(account) {
+            let how = format!("a lead of {customer} reaches an account that nobody confirmed");
+            self.report_violation(Promise::OwnDataOnly, how);
         }
-        if side.deleted_at.is_some_and(|at| at + RACE < now) {
-            let how = format!("{whose} was deleted and is delivered to");
-            self.object(Promise::OwnDataOnly, how);
+        if known_customer
+            .deleted_at
+            .is_some_and(|at| at + MAX_LOOKUP_AGE < now)
+        {
+            let how = format!("{customer} was deleted, and a lead is delivered for it");
+            self.report_violation(Promise::OwnDataOnly, how);
         }
         if known
             .unwanted_since
-            .is_some_and(|since| since + looked < now)
+            .is_some_and(|since| since + max_age < now)
         {
-            let how = format!("{whose} did not want somebody mailed who is sent all the same");
-            self.object(Promise::NobodyBroughtBack, how);
+            let how = format!("a person whom {customer} suppressed is sent");
+            self.report_violation(Promise::NobodyBroughtBack, how);
         }
     }
 
-    /// A person who has just agreed is trusted, and a lookup may be as old as a drain's time.
-    fn is_not_brought_back(&mut self, person: &Person, account: &str) {
+    /// A fresh consent is trusted, and a lookup may be as old as a drain's time limit.
+    fn check_not_brought_back(&mut self, person: &Person, account: &str) {
         let now = self.now();
-        let known = self.person(person).clone();
-        let gone = known.left_at.max(known.removed_at.get(account).copied());
-        let (Some(left), Some(agreed)) = (gone, known.agreed_at) else {
+        let known = self.known_person(person).clone();
+        let gone = known
+            .opted_out_at
+            .max(known.removed_at.get(account).copied());
+        let (Some(left), Some(consented)) = (gone, known.consented_at) else {
             return;
         };
-        let at_their_word = now.duration_since(agreed) <= FRESH_FOR + RACE;
-        if left > agreed && left + RACE < now && !at_their_word {
+        let consent_is_fresh = now.duration_since(consented) <= FRESH_FOR + MAX_LOOKUP_AGE;
+        if left > consented && left + MAX_LOOKUP_AGE < now && !consent_is_fresh {
             let how = format!(
-                "somebody who left {} at {left} and agreed at {agreed} is brought back",
+                "somebody who left {} at {left} and consented at {consented} is brought back",
                 person.customer
             );
-            self.object(Promise::NobodyBroughtBack, how);
+            self.report_violation(Promise::NobodyBroughtBack, how);
         }
     }
 
-    /// The account itself keeps people who left off its lists, but brings back those it has deleted.
-    fn is_not_imported_back(&mut self, person: &Person, account: &str) {
+    /// At an import the account itself keeps people who left off its lists, but brings back those whom it has deleted.
+    fn check_not_imported_back(&mut self, person: &Person, account: &str) {
         let now = self.now();
-        let known = self.person(person).clone();
-        let removed = known.removed_at.get(account).copied();
-        let (Some(removed), Some(agreed)) = (removed, known.agreed_at) else {
+        let known = self.known_person(person).clone();
+        let deleted = known.removed_at.get(account).copied();
+        let (Some(deleted), Some(consented)) = (deleted, known.consented_at) else {
             return;
         };
-        if removed > agreed && removed + RACE < now {
-            let whose = &person.customer;
-            let how = format!("somebody whom {whose} deleted at {removed} is imported");
-            self.object(Promise::NobodyBroughtBack, how);
+        if deleted > consented && deleted + MAX_LOOKUP_AGE < now {
+            let customer = &person.customer;
+            let how = format!("somebody whom {customer} deleted at {deleted} is imported");
+            self.report_violation(Promise::NobodyBroughtBack, how);
         }
     }
 
-    fn was_erased_lately(&self, process: &Arc<Process>) -> bool {
+    fn holds_erased_lead(&self, process: &Arc<Process>) -> bool {
         let own = |id: &LeadId| {
-            self.holders
+            self.claim_holders
                 .get(id)
                 .is_some_and(|holder| Arc::ptr_eq(holder, process))
         };
@@ -324,8 +336,8 @@ impl Oracle {
 
     /// The rows that count calls are lost. Until the day ends, more calls may be made than allowed; Constant Contact
     /// then refuses them.
-    pub fn budget_was_lost(&mut self) {
-        self.uncounted = self.day();
+    pub fn budget_lost(&mut self) {
+        self.uncounted_day = self.day();
     }
 
     fn day(&self) -> i64 {
@@ -337,6 +349,6 @@ impl Oracle {
     pub fn is_deleted(&self, customer: &CustomerId) -> bool {
         self.customers
             .get(customer)
-            .is_some_and(|side| side.deleted_at.is_some())
+            .is_some_and(|known_customer| known_customer.deleted_at.is_some())
     }
 }

@@ -12,7 +12,7 @@ use crate::wire::Process;
 
 /// An access or refresh token.
 #[derive(Debug, Clone)]
-pub(super) struct Issued {
+pub(super) struct IssuedToken {
     pub account: String,
     /// Whether it came from a refresh and is not stored yet.
     pub unstored: bool,
@@ -30,7 +30,7 @@ pub(super) fn customer_of(account: &str) -> Option<CustomerId> {
 }
 
 impl Oracle {
-    /// A person agreed on the consent page, which gave a code.
+    /// A person agreed on the consent page, which returned a code.
     pub fn authorized(&mut self, account: &str, code: &str) {
         self.codes.insert(code.to_owned(), account.to_owned());
     }
@@ -38,11 +38,11 @@ impl Oracle {
     /// An account is connected without going through the pages.
     pub fn connected(&mut self, account: &str, tokens: &Tokens) {
         if let Some(customer) = customer_of(account) {
-            self.means(&customer, account);
+            self.account_confirmed(&customer, account);
         }
         for token in [&tokens.access, &tokens.refresh] {
             let (account, unstored) = (account.to_owned(), false);
-            let issued = Issued { account, unstored };
+            let issued = IssuedToken { account, unstored };
             self.tokens.insert(token.expose_secret().to_owned(), issued);
         }
     }
@@ -55,30 +55,34 @@ impl Oracle {
     }
 
     /// A refresh arrives at the token endpoint.
-    pub fn refresh_leaves(&mut self, process: &Arc<Process>, token: &SecretString) {
+    pub fn refresh_called(&mut self, process: &Arc<Process>, token: &SecretString) {
         let now = self.now();
-        let Some(customer) = self.customer_by(token) else {
+        let Some(customer) = self.customer_of_token(token) else {
             return;
         };
-        let others = |(whose, by): &&(CustomerId, Arc<Process>)| {
-            *whose == customer && !by.is_dead() && !Arc::ptr_eq(by, process)
+        let others = |(owner, worker): &&(CustomerId, Arc<Process>)| {
+            *owner == customer && !worker.is_dead() && !Arc::ptr_eq(worker, process)
         };
         if let Some((_, other)) = self.refreshing.iter().find(others) {
             let how = format!(
                 "{} refreshes {customer} while {} does",
                 process.name, other.name
             );
-            self.object(Promise::OneRefresh, how);
+            self.report_violation(Promise::OneRefresh, how);
         }
         let row = self.directory.look(&customer);
         let announced = row.is_some_and(|row| {
-            let outrun = self.is_outrun(process, &customer);
+            let superseded = self.is_superseded(process, &customer);
             let lease = row.lease;
-            outrun || lease.is_some_and(|lease| lease.intent > row.generation && lease.until > now)
+            superseded
+                || lease.is_some_and(|lease| lease.intent > row.generation && lease.until > now)
         });
         if !announced {
-            let how = format!("{} refreshes {customer} and no row says so", process.name);
-            self.object(Promise::OneRefresh, how);
+            let how = format!(
+                "{} refreshes {customer} and no row announces it",
+                process.name
+            );
+            self.report_violation(Promise::OneRefresh, how);
         }
         self.refreshing.push((customer, process.clone()));
     }
@@ -92,7 +96,7 @@ impl Oracle {
         lease: &Lease,
     ) {
         self.announced
-            .retain(|(whose, by, _)| whose != customer || !Arc::ptr_eq(by, process));
+            .retain(|(owner, worker, _)| owner != customer || !Arc::ptr_eq(worker, process));
         if lease.intent > generation {
             let announced = (customer.clone(), process.clone(), self.now());
             self.announced.push(announced);
@@ -101,16 +105,16 @@ impl Oracle {
 
     /// Whether another pair was granted since this refresh was announced, so that the refresh's pair is too old to be
     /// stored.
-    fn is_outrun(&self, process: &Arc<Process>, customer: &CustomerId) -> bool {
-        let granted = self.granted.get(customer);
-        self.announced.iter().any(|(whose, by, since)| {
-            whose == customer
-                && Arc::ptr_eq(by, process)
-                && granted.is_some_and(|granted| granted > since)
+    fn is_superseded(&self, process: &Arc<Process>, customer: &CustomerId) -> bool {
+        let authorized_at = self.authorized_at.get(customer);
+        self.announced.iter().any(|(owner, worker, since)| {
+            owner == customer
+                && Arc::ptr_eq(worker, process)
+                && authorized_at.is_some_and(|authorized_at| authorized_at > since)
         })
     }
 
-    /// A refresh gave a pair.
+    /// A refresh returned a pair.
     pub fn refreshed(&mut self, old: &SecretString, grant: &Grant) {
         let account = self.tokens.get(old.expose_secret());
         if let Some(account) = account.map(|issued| issued.account.clone()) {
@@ -118,16 +122,16 @@ impl Oracle {
         }
     }
 
-    /// A worker gets the token endpoint's answer.
-    pub fn refresh_ends(&mut self, process: &Arc<Process>) {
+    /// A worker received the token endpoint's answer.
+    pub fn refresh_answered(&mut self, process: &Arc<Process>) {
         self.refreshing
             .retain(|(_, own)| !Arc::ptr_eq(own, process));
     }
 
     /// A pair is stored, by a refresh or by the pages after somebody has connected.
-    pub fn kept(&mut self, process: &Process, customer: &CustomerId, pair: &StoredTokens) {
+    pub fn pair_stored(&mut self, process: &Process, customer: &CustomerId, pair: &StoredTokens) {
         if process.name.starts_with("pages") {
-            self.granted.insert(customer.clone(), self.now());
+            self.authorized_at.insert(customer.clone(), self.now());
         }
         let access = pair.tokens.access.expose_secret();
         if let Some(issued) = self.tokens.get_mut(access) {
@@ -141,12 +145,12 @@ impl Oracle {
             .flatten()
         {
             let account = account.to_owned();
-            let issued = Issued { account, unstored };
+            let issued = IssuedToken { account, unstored };
             self.tokens.insert(token.expose_secret().to_owned(), issued);
         }
     }
 
-    pub(super) fn customer_by(&self, token: &SecretString) -> Option<CustomerId> {
+    pub(super) fn customer_of_token(&self, token: &SecretString) -> Option<CustomerId> {
         customer_of(&self.tokens.get(token.expose_secret())?.account)
     }
 }

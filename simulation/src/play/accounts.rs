@@ -11,112 +11,126 @@ use leadfeed_shared::ports::Clock as _;
 use secrecy::SecretString;
 
 use crate::dice::Dice;
-use crate::wire::{Reach, Wired};
-use crate::world::{Warm, World};
+use crate::wire::{ProcessContext, Wired};
+use crate::world::{Instance, World};
 
-/// Time for going through all the pages.
-const WALK: SignedDuration = SignedDuration::from_mins(3);
-const OWNER: [&str; 4] = [
+/// The time limit for going through all pages.
+const SESSION_TIMEOUT: SignedDuration = SignedDuration::from_mins(3);
+const OWNER_PRIVILEGES: [&str; 4] = [
     "contacts:read",
     "contacts:write",
     "contacts:lists:read",
     "contacts:lists:write",
 ];
 
-/// Somebody going through the pages.
-struct Walk {
-    reach: Reach,
+/// A person going through the connect pages.
+struct ConnectSession {
+    context: ProcessContext,
     customer: leadfeed_shared::domain::ids::CustomerId,
     account: String,
     client: String,
     /// Whether they confirm another account.
-    means_it: bool,
+    confirms_other_account: bool,
     /// Whether they choose lists, or close the window.
-    chooses: bool,
+    chooses_lists: bool,
 }
 
 impl World {
     /// A customer follows a new link.
-    pub fn connect(&mut self, customer: u8, account: u8, luck: &mut Dice) {
-        let side = &self.sides[usize::from(customer)];
-        let (id, client, account) = (side.id.clone(), side.client.clone(), side.account(account));
-        let reach = self.reach("pages");
-        let process = reach.line.process.clone();
-        let walk = Walk {
-            reach,
+    pub fn connect(&mut self, customer: u8, account: u8, dice: &mut Dice) {
+        let customer = &self.customers[usize::from(customer)];
+        let (id, client, account) = (
+            customer.id.clone(),
+            customer.client.clone(),
+            customer.account(account),
+        );
+        let context = self.new_process("pages");
+        let process = context.line.process.clone();
+        let session = ConnectSession {
+            context,
             customer: id,
             account,
             client,
-            means_it: self.calm || luck.chance(60),
-            chooses: self.calm || luck.chance(90),
+            confirms_other_account: self.fault_free || dice.chance(60),
+            chooses_lists: self.fault_free || dice.chance(90),
         };
-        // An unfinished step is no loss: the person begins again.
+        // A failed step needs no handling: the person begins again.
         let work = async move {
-            walk.walk().await;
+            session.run().await;
         };
-        self.start(&process, luck.roll(), WALK, Warm::Cold, Box::pin(work));
+        self.start(
+            &process,
+            dice.roll(),
+            SESSION_TIMEOUT,
+            Instance::OneOff,
+            Box::pin(work),
+        );
     }
 
     /// Deletes the account's first list.
     pub fn remove_list(&mut self, customer: u8) {
-        let side = &self.sides[usize::from(customer)];
-        let connection = self.memory.directory.look(&side.id);
+        let customer = &self.customers[usize::from(customer)];
+        let connection = self.memory.directory.look(&customer.id);
         let list = connection.and_then(|connection| connection.lists.first().cloned());
         if let Some(list) = list {
-            self.memory.crm.remove_list(&side.account(0), &list);
+            self.memory.crm.remove_list(&customer.account(0), &list);
         }
     }
 
     /// Makes the accounts ask new contacts to confirm, or not.
-    pub fn ask_to_confirm(&mut self, customer: u8, on: bool) {
-        let id = self.sides[usize::from(customer)].id.clone();
-        self.shared.oracle().asks_to_confirm(&id, on);
-        self.of_accounts(customer, |crm, account| {
+    pub fn set_confirmed_opt_in(&mut self, customer: u8, on: bool) {
+        let id = self.customers[usize::from(customer)].id.clone();
+        self.shared.oracle().set_confirmation(&id, on);
+        self.for_each_account(customer, |crm, account| {
             crm.set_confirmed_opt_in(account, on)
         });
     }
 
     /// Gives the connected user its privileges, or removes them.
     pub fn set_rights(&mut self, customer: u8, on: bool) {
-        let rights = if on { &OWNER[..] } else { &OWNER[..1] };
-        self.of_accounts(customer, |crm, account| crm.set_privileges(account, rights));
+        let rights = if on {
+            &OWNER_PRIVILEGES[..]
+        } else {
+            &OWNER_PRIVILEGES[..1]
+        };
+        self.for_each_account(customer, |crm, account| crm.set_privileges(account, rights));
     }
 
     /// Changes both accounts of a customer.
-    pub fn of_accounts(&self, customer: u8, change: impl Fn(&FakeCrm, &str)) {
-        let side = &self.sides[usize::from(customer)];
+    pub fn for_each_account(&self, customer: u8, change: impl Fn(&FakeCrm, &str)) {
+        let customer = &self.customers[usize::from(customer)];
         for account in 0..2 {
-            change(&self.memory.crm, &side.account(account));
+            change(&self.memory.crm, &customer.account(account));
         }
     }
 
-    /// Deletes the row of every budget: what is assumed then may be less than what was spent.
+    /// Deletes the row of every budget: the budget assumed then may count fewer calls than were made.
     pub fn lose_budget(&mut self) {
         let (now, limits) = (self.now(), self.limits());
-        for side in &self.sides {
+        for customer in &self.customers {
             self.memory
                 .budget
-                .set(&side.app, BudgetState::assumed(limits, now));
+                .set(&customer.app, BudgetState::assumed(limits, now));
         }
-        self.shared.oracle().budget_was_lost();
+        self.shared.oracle().budget_lost();
     }
 }
 
-impl Walk {
-    async fn walk(self) -> Option<()> {
-        let ports = self.reach.ports();
+impl ConnectSession {
+    async fn run(self) -> Option<()> {
+        let ports = self.context.ports();
         let admin = ports.admin();
-        let made = admin.connect_link(&self.customer).await.ok()?;
-        let token = made.url.rsplit('/').next()?.to_owned();
+        let link = admin.connect_link(&self.customer).await.ok()?;
+        let token = link.url.rsplit('/').next()?.to_owned();
         let connect = ports.connect();
         let welcome = connect.show(&token, None).await.ok()?;
         let cookie = welcome.session.cookie().to_owned();
         let redirect = connect.start(&token, Some(&cookie)).await.ok()?;
         let cookie = redirect.session.cookie().to_owned();
         let query: HashMap<_, _> = redirect.location.query_pairs().into_owned().collect();
-        let crm = &self.reach.memory.crm;
+        let crm = &self.context.memory.crm;
         let code = crm.authorize(&self.account, &self.client);
-        self.reach
+        self.context
             .line
             .shared
             .oracle()
@@ -126,23 +140,25 @@ impl Walk {
             code: Some(code.into()),
             ..CallbackParams::default()
         };
-        if self.reach.memory.directory.look(&self.customer).is_none() {
+        if self.context.memory.directory.look(&self.customer).is_none() {
             // The first account needs no confirmation.
-            self.reach
+            self.context
                 .line
                 .shared
                 .oracle()
-                .means(&self.customer, &self.account);
+                .account_confirmed(&self.customer, &self.account);
         }
         let landing = connect.finish(back, Some(&cookie)).await.ok()?;
         match landing {
-            CallbackOutcome::OtherAccount if self.means_it => {
+            CallbackOutcome::OtherAccount if self.confirms_other_account => {
                 let shown = connect.connected(Some(&cookie)).await.ok()?;
                 if shown.connection.account.id != self.account {
                     return None; // somebody else connected meanwhile
                 }
-                let shared = &self.reach.line.shared;
-                shared.oracle().means(&self.customer, &self.account);
+                let shared = &self.context.line.shared;
+                shared
+                    .oracle()
+                    .account_confirmed(&self.customer, &self.account);
                 let account = shown.account_named();
                 let confirmed = connect.confirm_account(Some(&cookie), Some(&account));
                 confirmed.await.ok()?;
@@ -150,7 +166,7 @@ impl Walk {
             CallbackOutcome::Lists => {}
             _ => return None,
         }
-        if self.chooses {
+        if self.chooses_lists {
             self.choose(&connect, &cookie).await?;
         }
         Some(())
@@ -159,7 +175,7 @@ impl Walk {
     async fn choose(&self, connect: &Connect<Wired>, cookie: &str) -> Option<()> {
         let connected = connect.connected(Some(cookie)).await.ok()?;
         let lists: Vec<_> = connected.connection.lists_there().take(1).collect();
-        let now = self.reach.memory.clock.now();
+        let now = self.context.memory.clock.now();
         let choice = Choice {
             lists: lists.iter().map(|list| list.id.clone()).collect(),
             new_list: if lists.is_empty() {

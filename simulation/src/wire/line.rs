@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use leadfeed_shared::fakes::{Failure, Fault};
 use leadfeed_shared::ports::Clock as _;
 
-use super::{Process, ROUTINE, Service, Shared, Weather};
+use super::{Disruption, Process, ROUTINE, Service, Shared};
 
 /// One process's connection to all services.
 #[derive(Clone)]
@@ -26,60 +26,62 @@ impl Line {
         op: &'static str,
         effect: impl Future<Output = Result<R, E>> + Send,
     ) -> Result<R, E> {
-        let (strike, takes) = self.meet(service, op);
-        match strike {
+        let (fault, duration) = self.next_fault(service, op);
+        match fault {
             Some(Fault::FailBefore) => {
-                self.pause(takes).await;
+                self.pause(duration).await;
                 return Err(E::before());
             }
             Some(Fault::CrashBefore) => self.die().await,
             _ => {}
         }
-        let done = effect.await;
-        self.pause(takes).await;
-        match strike {
-            Some(Fault::FailAfter) => done.and_then(|_| Err(E::after())),
+        let result = effect.await;
+        self.pause(duration).await;
+        match fault {
+            Some(Fault::FailAfter) => result.and_then(|_| Err(E::after())),
             Some(Fault::CrashAfter) => self.die().await,
-            _ => done,
+            _ => result,
         }
     }
 
     /// The fault for the next call, if any, and how long the call takes.
-    fn meet(&self, service: Service, op: &'static str) -> (Option<Fault>, SignedDuration) {
-        *self.shared.all_counts().entry((service, op)).or_default() += 1;
+    fn next_fault(&self, service: Service, op: &'static str) -> (Option<Fault>, SignedDuration) {
+        *self.shared.lock_counts().entry((service, op)).or_default() += 1;
         if !self.shared.takes_time {
             return (None, SignedDuration::ZERO);
         }
-        let weather = self.shared.weather_at(service);
-        let mut life = self.process.life();
-        life.calls += 1;
-        let planned = life.strike.filter(|(call, _)| *call == life.calls);
-        let strike = planned.map(|(_, strike)| strike).or_else(|| match weather {
-            Some(Weather::Down) => Some(Fault::FailBefore),
-            Some(Weather::Shaky) if life.dice.chance(25) => Some(Fault::FailAfter),
-            Some(Weather::Shaky) if life.dice.chance(33) => Some(Fault::FailBefore),
-            _ => None,
-        });
+        let disruption = self.shared.disruption_of(service);
+        let mut state = self.process.state();
+        state.calls += 1;
+        let planned = state.fault.filter(|(call, _)| *call == state.calls);
+        let fault = planned
+            .map(|(_, fault)| fault)
+            .or_else(|| match disruption {
+                Some(Disruption::Down) => Some(Fault::FailBefore),
+                Some(Disruption::Flaky) if state.dice.chance(25) => Some(Fault::FailAfter),
+                Some(Disruption::Flaky) if state.dice.chance(33) => Some(Fault::FailBefore),
+                _ => None,
+            });
         let remote = matches!(service, Service::Api | Service::Tokens);
-        let takes = match (weather, strike) {
-            (Some(Weather::Slow), _) => life.dice.between(500, 4_000),
-            (_, Some(Fault::FailAfter)) if remote => life.dice.between(1_000, 10_000),
-            _ if remote => life.dice.between(60, 500),
-            _ => life.dice.between(1, 8),
+        let duration = match (disruption, fault) {
+            (Some(Disruption::Slow), _) => state.dice.between(500, 4_000),
+            (_, Some(Fault::FailAfter)) if remote => state.dice.between(1_000, 10_000),
+            _ if remote => state.dice.between(60, 500),
+            _ => state.dice.between(1, 8),
         };
-        life.struck |= strike.is_some() || weather.is_some();
-        drop(life);
-        let how = strike.map_or(String::new(), |strike| format!(" {strike:?}"));
-        if strike.is_some() || !ROUTINE.contains(&op) {
-            self.note(|| format!("{service:?}.{op}{how}"));
+        state.disturbed |= fault.is_some() || disruption.is_some();
+        drop(state);
+        let suffix = fault.map_or(String::new(), |fault| format!(" {fault:?}"));
+        if fault.is_some() || !ROUTINE.contains(&op) {
+            self.note(|| format!("{service:?}.{op}{suffix}"));
         }
-        (strike, SignedDuration::from_millis(takes))
+        (fault, SignedDuration::from_millis(duration))
     }
 
-    async fn pause(&self, takes: SignedDuration) {
-        if takes > SignedDuration::ZERO {
+    async fn pause(&self, duration: SignedDuration) {
+        if duration > SignedDuration::ZERO {
             let clock = &self.shared.clock;
-            clock.sleep_until(clock.now() + takes).await;
+            clock.sleep_until(clock.now() + duration).await;
         }
     }
 
@@ -88,9 +90,9 @@ impl Line {
         pending().await
     }
 
-    /// Writes into the log, if it is kept.
-    pub(crate) fn note(&self, words: impl FnOnce() -> String) {
+    /// Writes to the log, if it is recording.
+    pub(crate) fn note(&self, text: impl FnOnce() -> String) {
         let (log, now) = (&self.shared.log, self.shared.clock.now());
-        log.note(now, &self.process.name, words);
+        log.note(now, &self.process.name, text);
     }
 }

@@ -1,8 +1,9 @@
-//! Fault injection between a process and its services: wraps a port in memory with all that can happen on the way.
+//! Fault injection between a process and its services: wraps a port in memory with everything that can go wrong
+//! on the way.
 //!
 //! A call takes time, may be refused, may lose its answer, and may be the last thing its process does; if it changes
-//! something that the oracle watches, the oracle is told in the same instant. Guards are removed here for the mutation
-//! check, so that the use cases need no hooks.
+//! something that the oracle watches, the oracle records it at the same instant. Guards are removed here for the
+//! mutation check, so that the use cases need no hooks.
 
 mod guard;
 mod line;
@@ -76,32 +77,32 @@ const ROUTINE: [&str; 9] = [
     "waiting",
 ];
 
-/// How a service behaves for a while.
+/// How a service misbehaves for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weather {
+pub enum Disruption {
     /// Every call is refused.
     Down,
     /// Every other call is refused, or its answer lost.
-    Shaky,
+    Flaky,
     /// Every call takes seconds.
     Slow,
 }
 
-/// A running function, with the fault it is to meet, and whether it is alive.
+/// A running function, with the fault that is planned for it, and whether it is alive.
 #[derive(Debug)]
 pub struct Process {
     /// Its name in the log.
     pub name: String,
-    state: Mutex<Life>,
+    state: Mutex<ProcessState>,
 }
 
 #[derive(Debug)]
-struct Life {
+struct ProcessState {
     dice: Dice,
     /// The fault to inject at the call with this number.
-    strike: Option<(u64, Fault)>,
+    fault: Option<(u64, Fault)>,
     calls: u64,
-    struck: bool,
+    disturbed: bool,
     dead: bool,
 }
 
@@ -109,40 +110,40 @@ impl Process {
     /// A process without faults.
     #[must_use]
     pub fn new(name: String, dice: Dice) -> Self {
-        let state = Mutex::new(Life {
+        let state = Mutex::new(ProcessState {
             dice,
-            strike: None,
+            fault: None,
             calls: 0,
-            struck: false,
+            disturbed: false,
             dead: false,
         });
         Self { name, state }
     }
 
-    /// Begins an invocation, which may meet a fault.
-    pub fn begin(&self, strike: Option<(u64, Fault)>) {
-        let mut life = self.life();
-        (life.calls, life.strike, life.struck) = (0, strike, false);
+    /// Begins an invocation, perhaps with a planned fault.
+    pub fn begin(&self, fault: Option<(u64, Fault)>) {
+        let mut state = self.state();
+        (state.calls, state.fault, state.disturbed) = (0, fault, false);
     }
 
     /// Whether it was killed.
     #[must_use]
     pub fn is_dead(&self) -> bool {
-        self.life().dead
+        self.state().dead
     }
 
-    /// Whether anything has gone wrong in this invocation that is not its own fault.
+    /// Whether a fault or a disruption was injected in this invocation.
     #[must_use]
-    pub fn was_struck(&self) -> bool {
-        self.life().struck
+    pub fn was_disturbed(&self) -> bool {
+        self.state().disturbed
     }
 
     /// Kills it.
     pub fn kill(&self) {
-        self.life().dead = true;
+        self.state().dead = true;
     }
 
-    fn life(&self) -> MutexGuard<'_, Life> {
+    fn state(&self) -> MutexGuard<'_, ProcessState> {
         locked(&self.state)
     }
 }
@@ -156,15 +157,15 @@ pub struct Shared {
     /// The guard that is removed.
     pub without: Option<Guard>,
     oracle: Mutex<Oracle>,
-    weather: Mutex<BTreeMap<Service, (Weather, Timestamp)>>,
+    disruptions: Mutex<BTreeMap<Service, (Disruption, Timestamp)>>,
     /// How late waiting leads are listed, and until when.
-    late: Mutex<Option<(SignedDuration, Timestamp)>>,
+    listing_delay: Mutex<Option<(SignedDuration, Timestamp)>>,
     counts: Mutex<BTreeMap<(Service, &'static str), u64>>,
     log: Log,
 }
 
 impl Shared {
-    /// Without any outage.
+    /// Without any disruption.
     #[must_use]
     pub fn new(
         clock: VirtualClock,
@@ -178,8 +179,8 @@ impl Shared {
             takes_time,
             without,
             oracle: Mutex::new(oracle),
-            weather: Mutex::default(),
-            late: Mutex::default(),
+            disruptions: Mutex::default(),
+            listing_delay: Mutex::default(),
             counts: Mutex::default(),
             log,
         }
@@ -195,32 +196,32 @@ impl Shared {
         &self.log
     }
 
-    /// Changes how a service behaves until a moment.
-    pub fn set_weather(&self, service: Service, weather: Weather, until: Timestamp) {
-        self.all_weather().insert(service, (weather, until));
+    /// Disrupts a service until the given time.
+    pub fn disrupt(&self, service: Service, disruption: Disruption, until: Timestamp) {
+        self.lock_disruptions().insert(service, (disruption, until));
     }
 
-    /// Delays the listing of waiting leads until a moment.
-    pub fn list_late(&self, by: SignedDuration, until: Timestamp) {
-        *self.late() = Some((by, until));
+    /// Delays the listing of waiting leads until the given time.
+    pub fn delay_listing(&self, delay: SignedDuration, until: Timestamp) {
+        *self.lock_listing_delay() = Some((delay, until));
     }
 
-    /// Ends every outage.
-    pub fn clear_weather(&self) {
-        self.all_weather().clear();
-        *self.late() = None;
+    /// Ends every disruption.
+    pub fn end_disruptions(&self) {
+        self.lock_disruptions().clear();
+        *self.lock_listing_delay() = None;
     }
 
-    /// Only leads that have waited since then are listed by now.
-    fn listed_by(&self) -> Timestamp {
+    /// Only leads that have waited since this time are listed now.
+    fn listing_horizon(&self) -> Timestamp {
         let now = self.clock.now();
-        let late = self.late().filter(|(_, until)| *until > now);
-        late.map_or(now, |(by, _)| now - by)
+        let delay = self.lock_listing_delay().filter(|(_, until)| *until > now);
+        delay.map_or(now, |(delay, _)| now - delay)
     }
 
     /// How often each operation was called.
     pub fn counts(&self) -> BTreeMap<(Service, &'static str), u64> {
-        self.all_counts().clone()
+        self.lock_counts().clone()
     }
 
     /// Whether a guard is removed.
@@ -229,21 +230,21 @@ impl Shared {
         self.without == Some(guard)
     }
 
-    fn weather_at(&self, service: Service) -> Option<Weather> {
-        let weather = self.all_weather();
-        let (weather, until) = weather.get(&service)?;
-        (*until > self.clock.now()).then_some(*weather)
+    fn disruption_of(&self, service: Service) -> Option<Disruption> {
+        let disruptions = self.lock_disruptions();
+        let (disruption, until) = disruptions.get(&service)?;
+        (*until > self.clock.now()).then_some(*disruption)
     }
 
-    fn all_weather(&self) -> MutexGuard<'_, BTreeMap<Service, (Weather, Timestamp)>> {
-        locked(&self.weather)
+    fn lock_disruptions(&self) -> MutexGuard<'_, BTreeMap<Service, (Disruption, Timestamp)>> {
+        locked(&self.disruptions)
     }
 
-    fn late(&self) -> MutexGuard<'_, Option<(SignedDuration, Timestamp)>> {
-        locked(&self.late)
+    fn lock_listing_delay(&self) -> MutexGuard<'_, Option<(SignedDuration, Timestamp)>> {
+        locked(&self.listing_delay)
     }
 
-    fn all_counts(&self) -> MutexGuard<'_, BTreeMap<(Service, &'static str), u64>> {
+    fn lock_counts(&self) -> MutexGuard<'_, BTreeMap<(Service, &'static str), u64>> {
         locked(&self.counts)
     }
 }
@@ -275,14 +276,14 @@ impl Wiring for Wired {
 
 /// A world in memory as seen by one process.
 #[derive(Clone)]
-pub struct Reach {
+pub struct ProcessContext {
     /// The ports.
     pub memory: Memory,
     /// The process's line to them.
     pub line: Line,
 }
 
-impl Reach {
+impl ProcessContext {
     /// The ports behind its line.
     #[must_use]
     pub fn ports(&self) -> Ports<Wired> {
@@ -319,14 +320,17 @@ impl Wire<MemoryLedger> {
     /// Whether a lead's state has not changed since then.
     fn has_waited_since(&self, customer: &CustomerId, lead: &LeadId, since: Timestamp) -> bool {
         let record = self.port.look(customer, lead);
-        let lines = record.map(|record| record.timeline).unwrap_or_default();
-        lines.last().is_none_or(|line| line.at <= since)
+        let timeline = record.map(|record| record.timeline).unwrap_or_default();
+        timeline.last().is_none_or(|line| line.at <= since)
     }
 
     /// Shows a lead's new state to the oracle.
-    fn look(&self, customer: &CustomerId, lead: &LeadId) {
+    fn observe(&self, customer: &CustomerId, lead: &LeadId) {
         if let Some(record) = self.port.look(customer, lead) {
-            self.line.shared.oracle().sees(&self.line.process, &record);
+            self.line
+                .shared
+                .oracle()
+                .observe_lead(&self.line.process, &record);
         }
     }
 }

@@ -34,8 +34,8 @@ use secrecy::SecretString;
 
 use super::{Guard, Service, Wire};
 
-/// Wraps the operations of a port with a line. An operation `of` a lead may change it, so the oracle looks at the lead
-/// in the instant of the effect. Operations after the list are written out.
+/// Wraps the operations of a port with a line. An operation `of` a lead may change it, so the oracle observes the lead
+/// at the instant of the effect. Operations after the list are written out.
 macro_rules! wired {
     ($port:ident of $fake:ty, $service:ident {
         $($op:ident($($arg:ident: $ty:ty),*) -> $ok:ty $(, of $customer:expr, $lead:expr)?;)*
@@ -43,9 +43,9 @@ macro_rules! wired {
         impl $port for Wire<$fake> {
             $(async fn $op(&self, $($arg: $ty),*) -> Result<$ok, StoreError> {
                 let effect = async {
-                    let done = $port::$op(&self.port, $($arg),*).await;
-                    $(self.look($customer, $lead);)?
-                    done
+                    let result = $port::$op(&self.port, $($arg),*).await;
+                    $(self.observe($customer, $lead);)?
+                    result
                 };
                 self.line.call(Service::$service, stringify!($op), effect).await
             })*
@@ -68,9 +68,9 @@ wired! { Ledger of MemoryLedger, Ledger {
             if self.line.shared.lacks(Guard::KeptBeforeAnswer) {
                 return Ok(Recorded::New);
             }
-            let done = self.port.record(lead, state, due_at).await;
-            self.look(&lead.customer, &lead.id);
-            done
+            let result = self.port.record(lead, state, due_at).await;
+            self.observe(&lead.customer, &lead.id);
+            result
         };
         self.line.call(Service::Ledger, "record", effect).await
     }
@@ -89,19 +89,19 @@ wired! { Claims of MemoryLedger, Ledger {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<Claim, StoreError> {
-        // At the end of time every claim has lapsed.
+        // At the latest possible time every claim has lapsed.
         let now = if self.line.shared.lacks(Guard::Claim) { Timestamp::MAX } else { now };
         let effect = async {
-            let done = self.port.claim(customer, lead, owner, until, now).await;
-            if let Ok(Claim::Taken(record)) = &done {
+            let result = self.port.claim(customer, lead, owner, until, now).await;
+            if let Ok(Claim::Taken(record)) = &result {
                 self.line.shared.oracle().claimed(&self.line.process, record);
             }
-            self.look(customer, lead);
-            done
+            self.observe(customer, lead);
+            result
         };
         let answer = self.line.call(Service::Ledger, "claim", effect).await;
         if let Ok(Claim::Taken(_)) = &answer {
-            self.line.shared.oracle().heard_of_claim(lead);
+            self.line.shared.oracle().claim_answered(lead);
         }
         answer
     }
@@ -121,7 +121,7 @@ wired! { Lanes of MemoryLedger, Ledger {
     ) -> Result<Vec<LanePlace>, StoreError> {
         let effect = async {
             let mut waiting = self.port.waiting(customer, after, limit).await?;
-            let listed = self.line.shared.listed_by();
+            let listed = self.line.shared.listing_horizon();
             waiting.retain(|(lead, _)| self.has_waited_since(customer, lead, listed));
             Ok(waiting)
         };
@@ -202,9 +202,9 @@ wired! { Imports of MemoryLedger, Ledger {
         let effect = async {
             let taken = self.port.take(customer, lead, import, at).await;
             if let Ok(true) = taken {
-                self.line.shared.oracle().takes(lead, import);
+                self.line.shared.oracle().taken_for_import(lead, import);
             }
-            self.look(customer, lead);
+            self.observe(customer, lead);
             taken
         };
         self.line.call(Service::Ledger, "take", effect).await
@@ -217,7 +217,7 @@ wired! { Imports of MemoryLedger, Ledger {
         let effect = async {
             let saved = self.port.save_import(&job, chunk).await;
             if let Ok(true) = saved {
-                self.line.shared.oracle().saves(&job);
+                self.line.shared.oracle().import_saved(&job);
             }
             saved
         };
@@ -340,7 +340,7 @@ wired! { Vault of MemoryVault, Vault {
             }
             let kept = self.port.keep(customer, tokens).await;
             if let Ok(Kept::Stored) = kept {
-                self.line.shared.oracle().kept(&self.line.process, customer, tokens);
+                self.line.shared.oracle().pair_stored(&self.line.process, customer, tokens);
             }
             kept
         };
@@ -383,8 +383,8 @@ wired! { Budget of MemoryBudget, Directory {
 
 wired! { Events of MemoryEvents, Bus {}
     async fn publish(&self, events: &[Event]) -> Result<(), StoreError> {
-        let words = serde_json::to_string(events).unwrap_or_default();
-        self.line.shared.oracle().hears("an event", &words);
+        let text = serde_json::to_string(events).unwrap_or_default();
+        self.line.shared.oracle().check_text("an event", &text);
         self.line.call(Service::Bus, "publish", self.port.publish(events)).await
     }
 }

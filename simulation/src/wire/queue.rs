@@ -42,11 +42,11 @@ impl DeadLetters for Wire<MemoryQueue> {
 
     async fn discard(&self, letter: &DeadLetter) -> Result<(), StoreError> {
         let effect = async {
-            let done = self.port.discard(letter).await;
+            let result = self.port.discard(letter).await;
             if let Some(Task::Accepted { lead }) = &letter.task {
-                self.line.shared.oracle().discards(lead);
+                self.line.shared.oracle().dead_letter_discarded(lead);
             }
-            done
+            result
         };
         self.line.call(Service::Queue, "discard", effect).await
     }

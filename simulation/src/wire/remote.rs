@@ -1,4 +1,4 @@
-//! Constant Contact behind a line. The oracle sees every call in the instant it arrives.
+//! Constant Contact behind a line. The oracle sees every call at the instant it arrives.
 
 use std::future::Future;
 
@@ -21,7 +21,7 @@ use super::{Guard, Service, Wire};
 
 /// Wraps the operations of a port with a line, each with its number of calls. Operations after the list are written
 /// out.
-macro_rules! called {
+macro_rules! wired_api {
     ($port:ident {
         $($op:ident($($arg:ident: $ty:ty),*) -> $ok:ty, calls $calls:literal;)*
     } $($own:tt)*) => {
@@ -46,7 +46,7 @@ impl Wire<FakeCrm> {
     ) -> Result<R, CrmError> {
         let effect = async {
             let process = &self.line.process;
-            self.line.shared.oracle().called(process, token, calls);
+            self.line.shared.oracle().api_called(process, token, calls);
             effect.await
         };
         self.line.call(Service::Api, op, effect).await
@@ -54,29 +54,29 @@ impl Wire<FakeCrm> {
 }
 
 impl Wire<FakeCrm> {
-    /// Calls that create or change a contact; `done` tells the oracle about the answer.
+    /// Calls that create or change a contact; `is_change` tells whether the answer reports a change.
     async fn write<R>(
         &self,
         (op, calls): (&'static str, usize),
         token: &SecretString,
         sign_up: &SignUp,
         effect: impl Future<Output = Result<R, CrmError>> + Send,
-        done: fn(&R) -> bool,
+        is_change: fn(&R) -> bool,
     ) -> Result<R, CrmError> {
         let effect = async {
             let answer = effect.await;
             let changed = match &answer {
-                Ok(answer) => done(answer),
+                Ok(answer) => is_change(answer),
                 Err(error) => *error == CrmError::AnswerLost,
             };
             let mut oracle = self.line.shared.oracle();
-            oracle.signs_up(&self.line.process, token, sign_up, changed);
+            oracle.sign_up_called(&self.line.process, token, sign_up, changed);
             drop(oracle);
             answer
         };
         let answer = self.api(op, calls, token, effect).await;
         let mut oracle = self.line.shared.oracle();
-        oracle.sign_up_ends(&self.line.process, &sign_up.contact.email);
+        oracle.sign_up_answered(&self.line.process, &sign_up.contact.email);
         answer
     }
 }
@@ -146,7 +146,7 @@ impl Contacts for Wire<FakeCrm> {
     }
 }
 
-called! { Accounts {
+wired_api! { Accounts {
     summary() -> AccountSummary, calls 2;
     catalog() -> Catalog, calls 2;
     custom_fields() -> Vec<CustomField>, calls 1;
@@ -154,7 +154,7 @@ called! { Accounts {
     create_list(name: &str) -> ContactList, calls 1;
 } }
 
-called! { BulkImports {
+wired_api! { BulkImports {
     activities(cursor: Option<&str>) -> Page<Activity>, calls 1;
     changed_since(since: Timestamp, cursor: Option<&str>) -> Page<String>, calls 1;
 }
@@ -166,7 +166,7 @@ called! { BulkImports {
     ) -> Result<Activity, CrmError> {
         let effect = async {
             let answer = self.port.import(token, rows, lists).await;
-            self.line.shared.oracle().imports(token, rows, &answer);
+            self.line.shared.oracle().import_called(token, rows, &answer);
             answer
         };
         self.api("import", 1, token, effect).await
@@ -179,15 +179,15 @@ called! { BulkImports {
     ) -> Result<Option<Activity>, CrmError> {
         let effect = async {
             let shown = self.port.activity(token, activity).await?;
-            let went_in = || Activity {
+            let completed = || Activity {
                 id: activity.clone(),
                 created_at: Timestamp::UNIX_EPOCH,
                 rows: usize::MAX,
                 progress: Progress::Completed { troubled: 0 },
             };
             let failed = shown.as_ref().map(|shown| shown.progress) == Some(Progress::Failed);
-            let claims = (failed || shown.is_none()) && self.line.shared.lacks(Guard::ImportEnd);
-            Ok(if claims { Some(went_in()) } else { shown })
+            let pretends = (failed || shown.is_none()) && self.line.shared.lacks(Guard::ImportEnd);
+            Ok(if pretends { Some(completed()) } else { shown })
         };
         self.api("activity", 1, token, effect).await
     }
@@ -236,7 +236,7 @@ impl Authorization for Wire<FakeCrm> {
             self.line
                 .shared
                 .oracle()
-                .refresh_leaves(process, refresh_token);
+                .refresh_called(process, refresh_token);
             let granted = self.port.refresh(app, refresh_token).await;
             if let Ok(grant) = &granted {
                 self.line.shared.oracle().refreshed(refresh_token, grant);
@@ -244,7 +244,10 @@ impl Authorization for Wire<FakeCrm> {
             granted
         };
         let granted = self.line.call(Service::Tokens, "refresh", effect).await;
-        self.line.shared.oracle().refresh_ends(&self.line.process);
+        self.line
+            .shared
+            .oracle()
+            .refresh_answered(&self.line.process);
         granted
     }
 }

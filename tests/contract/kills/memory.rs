@@ -5,7 +5,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::fakes::{Call, Memory, Ports, samples};
 use leadfeed_shared::ports::{Customers as _, Forms as _};
 
-use super::{Faults, Stage};
+use super::{Faults, TestStack};
 use crate::fresh;
 use crate::samples::at;
 
@@ -29,7 +29,7 @@ impl InMemory {
     }
 }
 
-impl Stage for InMemory {
+impl TestStack for InMemory {
     type Wiring = Memory;
 
     fn ports(&self) -> Ports<Memory> {
@@ -45,7 +45,11 @@ impl Stage for InMemory {
         form
     }
 
-    async fn struck<T>(&self, faults: &Faults, work: impl Future<Output = T>) -> (Option<T>, u64) {
+    async fn run_with_faults<T>(
+        &self,
+        faults: &Faults,
+        work: impl Future<Output = T>,
+    ) -> (Option<T>, u64) {
         let plan = &self.0.faults;
         let before = plan.steps();
         for (step, fault) in faults {
@@ -55,7 +59,7 @@ impl Stage for InMemory {
         (done, plan.steps() - before)
     }
 
-    async fn received(&self) -> Vec<Message> {
+    async fn receive_messages(&self) -> Vec<Message> {
         self.0.messages()
     }
 

@@ -32,11 +32,11 @@ const KEYED: [&str; 4] = ["look back", "claim the key", "send", "record"];
 /// The faults, by the step at which they happen.
 type Faults = BTreeMap<u64, Fault>;
 
-/// What the sender was told; `None` if the function was killed.
-type Told = Option<Result<Accepted, IntakeError>>;
+/// The answer to the sender; `None` if the function was killed.
+type Answer = Option<Result<Accepted, IntakeError>>;
 
 /// A stack with one connected customer.
-trait Stage {
+trait TestStack {
     type Wiring: Wiring;
 
     fn ports(&self) -> Ports<Self::Wiring>;
@@ -45,10 +45,14 @@ trait Stage {
     async fn form(&self) -> Form;
 
     /// Runs work whose steps fail as planned. Returns its result, `None` if it was killed, and how many steps it took.
-    async fn struck<T>(&self, faults: &Faults, work: impl Future<Output = T>) -> (Option<T>, u64);
+    async fn run_with_faults<T>(
+        &self,
+        faults: &Faults,
+        work: impl Future<Output = T>,
+    ) -> (Option<T>, u64);
 
     /// Takes up to ten messages out of the queue.
-    async fn received(&self) -> Vec<Message>;
+    async fn receive_messages(&self) -> Vec<Message>;
 
     fn advance(&self, by: SignedDuration);
 
@@ -56,7 +60,7 @@ trait Stage {
     fn sign_ups(&self) -> usize;
 }
 
-/// One way to fail.
+/// One combination of faults.
 struct Plan {
     what: String,
     faults: Faults,
@@ -73,33 +77,33 @@ pub fn aws(aws: &SdkConfig, tables: Tables, queue: String, runtime: &Handle) -> 
     trial("aws", runtime, start)
 }
 
-fn trial<S: Stage, F: Future<Output = S>>(
-    keeper: &str,
+fn trial<S: TestStack, F: Future<Output = S>>(
+    implementation: &str,
     runtime: &Handle,
     start: impl FnOnce() -> F + Send + 'static,
 ) -> Trial {
     let runtime = runtime.clone();
     let name = "every_lead_answered_with_success_is_delivered_exactly_once";
-    Trial::test(format!("{keeper}::kills::{name}"), move || {
-        runtime.block_on(async { every_plan(&start().await).await });
+    Trial::test(format!("{implementation}::kills::{name}"), move || {
+        runtime.block_on(async { run_every_plan(&start().await).await });
         Ok(())
     })
 }
 
-async fn every_plan(stage: &impl Stage) {
-    let mut table = "\n| what strikes | answer | delivered |\n|---|---|---|\n".to_owned();
+async fn run_every_plan(stack: &impl TestStack) {
+    let mut table = "\n| fault | answer | delivered |\n|---|---|---|\n".to_owned();
     let mut number = 0;
     for (key, steps) in [(None, PLAIN.as_slice()), (Some("k"), KEYED.as_slice())] {
-        let with = key.map_or("", |_| ", with a key");
+        let suffix = key.map_or("", |_| ", with a key");
         for Plan { what, faults } in plans(steps) {
             number += 1;
-            let (told, delivered) = carried_out(stage, key, number, steps, &faults).await;
-            let told = word(&told);
-            writeln!(table, "| {what}{with} | {told} | {delivered} |").unwrap();
-            assert_eq!(told, expected(steps, &faults), "{what}{with}");
-            assert!(delivered <= 1, "{what}{with}: {delivered} times");
-            if told == "success" {
-                assert_eq!(delivered, 1, "{what}{with}");
+            let (answer, delivered) = run_plan(stack, key, number, steps, &faults).await;
+            let answer = describe(&answer);
+            writeln!(table, "| {what}{suffix} | {answer} | {delivered} |").unwrap();
+            assert_eq!(answer, expected(steps, &faults), "{what}{suffix}");
+            assert!(delivered <= 1, "{what}{suffix}: {delivered} times");
+            if answer == "success" {
+                assert_eq!(delivered, 1, "{what}{suffix}");
             }
         }
     }
@@ -107,56 +111,56 @@ async fn every_plan(stage: &impl Stage) {
 }
 
 /// Submits a lead while the plan's faults happen, then lets time pass and the scheduler and the drain work. Returns
-/// what the sender was told, and how often the person was signed up.
-async fn carried_out<S: Stage>(
-    stage: &S,
+/// the answer to the sender, and how often the person was signed up.
+async fn run_plan<S: TestStack>(
+    stack: &S,
     key: Option<&str>,
     number: u32,
     steps: &[&str],
     faults: &Faults,
-) -> (Told, usize) {
-    let intake = stage.ports().intake();
+) -> (Answer, usize) {
+    let intake = stack.ports().intake();
     // Equal submissions agree on an id only at the turn of a minute.
-    let into = intake.clock.now().as_millisecond().rem_euclid(60_000);
-    stage.advance(SignedDuration::from_millis(60_000 - into));
-    let form = stage.form().await;
-    let before = stage.sign_ups();
+    let into_minute = intake.clock.now().as_millisecond().rem_euclid(60_000);
+    stack.advance(SignedDuration::from_millis(60_000 - into_minute));
+    let form = stack.form().await;
+    let before = stack.sign_ups();
 
     let work = intake.take(&form, arrival(key, number));
-    let (told, taken) = stage.struck(faults, work).await;
-    if told.is_some() {
-        assert_eq!(taken, steps.len() as u64, "a step has no name");
+    let (answer, taken) = stack.run_with_faults(faults, work).await;
+    if answer.is_some() {
+        assert_eq!(taken, steps.len() as u64, "every step has a name");
     }
     for _ in 0..3 {
-        stage.advance(SignedDuration::from_mins(2));
-        let scheduler = stage.ports().scheduler();
+        stack.advance(SignedDuration::from_mins(2));
+        let scheduler = stack.ports().scheduler();
         scheduler.release(&BTreeSet::new()).await.unwrap();
-        deliver(stage).await;
+        deliver(stack).await;
     }
 
     let all = LeadFilter::default();
-    let kept = intake.ledger.leads(&form.customer, &all, None, 1_000).await;
-    let mut kept = kept.unwrap().items;
-    kept.retain(|record| record.lead.form == form.id);
-    assert!(kept.len() <= 1);
-    for record in kept {
+    let records = intake.ledger.leads(&form.customer, &all, None, 1_000).await;
+    let mut records = records.unwrap().items;
+    records.retain(|record| record.lead.form == form.id);
+    assert!(records.len() <= 1);
+    for record in records {
         let state = record.state;
         assert!(matches!(state, LeadState::Delivered { .. }), "{state:?}");
     }
-    (told, stage.sign_ups() - before)
+    (answer, stack.sign_ups() - before)
 }
 
 /// Drains the queue until it is empty.
-async fn deliver(stage: &impl Stage) {
+async fn deliver(stack: &impl TestStack) {
     loop {
-        let messages = stage.received().await;
+        let messages = stack.receive_messages().await;
         if messages.is_empty() {
             return;
         }
-        let drain = stage.ports().drain();
+        let drain = stack.ports().drain();
         let deadline = drain.keeper.clock.now() + SignedDuration::from_secs(58);
-        let again = drain.drain(messages, deadline).await;
-        assert_eq!(again, Vec::<String>::new());
+        let handed_back = drain.drain(messages, deadline).await;
+        assert_eq!(handed_back, Vec::<String>::new());
     }
 }
 
@@ -174,8 +178,8 @@ fn plans(steps: &[&str]) -> Vec<Plan> {
         what: "nothing".to_owned(),
         faults: Faults::new(),
     }];
-    let named = || (1..).zip(steps.iter().copied());
-    for (step, name) in named() {
+    let numbered = || (1..).zip(steps.iter().copied());
+    for (step, name) in numbered() {
         plans.extend(
             [
                 Fault::CrashBefore,
@@ -194,21 +198,21 @@ fn plans(steps: &[&str]) -> Vec<Plan> {
         ("table", false, true),
         ("queue and table", true, true),
     ] {
-        let down = |way| -> Faults {
+        let down = |fault| -> Faults {
             let is_down = |name: &str| if name == "send" { queue } else { table };
-            let steps = named().filter(|(_, name)| is_down(name));
-            steps.map(|(step, _)| (step, way)).collect()
+            let steps = numbered().filter(|(_, name)| is_down(name));
+            steps.map(|(step, _)| (step, fault)).collect()
         };
-        for way in [Fault::FailBefore, Fault::FailAfter] {
-            let what = format!("{what} down: {way:?}");
-            let faults = down(way);
+        for fault in [Fault::FailBefore, Fault::FailAfter] {
+            let what = format!("{what} down: {fault:?}");
+            let faults = down(fault);
             plans.push(Plan { what, faults });
         }
-        for (step, name) in named() {
+        for (step, name) in numbered() {
             for fault in [Fault::CrashBefore, Fault::CrashAfter] {
                 let what = format!("{what} down, {name}: {fault:?}");
                 let mut faults = down(Fault::FailBefore);
-                faults.retain(|other, _| *other < step); // nothing runs on that could meet a later one
+                faults.retain(|other, _| *other < step); // a killed function takes no later step
                 faults.insert(step, fault);
                 plans.push(Plan { what, faults });
             }
@@ -217,8 +221,8 @@ fn plans(steps: &[&str]) -> Vec<Plan> {
     plans
 }
 
-fn word(told: &Told) -> &'static str {
-    match told {
+fn describe(answer: &Answer) -> &'static str {
+    match answer {
         Some(Ok(_)) => "success",
         Some(Err(IntakeError::Unavailable)) => "503",
         Some(Err(error)) => panic!("{error}"),
@@ -226,7 +230,7 @@ fn word(told: &Told) -> &'static str {
     }
 }
 
-/// A killed function tells the sender nothing. Any other refuses a lead only if neither queue nor table accepted it.
+/// A killed function sends no answer. Any other refuses a lead only if neither queue nor table accepted it.
 fn expected(steps: &[&str], faults: &Faults) -> &'static str {
     let kills = |fault: &Fault| matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
     if faults.values().any(kills) {

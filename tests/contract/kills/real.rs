@@ -9,13 +9,13 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::fakes::{self, Ports, VirtualClock};
 use leadfeed_shared::ports::{Clock as _, Forms as _};
 
-use super::{Faults, Stage};
+use super::{Faults, TestStack};
 use crate::dynamo::Tables;
 use crate::fresh;
 use crate::real::{Real, World};
 use crate::wire::Steps;
 
-/// The AWS adapters on a wire that fails, and the sandbox behind them.
+/// The AWS adapters behind a proxy that injects faults, and the sandbox.
 pub struct OverAws {
     world: World<VirtualClock>,
     steps: Arc<Steps>,
@@ -26,8 +26,8 @@ pub struct OverAws {
 impl OverAws {
     pub async fn start(aws: SdkConfig, tables: Tables, queue: String) -> Self {
         // A retried request would be another step.
-        let once = aws.to_builder().retry_config(RetryConfig::disabled());
-        let (world, steps) = World::wired(once.build(), tables, queue).await;
+        let without_retries = aws.to_builder().retry_config(RetryConfig::disabled());
+        let (world, steps) = World::with_steps(without_retries.build(), tables, queue).await;
         let expires_at = world.clock.now() + SignedDuration::from_hours(23);
         Self {
             sqs: aws_sdk_sqs::Client::new(&world.dynamodb),
@@ -38,7 +38,7 @@ impl OverAws {
     }
 }
 
-impl Stage for OverAws {
+impl TestStack for OverAws {
     type Wiring = Real<VirtualClock>;
 
     fn ports(&self) -> Ports<Self::Wiring> {
@@ -55,15 +55,19 @@ impl Stage for OverAws {
         form
     }
 
-    async fn struck<T>(&self, faults: &Faults, work: impl Future<Output = T>) -> (Option<T>, u64) {
+    async fn run_with_faults<T>(
+        &self,
+        faults: &Faults,
+        work: impl Future<Output = T>,
+    ) -> (Option<T>, u64) {
         self.steps.restart(faults.clone());
-        let done = self.steps.until_cut(work).await;
+        let done = self.steps.run_until_killed(work).await;
         let taken = self.steps.taken();
         self.steps.restart(None);
         (done, taken)
     }
 
-    async fn received(&self) -> Vec<Message> {
+    async fn receive_messages(&self) -> Vec<Message> {
         let request = self.sqs.receive_message().queue_url(&self.world.queue);
         let answer = request.max_number_of_messages(10).send().await.unwrap();
         let mut messages = Vec::new();

@@ -6,12 +6,12 @@ use crate::promise::eventually;
 use crate::{fresh, promises};
 
 promises! { Apps:
-    an_application_reads_back_as_it_was_put,
-    an_unknown_application_has_no_credentials_and_the_usual_limits,
-    applications_that_were_put_are_listed,
+    stored_application_reads_back_unchanged,
+    unknown_application_has_no_credentials_and_default_limits,
+    stored_applications_are_listed,
 }
 
-async fn an_application_reads_back_as_it_was_put<A: Apps>(apps: A) {
+async fn stored_application_reads_back_unchanged<A: Apps>(apps: A) {
     let app = fresh::app();
     for (secret, per_second) in [("first", 2), ("second", 10)] {
         let credentials = AppCredentials {
@@ -33,7 +33,7 @@ async fn an_application_reads_back_as_it_was_put<A: Apps>(apps: A) {
     }
 }
 
-async fn an_unknown_application_has_no_credentials_and_the_usual_limits<A: Apps>(apps: A) {
+async fn unknown_application_has_no_credentials_and_default_limits<A: Apps>(apps: A) {
     let app = fresh::app();
 
     assert!(apps.credentials(&app, false).await.unwrap().is_none());
@@ -41,14 +41,14 @@ async fn an_unknown_application_has_no_credentials_and_the_usual_limits<A: Apps>
     assert_eq!(apps.limits(&app).await.unwrap(), Limits::default());
 }
 
-async fn applications_that_were_put_are_listed<A: Apps>(apps: A) {
+async fn stored_applications_are_listed<A: Apps>(apps: A) {
     let (stored, unknown) = (fresh::app(), fresh::app());
     let credentials = AppCredentials {
         client_id: "client".into(),
         client_secret: "secret".into(),
     };
-    let usual = Limits::default();
-    apps.put(&stored, &credentials, usual).await.unwrap();
+    let limits = Limits::default();
+    apps.put(&stored, &credentials, limits).await.unwrap();
 
     let all = async || apps.all(1_000).await.unwrap();
 

@@ -5,19 +5,19 @@ use leadfeed_shared::domain::budget::{
 use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::ports::Budget;
 
-use crate::promise::at_once;
+use crate::promise::run_concurrently;
 use crate::samples::at;
 use crate::{fresh, promises};
 
 promises! { Budget:
-    no_two_of_many_concurrent_reservations_hold_the_same_moment,
-    a_day_gives_out_its_number_and_no_more,
-    no_moment_lies_beyond_the_horizon,
-    token_calls_are_a_second_apart_whoever_asks,
-    a_throttled_application_rests_for_as_long_as_it_is_told,
-    a_throttled_token_endpoint_rests_for_everybody,
-    an_exceeded_quota_closes_the_day_for_everybody,
-    the_state_is_shown_as_it_is,
+    concurrent_reservations_get_distinct_moments_spaced_by_the_limit,
+    reservations_stop_at_the_daily_limit_until_midnight,
+    no_moment_is_granted_beyond_the_horizon,
+    concurrent_token_calls_are_spaced_one_second_apart,
+    throttled_application_gets_no_moment_until_its_pause_ends,
+    throttled_token_endpoint_pauses_token_calls_but_not_api_calls,
+    exceeded_quota_blocks_even_interactive_calls_until_midnight,
+    budget_state_is_none_until_first_use_and_then_shows_spent_calls,
     applications_do_not_share_a_budget,
 }
 
@@ -52,82 +52,87 @@ fn assert_apart(mut moments: Vec<Timestamp>, least: SignedDuration) {
     }
 }
 
-async fn no_two_of_many_concurrent_reservations_hold_the_same_moment<B>(budget: B)
+async fn concurrent_reservations_get_distinct_moments_spaced_by_the_limit<B>(budget: B)
 where
     B: Budget + Clone + 'static,
 {
     let app = fresh::app();
 
-    let told = at_once(12, |_| {
+    let reservations = run_concurrently(12, |_| {
         let (budget, app) = (budget.clone(), app.clone());
         async move { reserve(&budget, &app, LIMITS, 3).await }
     })
     .await;
 
-    let held: Vec<_> = told.into_iter().flat_map(moments).collect();
-    assert_eq!(held.len(), 36);
-    assert_apart(held, SignedDuration::from_millis(250));
+    let granted: Vec<_> = reservations.into_iter().flat_map(moments).collect();
+    assert_eq!(granted.len(), 36);
+    assert_apart(granted, SignedDuration::from_millis(250));
 }
 
-async fn a_day_gives_out_its_number_and_no_more<B>(budget: B)
+async fn reservations_stop_at_the_daily_limit_until_midnight<B>(budget: B)
 where
     B: Budget + Clone + 'static,
 {
     let app = fresh::app();
-    let few = Limits {
+    let limits = Limits {
         per_second: 50,
         per_day: 20,
     };
 
-    let told = at_once(8, |_| {
+    let reservations = run_concurrently(8, |_| {
         let (budget, app) = (budget.clone(), app.clone());
-        async move { reserve(&budget, &app, few, 3).await }
+        async move { reserve(&budget, &app, limits, 3).await }
     })
     .await;
 
-    let held: usize = told.into_iter().map(|told| moments(told).len()).sum();
-    assert_eq!(held, 20);
+    let granted: usize = reservations
+        .into_iter()
+        .map(|reservation| moments(reservation).len())
+        .sum();
+    assert_eq!(granted, 20);
     let spent = Reservation::NotBefore {
         at: next_midnight(at(0)),
         day_spent: true,
     };
-    assert_eq!(reserve(&budget, &app, few, 1).await, spent);
+    assert_eq!(reserve(&budget, &app, limits, 1).await, spent);
 }
 
-async fn no_moment_lies_beyond_the_horizon<B: Budget>(budget: B) {
+async fn no_moment_is_granted_beyond_the_horizon<B: Budget>(budget: B) {
     let app = fresh::app();
 
-    let held = moments(reserve(&budget, &app, LIMITS, 1_000).await);
+    let granted = moments(reserve(&budget, &app, LIMITS, 1_000).await);
 
-    assert!(held.len() >= 100);
-    assert!(held.iter().all(|moment| *moment <= at(30)));
-    let rest = reserve(&budget, &app, LIMITS, 1).await;
-    assert!(matches!(rest, Reservation::NotBefore { at: next, day_spent: false } if next > at(30)));
+    assert!(granted.len() >= 100);
+    assert!(granted.iter().all(|moment| *moment <= at(30)));
+    let beyond = reserve(&budget, &app, LIMITS, 1).await;
+    assert!(
+        matches!(beyond, Reservation::NotBefore { at: next, day_spent: false } if next > at(30))
+    );
 }
 
-async fn token_calls_are_a_second_apart_whoever_asks<B>(budget: B)
+async fn concurrent_token_calls_are_spaced_one_second_apart<B>(budget: B)
 where
     B: Budget + Clone + 'static,
 {
     let app = fresh::app();
 
-    let told = at_once(8, |_| {
+    let reservations = run_concurrently(8, |_| {
         let (budget, app) = (budget.clone(), app.clone());
         async move { reserve_token_call(&budget, &app, 0).await }
     })
     .await;
 
-    let held: Vec<_> = told.into_iter().flat_map(moments).collect();
-    assert_eq!(held.len(), 8);
-    assert_apart(held, SignedDuration::from_secs(1));
+    let granted: Vec<_> = reservations.into_iter().flat_map(moments).collect();
+    assert_eq!(granted.len(), 8);
+    assert_apart(granted, SignedDuration::from_secs(1));
 }
 
-async fn a_throttled_application_rests_for_as_long_as_it_is_told<B: Budget>(budget: B) {
+async fn throttled_application_gets_no_moment_until_its_pause_ends<B: Budget>(budget: B) {
     let app = fresh::app();
     reserve(&budget, &app, LIMITS, 1).await;
 
-    let rest = SignedDuration::from_secs(7);
-    let (meter, pause) = (Meter::Api(&app, LIMITS), Pause::For(rest));
+    let duration = SignedDuration::from_secs(7);
+    let (meter, pause) = (Meter::Api(&app, LIMITS), Pause::For(duration));
     budget.pause(meter, at(5), pause).await.unwrap();
 
     let class = CallClass::Delivery;
@@ -135,10 +140,10 @@ async fn a_throttled_application_rests_for_as_long_as_it_is_told<B: Budget>(budg
     assert_eq!(next.unwrap(), Reservation::Granted(vec![at(12)]));
 }
 
-async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {
+async fn throttled_token_endpoint_pauses_token_calls_but_not_api_calls<B: Budget>(budget: B) {
     let app = fresh::app();
-    let turn = reserve_token_call(&budget, &app, 0).await;
-    assert_eq!(turn, Reservation::Granted(vec![at(0)]));
+    let first = reserve_token_call(&budget, &app, 0).await;
+    assert_eq!(first, Reservation::Granted(vec![at(0)]));
 
     let paused = budget.pause(Meter::Token(&app), at(1), Pause::For(TOKEN_RETRY_AFTER));
     paused.await.unwrap();
@@ -146,10 +151,14 @@ async fn a_throttled_token_endpoint_rests_for_everybody<B: Budget>(budget: B) {
     let next = reserve_token_call(&budget, &app, 2).await;
     assert_eq!(next, Reservation::Granted(vec![at(6)]));
     let calls = reserve(&budget, &app, LIMITS, 1).await;
-    assert_eq!(calls, Reservation::Granted(vec![at(0)]), "others go on");
+    assert_eq!(
+        calls,
+        Reservation::Granted(vec![at(0)]),
+        "API calls are not paused"
+    );
 }
 
-async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {
+async fn exceeded_quota_blocks_even_interactive_calls_until_midnight<B: Budget>(budget: B) {
     let app = fresh::app();
 
     let meter = Meter::Api(&app, LIMITS);
@@ -166,7 +175,7 @@ async fn an_exceeded_quota_closes_the_day_for_everybody<B: Budget>(budget: B) {
     assert_eq!(tomorrow.unwrap(), Reservation::Granted(vec![midnight]));
 }
 
-async fn the_state_is_shown_as_it_is<B: Budget>(budget: B) {
+async fn budget_state_is_none_until_first_use_and_then_shows_spent_calls<B: Budget>(budget: B) {
     let app = fresh::app();
     assert_eq!(budget.state(&app).await.unwrap(), None);
 

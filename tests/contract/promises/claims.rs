@@ -8,23 +8,23 @@ use leadfeed_shared::domain::lead::{
 use leadfeed_shared::ports::{Claim, LeadFilter, Recorded, Requeue, Settlement};
 
 use super::Leads;
-use crate::promise::at_once;
-use crate::samples::{at, far, lead, remote};
+use crate::promise::run_concurrently;
+use crate::samples::{at, far_future, lead, remote};
 use crate::{fresh, promises};
 
 promises! { Leads:
     exactly_one_of_many_concurrent_records_is_new,
-    a_lead_recorded_again_is_left_as_it_is,
-    exactly_one_of_many_concurrent_claims_is_taken,
-    a_claim_shows_the_lead_and_counts_the_attempt,
-    a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again,
-    a_held_lead_is_taken_over_once_its_claim_has_lapsed,
-    only_the_claims_owner_settles,
-    a_claim_is_settled_once,
-    a_lead_that_waits_can_be_claimed,
-    a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed,
-    what_is_not_there_is_missing,
-    another_customers_lead_is_missing,
+    recording_a_lead_again_leaves_it_unchanged,
+    exactly_one_of_many_concurrent_claims_succeeds,
+    claim_returns_the_lead_and_counts_the_attempt,
+    repeating_a_claim_after_a_lost_answer_returns_the_same_claim,
+    lapsed_claim_is_taken_over_and_its_old_owner_cannot_settle,
+    only_the_claim_owner_can_settle,
+    claim_can_be_settled_only_once,
+    waiting_lead_can_be_claimed_and_leaves_its_lane,
+    delivered_refused_importing_or_quarantined_lead_cannot_be_claimed,
+    unknown_lead_cannot_be_claimed_settled_or_requeued,
+    lead_can_neither_be_claimed_nor_read_by_another_customer,
 }
 
 pub async fn record<L: Leads>(ledger: &L, customer: &CustomerId, second: u32) -> Lead {
@@ -105,7 +105,7 @@ where
 {
     let lead = lead(&fresh::customer(), 0);
 
-    let told = at_once(16, |_| {
+    let results = run_concurrently(16, |_| {
         let (ledger, lead) = (ledger.clone(), lead.clone());
         async move {
             ledger
@@ -116,11 +116,14 @@ where
     })
     .await;
 
-    let new = told.iter().filter(|told| **told == Recorded::New).count();
+    let new = results
+        .iter()
+        .filter(|result| **result == Recorded::New)
+        .count();
     assert_eq!(new, 1);
 }
 
-async fn a_lead_recorded_again_is_left_as_it_is<L: Leads>(ledger: L) {
+async fn recording_a_lead_again_leaves_it_unchanged<L: Leads>(ledger: L) {
     let lead = settled(&ledger, &fresh::customer(), &delivered()).await;
     let before = ledger
         .lead(&lead.customer, &lead.id)
@@ -130,32 +133,34 @@ async fn a_lead_recorded_again_is_left_as_it_is<L: Leads>(ledger: L) {
     let mut changed = lead.clone();
     changed.contact.first_name = "Grace".into();
 
-    let told = ledger.record(&changed, &LeadState::Received, at(99)).await;
+    let result = ledger.record(&changed, &LeadState::Received, at(99)).await;
 
-    assert_eq!(told.unwrap(), Recorded::Already(Box::new(before.clone())));
+    assert_eq!(result.unwrap(), Recorded::Already(Box::new(before.clone())));
     let after = ledger.lead(&lead.customer, &lead.id).await.unwrap();
     assert_eq!(after, Some(before));
 }
 
-async fn exactly_one_of_many_concurrent_claims_is_taken<L>(ledger: L)
+async fn exactly_one_of_many_concurrent_claims_succeeds<L>(ledger: L)
 where
     L: Leads + Clone + 'static,
 {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
-    let told = at_once(16, |i| {
+    let results = run_concurrently(16, |i| {
         let (ledger, lead) = (ledger.clone(), lead.clone());
         async move { claim(&ledger, &lead, &i.to_string(), 1).await }
     })
     .await;
 
-    let taken = told.iter().filter(|told| matches!(told, Claim::Taken(_)));
+    let taken = results
+        .iter()
+        .filter(|result| matches!(result, Claim::Taken(_)));
     assert_eq!(taken.count(), 1);
-    let held = told.iter().filter(|told| **told == Claim::Held);
+    let held = results.iter().filter(|result| **result == Claim::Held);
     assert_eq!(held.count(), 15);
 }
 
-async fn a_claim_shows_the_lead_and_counts_the_attempt<L: Leads>(ledger: L) {
+async fn claim_returns_the_lead_and_counts_the_attempt<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
     for attempt in 1..=3 {
@@ -175,7 +180,7 @@ async fn a_claim_shows_the_lead_and_counts_the_attempt<L: Leads>(ledger: L) {
     }
 }
 
-async fn a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again<L: Leads>(ledger: L) {
+async fn repeating_a_claim_after_a_lost_answer_returns_the_same_claim<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
     let first = claim(&ledger, &lead, "ada", 0).await;
 
@@ -186,7 +191,7 @@ async fn a_claim_whose_answer_was_lost_is_taken_by_the_same_request_again<L: Lea
     assert_eq!(claim(&ledger, &lead, "grace", 1).await, Claim::Held);
 }
 
-async fn a_held_lead_is_taken_over_once_its_claim_has_lapsed<L: Leads>(ledger: L) {
+async fn lapsed_claim_is_taken_over_and_its_old_owner_cannot_settle<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
     claim(&ledger, &lead, "ada", 0).await;
 
@@ -199,7 +204,7 @@ async fn a_held_lead_is_taken_over_once_its_claim_has_lapsed<L: Leads>(ledger: L
     assert!(settle(&ledger, &lead, "grace", &delivered()).await);
 }
 
-async fn only_the_claims_owner_settles<L: Leads>(ledger: L) {
+async fn only_the_claim_owner_can_settle<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
     assert!(!settle(&ledger, &lead, "ada", &delivered()).await);
@@ -210,7 +215,7 @@ async fn only_the_claims_owner_settles<L: Leads>(ledger: L) {
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 
-async fn a_claim_is_settled_once<L: Leads>(ledger: L) {
+async fn claim_can_be_settled_only_once<L: Leads>(ledger: L) {
     let lead = settled(&ledger, &fresh::customer(), &delivered()).await;
 
     let again = settle(&ledger, &lead, "ada", &waiting(WaitReason::Quota, Some(50))).await;
@@ -219,7 +224,7 @@ async fn a_claim_is_settled_once<L: Leads>(ledger: L) {
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 
-async fn a_lead_that_waits_can_be_claimed<L: Leads>(ledger: L) {
+async fn waiting_lead_can_be_claimed_and_leaves_its_lane<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for settlement in [
         waiting(WaitReason::Upstream, Some(500)),
@@ -234,7 +239,7 @@ async fn a_lead_that_waits_can_be_claimed<L: Leads>(ledger: L) {
     assert_eq!(ledger.waiting(&customer, None, 10).await.unwrap(), []);
 }
 
-async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: Leads>(ledger: L) {
+async fn delivered_refused_importing_or_quarantined_lead_cannot_be_claimed<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let refused = LeadState::Refused {
         why: RefusalReason::CcRefused,
@@ -250,18 +255,21 @@ async fn a_lead_that_is_settled_set_aside_or_in_an_import_cannot_be_claimed<L: L
     ] {
         let lead = settled(&ledger, &customer, &settlement).await;
 
-        let told = claim(&ledger, &lead, "grace", 10).await;
+        let result = claim(&ledger, &lead, "grace", 10).await;
 
-        assert_eq!(told, Claim::Settled);
+        assert_eq!(result, Claim::Settled);
     }
     let why = QuarantineReason::Honeypot;
-    let robot = lead(&customer, 0);
-    ledger.set_aside(&robot, why, far()).await.unwrap();
-    let told = claim(&ledger, &robot, "grace", 10).await;
-    assert_eq!(told, Claim::Settled);
+    let quarantined = lead(&customer, 0);
+    ledger
+        .set_aside(&quarantined, why, far_future())
+        .await
+        .unwrap();
+    let result = claim(&ledger, &quarantined, "grace", 10).await;
+    assert_eq!(result, Claim::Settled);
 }
 
-async fn what_is_not_there_is_missing<L: Leads>(ledger: L) {
+async fn unknown_lead_cannot_be_claimed_settled_or_requeued<L: Leads>(ledger: L) {
     let lead = lead(&fresh::customer(), 0);
 
     assert_eq!(claim(&ledger, &lead, "ada", 0).await, Claim::Missing);
@@ -273,15 +281,23 @@ async fn what_is_not_there_is_missing<L: Leads>(ledger: L) {
     assert_eq!(ledger.lead(&lead.customer, &lead.id).await.unwrap(), None);
 }
 
-async fn another_customers_lead_is_missing<L: Leads>(ledger: L) {
-    let mine = record(&ledger, &fresh::customer(), 0).await;
-    let mut theirs = mine.clone();
-    theirs.customer = fresh::customer();
+async fn lead_can_neither_be_claimed_nor_read_by_another_customer<L: Leads>(ledger: L) {
+    let lead = record(&ledger, &fresh::customer(), 0).await;
+    let mut other_customers_lead = lead.clone();
+    other_customers_lead.customer = fresh::customer();
 
-    assert_eq!(claim(&ledger, &theirs, "ada", 0).await, Claim::Missing);
-    let read = ledger.lead(&theirs.customer, &mine.id).await.unwrap();
+    assert_eq!(
+        claim(&ledger, &other_customers_lead, "ada", 0).await,
+        Claim::Missing
+    );
+    let read = ledger
+        .lead(&other_customers_lead.customer, &lead.id)
+        .await
+        .unwrap();
     assert_eq!(read, None);
     let all = LeadFilter::default();
-    let page = ledger.leads(&theirs.customer, &all, None, 9).await;
+    let page = ledger
+        .leads(&other_customers_lead.customer, &all, None, 9)
+        .await;
     assert_eq!(page.unwrap().items, []);
 }

@@ -7,24 +7,24 @@ use leadfeed_shared::domain::connection::{
 };
 use leadfeed_shared::ports::{Advanced, Connections};
 
-use crate::promise::{at_once, eventually};
+use crate::promise::{eventually, run_concurrently};
 use crate::samples::{at, connection, lease, remote};
 use crate::{fresh, promises};
 
 promises! { Connections:
-    a_connection_reads_back_as_it_was_put,
-    connections_of_many_customers_read_back_each_as_it_was_put,
+    stored_connection_reads_back_unchanged,
+    connections_of_many_customers_read_back_unchanged,
     a_put_does_not_overwrite_a_newer_generation,
-    a_connection_that_was_ended_since_it_was_read_is_not_made,
-    active_connections_are_idle_a_whole_month_after_their_last_token,
-    a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_made_for,
-    a_status_is_set_at_its_generation_only,
-    a_disconnected_connection_stays_so_whatever_status_comes_late,
-    that_a_list_is_gone_is_news_to_one_of_many,
-    what_was_seen_last_of_the_opt_in_stands_where_it_is_of_the_account_that_is_connected,
-    custom_fields_are_written_where_they_are_of_the_account_that_is_connected,
-    whose_connection_needs_a_person_is_found_until_they_have_acted,
-    a_limited_connection_made_active_is_found_when_it_is_idle,
+    put_is_rejected_if_the_connection_was_ended_since_it_was_read,
+    active_connection_is_idle_a_full_calendar_month_after_its_token_expired,
+    choice_is_saved_only_for_the_active_connection_it_was_made_for,
+    status_is_set_only_at_the_matching_generation,
+    disconnected_connection_ignores_late_status_changes,
+    only_one_of_many_concurrent_reports_of_a_missing_list_is_new,
+    newly_seen_confirmed_opt_in_is_saved_only_for_the_current_connection,
+    custom_fields_are_saved_only_for_the_current_connection,
+    connection_that_needs_a_person_is_listed_as_lost_until_resolved,
+    limited_connection_made_active_again_is_found_when_idle,
 }
 
 /// A stored connection of a fresh customer.
@@ -39,7 +39,7 @@ pub(super) async fn read<C: Connections>(connections: &C, connection: &Connectio
     read.unwrap().unwrap()
 }
 
-async fn a_connection_reads_back_as_it_was_put<C: Connections>(connections: C) {
+async fn stored_connection_reads_back_unchanged<C: Connections>(connections: C) {
     let mut connection = put(&connections).await;
     assert_eq!(read(&connections, &connection).await, connection);
 
@@ -59,20 +59,18 @@ async fn a_connection_reads_back_as_it_was_put<C: Connections>(connections: C) {
         assert!(connections.put_connection(&connection).await.unwrap());
         assert_eq!(read(&connections, &connection).await, connection);
     }
-    let nobody = connections.connection(&fresh::customer()).await.unwrap();
-    assert_eq!(nobody, None);
+    let missing = connections.connection(&fresh::customer()).await.unwrap();
+    assert_eq!(missing, None);
 }
 
-async fn connections_of_many_customers_read_back_each_as_it_was_put<C: Connections>(
-    connections: C,
-) {
+async fn connections_of_many_customers_read_back_unchanged<C: Connections>(connections: C) {
     let (one, other) = (put(&connections).await, put(&connections).await);
     put(&connections).await;
-    let never = (0..150).map(|_| fresh::customer());
-    let asked = [&one, &other].map(|connection| connection.customer.clone());
-    let asked = never.chain(asked).collect();
+    let unconnected = (0..150).map(|_| fresh::customer());
+    let connected = [&one, &other].map(|connection| connection.customer.clone());
+    let customers = unconnected.chain(connected).collect();
 
-    let found = connections.connections_of(&asked).await.unwrap();
+    let found = connections.connections_of(&customers).await.unwrap();
     let none = connections.connections_of(&[].into()).await.unwrap();
 
     let expected = [one, other].map(|connection| (connection.customer.clone(), Some(connection)));
@@ -97,7 +95,9 @@ async fn a_put_does_not_overwrite_a_newer_generation<C: Connections>(connections
     assert_eq!(read(&connections, &connection).await, newer);
 }
 
-async fn a_connection_that_was_ended_since_it_was_read_is_not_made<C: Connections>(connections: C) {
+async fn put_is_rejected_if_the_connection_was_ended_since_it_was_read<C: Connections>(
+    connections: C,
+) {
     let connection = put(&connections).await;
     let ended = ConnectionStatus::Disconnected;
     let mut newer = Connection {
@@ -117,22 +117,25 @@ async fn a_connection_that_was_ended_since_it_was_read_is_not_made<C: Connection
     assert_eq!(read(&connections, &connection).await, newer);
 }
 
-async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Connections>(
+async fn active_connection_is_idle_a_full_calendar_month_after_its_token_expired<C: Connections>(
     connections: C,
 ) {
     let day = |text: &str| format!("{text}T12:00:00Z").parse().unwrap();
     let mut used = put(&connections).await;
     used.token_expires_at = day("2031-01-31");
     assert!(connections.put_connection(&used).await.unwrap());
-    let mut dead = put(&connections).await;
-    dead.token_expires_at = used.token_expires_at;
-    assert!(connections.put_connection(&dead).await.unwrap());
+    let mut disconnected = put(&connections).await;
+    disconnected.token_expires_at = used.token_expires_at;
+    assert!(connections.put_connection(&disconnected).await.unwrap());
     let status = ConnectionStatus::Disconnected;
-    let set = connections.set_status(&dead.customer, dead.generation, &status);
+    let set = connections.set_status(&disconnected.customer, disconnected.generation, &status);
     assert!(set.await.unwrap());
     let idle = async |now| {
         let idle = connections.idle(day(now), 100).await.unwrap();
-        (idle.contains(&used.customer), idle.contains(&dead.customer))
+        (
+            idle.contains(&used.customer),
+            idle.contains(&disconnected.customer),
+        )
     };
 
     assert_eq!(idle("2031-01-20").await, (false, false));
@@ -147,9 +150,8 @@ async fn active_connections_are_idle_a_whole_month_after_their_last_token<C: Con
     assert_eq!(idle("2031-05-01").await, (true, false));
 }
 
-async fn a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_made_for<C>(
-    connections: C,
-) where
+async fn choice_is_saved_only_for_the_active_connection_it_was_made_for<C>(connections: C)
+where
     C: Connections,
 {
     let connection = put(&connections).await;
@@ -177,11 +179,11 @@ async fn a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_m
     assert!(connections.choose(&chosen).await.unwrap());
     assert_eq!(read(&connections, &connection).await, expected);
 
-    let of_another = Connection {
+    let reconnected = Connection {
         connected_at: at(91),
         ..connection.clone()
     };
-    assert!(!connections.choose(&of_another).await.unwrap());
+    assert!(!connections.choose(&reconnected).await.unwrap());
     let ended = ConnectionStatus::Disconnected;
     assert!(connections.set_status(customer, 4, &ended).await.unwrap());
     assert!(!connections.choose(&connection).await.unwrap());
@@ -191,37 +193,53 @@ async fn a_choice_is_written_where_the_connection_is_active_and_the_one_it_was_m
         ..expected
     };
     assert_eq!(read(&connections, &connection).await, expected);
-    let mut nobody = connection.clone();
-    nobody.customer = fresh::customer();
-    assert!(!connections.choose(&nobody).await.unwrap());
+    let mut unconnected = connection.clone();
+    unconnected.customer = fresh::customer();
+    assert!(!connections.choose(&unconnected).await.unwrap());
     assert_eq!(
-        connections.connection(&nobody.customer).await.unwrap(),
+        connections.connection(&unconnected.customer).await.unwrap(),
         None
     );
 }
 
-async fn a_status_is_set_at_its_generation_only<C: Connections>(connections: C) {
+async fn status_is_set_only_at_the_matching_generation<C: Connections>(connections: C) {
     let connection = put(&connections).await;
     let customer = &connection.customer;
-    let dead = ConnectionStatus::NeedsReconnect {
+    let needs_reconnect = ConnectionStatus::NeedsReconnect {
         reason: ReconnectReason::InvalidGrant,
         since: at(7),
     };
 
-    assert!(!connections.set_status(customer, 2, &dead).await.unwrap());
+    assert!(
+        !connections
+            .set_status(customer, 2, &needs_reconnect)
+            .await
+            .unwrap()
+    );
     assert_eq!(read(&connections, &connection).await, connection);
-    assert!(connections.set_status(customer, 3, &dead).await.unwrap());
-    assert_eq!(read(&connections, &connection).await.status, dead);
+    assert!(
+        connections
+            .set_status(customer, 3, &needs_reconnect)
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        read(&connections, &connection).await.status,
+        needs_reconnect
+    );
     let active = ConnectionStatus::Active;
     assert!(connections.set_status(customer, 3, &active).await.unwrap());
     assert_eq!(read(&connections, &connection).await, connection);
-    let nobody = fresh::customer();
-    assert!(!connections.set_status(&nobody, 3, &dead).await.unwrap());
+    let unconnected = fresh::customer();
+    assert!(
+        !connections
+            .set_status(&unconnected, 3, &needs_reconnect)
+            .await
+            .unwrap()
+    );
 }
 
-async fn a_disconnected_connection_stays_so_whatever_status_comes_late<C: Connections>(
-    connections: C,
-) {
+async fn disconnected_connection_ignores_late_status_changes<C: Connections>(connections: C) {
     let connection = put(&connections).await;
     let customer = &connection.customer;
     let ended = ConnectionStatus::Disconnected;
@@ -242,28 +260,26 @@ async fn a_disconnected_connection_stays_so_whatever_status_comes_late<C: Connec
     }
 }
 
-async fn that_a_list_is_gone_is_news_to_one_of_many<C>(connections: C)
+async fn only_one_of_many_concurrent_reports_of_a_missing_list_is_new<C>(connections: C)
 where
     C: Connections + Clone + 'static,
 {
     let connection = put(&connections).await;
 
-    let told = at_once(12, |_| {
+    let results = run_concurrently(12, |_| {
         let (connections, customer) = (connections.clone(), connection.customer.clone());
         async move { connections.list_gone(&customer, &remote(3)).await.unwrap() }
     })
     .await;
 
-    assert_eq!(told.into_iter().filter(|news| *news).count(), 1);
+    assert_eq!(results.into_iter().filter(|is_new| *is_new).count(), 1);
     let gone = read(&connections, &connection).await.learned.lists_gone;
     assert_eq!(gone, [remote(2), remote(3)]);
-    let nobody = connections.list_gone(&fresh::customer(), &remote(3)).await;
-    assert!(!nobody.unwrap());
+    let reported = connections.list_gone(&fresh::customer(), &remote(3)).await;
+    assert!(!reported.unwrap());
 }
 
-async fn what_was_seen_last_of_the_opt_in_stands_where_it_is_of_the_account_that_is_connected<
-    C: Connections,
->(
+async fn newly_seen_confirmed_opt_in_is_saved_only_for_the_current_connection<C: Connections>(
     connections: C,
 ) {
     let connection = put(&connections).await;
@@ -279,18 +295,17 @@ async fn what_was_seen_last_of_the_opt_in_stands_where_it_is_of_the_account_that
     let learned = read(&connections, &connection).await.learned;
     assert_eq!(learned.confirmed_opt_in, Some(seen(false)));
     assert_eq!(learned.lists_gone, connection.learned.lists_gone);
-    let nobody = fresh::customer();
-    for (customer, connected_at) in [(customer, at(91)), (&nobody, since)] {
-        let of_another = connections.opt_in_seen(customer, connected_at, seen(true));
-        of_another.await.unwrap();
+    let unconnected = fresh::customer();
+    for (customer, connected_at) in [(customer, at(91)), (&unconnected, since)] {
+        let ignored = connections.opt_in_seen(customer, connected_at, seen(true));
+        ignored.await.unwrap();
     }
     assert_eq!(read(&connections, &connection).await.learned, learned);
-    assert_eq!(connections.connection(&nobody).await.unwrap(), None);
+    assert_eq!(connections.connection(&unconnected).await.unwrap(), None);
 }
 
-async fn custom_fields_are_written_where_they_are_of_the_account_that_is_connected<C>(
-    connections: C,
-) where
+async fn custom_fields_are_saved_only_for_the_current_connection<C>(connections: C)
+where
     C: Connections,
 {
     let connection = put(&connections).await;
@@ -301,26 +316,26 @@ async fn custom_fields_are_written_where_they_are_of_the_account_that_is_connect
         name: "Since".into(),
         kind: Some(FieldKind::Date),
     };
-    let told = connections.fields_read(customer, since, Some(slice::from_ref(&field)), at(80));
-    told.await.unwrap();
+    let written = connections.fields_read(customer, since, Some(slice::from_ref(&field)), at(80));
+    written.await.unwrap();
     let mut expected = connection.clone();
     expected.catalog.custom_fields = vec![field];
     expected.learned.fields_read_at = Some(at(80));
     assert_eq!(read(&connections, &connection).await, expected);
 
-    let untold = connections.fields_read(customer, since, None, at(90)).await;
-    untold.unwrap();
+    let checked = connections.fields_read(customer, since, None, at(90)).await;
+    checked.unwrap();
     expected.learned.fields_read_at = Some(at(90));
     assert_eq!(read(&connections, &connection).await, expected);
 
     for customer in [customer, &fresh::customer()] {
-        let of_another = connections.fields_read(customer, at(91), Some(&[]), at(92));
-        of_another.await.unwrap();
+        let ignored = connections.fields_read(customer, at(91), Some(&[]), at(92));
+        ignored.await.unwrap();
     }
     assert_eq!(read(&connections, &connection).await, expected);
 }
 
-async fn whose_connection_needs_a_person_is_found_until_they_have_acted<C: Connections>(
+async fn connection_that_needs_a_person_is_listed_as_lost_until_resolved<C: Connections>(
     connections: C,
 ) {
     let connection = put(&connections).await;
@@ -334,9 +349,9 @@ async fn whose_connection_needs_a_person_is_found_until_they_have_acted<C: Conne
     let reason = LimitedReason::AppDeactivated;
     let limited = ConnectionStatus::Limited { reason };
     let (reason, since) = (ReconnectReason::InvalidGrant, at(7));
-    let dead = ConnectionStatus::NeedsReconnect { reason, since };
+    let needs_reconnect = ConnectionStatus::NeedsReconnect { reason, since };
 
-    for status in [limited, dead] {
+    for status in [limited, needs_reconnect] {
         assert!(connections.set_status(customer, 3, &status).await.unwrap());
         let expected = Some(status);
         assert_eq!(
@@ -362,7 +377,7 @@ async fn whose_connection_needs_a_person_is_found_until_they_have_acted<C: Conne
     assert_eq!(eventually(found, Option::is_none).await, None);
 }
 
-async fn a_limited_connection_made_active_is_found_when_it_is_idle<C: Connections>(connections: C) {
+async fn limited_connection_made_active_again_is_found_when_idle<C: Connections>(connections: C) {
     let day = |text: &str| format!("{text}T12:00:00Z").parse().unwrap();
     let mut connection = put(&connections).await;
     connection.token_expires_at = day("2032-01-31");

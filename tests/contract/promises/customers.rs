@@ -4,22 +4,22 @@ use crate::promise::eventually;
 use crate::{fresh, promises, samples};
 
 promises! { Customers:
-    a_customer_reads_back_as_it_was_put,
+    stored_customer_reads_back_unchanged,
     the_last_put_wins,
-    a_deleted_customer_is_gone_and_deleting_it_again_is_no_error,
-    the_id_of_a_deleted_customer_is_not_given_again,
-    pages_hold_every_customer_once_in_order,
+    deleted_customer_is_gone_and_deleting_it_again_succeeds,
+    id_of_a_deleted_customer_cannot_be_reused,
+    customers_are_listed_in_order_and_exactly_once_across_pages,
 }
 
-async fn a_customer_reads_back_as_it_was_put<C: Customers>(customers: C) {
+async fn stored_customer_reads_back_unchanged<C: Customers>(customers: C) {
     let customer = samples::customer(fresh::customer());
 
     customers.put_customer(&customer).await.unwrap();
 
     let read = customers.customer(&customer.id).await.unwrap();
     assert_eq!(read, Some(customer));
-    let nobody = customers.customer(&fresh::customer()).await.unwrap();
-    assert_eq!(nobody, None);
+    let missing = customers.customer(&fresh::customer()).await.unwrap();
+    assert_eq!(missing, None);
 }
 
 async fn the_last_put_wins<C: Customers>(customers: C) {
@@ -33,7 +33,7 @@ async fn the_last_put_wins<C: Customers>(customers: C) {
     assert_eq!(read, Some(customer));
 }
 
-async fn a_deleted_customer_is_gone_and_deleting_it_again_is_no_error<C: Customers>(customers: C) {
+async fn deleted_customer_is_gone_and_deleting_it_again_succeeds<C: Customers>(customers: C) {
     let customer = samples::customer(fresh::customer());
     customers.put_customer(&customer).await.unwrap();
 
@@ -43,7 +43,7 @@ async fn a_deleted_customer_is_gone_and_deleting_it_again_is_no_error<C: Custome
     assert_eq!(customers.customer(&customer.id).await.unwrap(), None);
 }
 
-async fn the_id_of_a_deleted_customer_is_not_given_again<C: Customers>(customers: C) {
+async fn id_of_a_deleted_customer_cannot_be_reused<C: Customers>(customers: C) {
     let customer = samples::customer(fresh::customer());
     assert!(customers.put_customer(&customer).await.unwrap());
     assert!(customers.put_customer(&customer).await.unwrap());
@@ -61,7 +61,7 @@ async fn the_id_of_a_deleted_customer_is_not_given_again<C: Customers>(customers
     assert!(listed.await.iter().all(|listed| listed.id != customer.id));
 }
 
-async fn pages_hold_every_customer_once_in_order<C: Customers>(customers: C) {
+async fn customers_are_listed_in_order_and_exactly_once_across_pages<C: Customers>(customers: C) {
     let mut ids = Vec::new();
     for _ in 0..5 {
         let customer = samples::customer(fresh::customer());

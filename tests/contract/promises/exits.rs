@@ -8,13 +8,13 @@ use leadfeed_shared::ports::{Claim, Due, Requeue, Settlement};
 use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use crate::promise::eventually;
-use crate::samples::{at, far};
+use crate::samples::{at, far_future};
 use crate::{fresh, promises};
 
 promises! { Leads:
-    a_lead_leaves_in_a_file_once_and_is_no_longer_due,
-    what_is_held_or_done_leaves_in_no_file,
-    an_erased_lead_is_empty_and_found_by_nobody,
+    lead_is_exported_once_and_is_then_no_longer_due,
+    claimed_delivered_importing_or_opted_out_lead_is_not_exported,
+    erased_lead_has_no_personal_data_and_cannot_be_found_or_claimed,
 }
 
 pub fn refused() -> Settlement {
@@ -29,17 +29,17 @@ fn refused_for(why: RefusalReason) -> Settlement {
     }
 }
 
-async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Leads>(ledger: L) {
+async fn lead_is_exported_once_and_is_then_no_longer_due<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let queued = record(&ledger, &customer, 0).await;
-    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
+    let for_person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let refused = settled(&ledger, &customer, &refused()).await;
     let export = async |id: &LeadId, second: i64| {
-        let export = ledger.export(&customer, id, at(second), far());
+        let export = ledger.export(&customer, id, at(second), far_future());
         export.await.unwrap()
     };
 
-    for lead in [&queued, &person, &refused] {
+    for lead in [&queued, &for_person, &refused] {
         assert!(export(&lead.id, 20).await);
         assert!(!export(&lead.id, 21).await, "twice");
         assert!(export(&lead.id, 20).await, "the answer was lost");
@@ -47,8 +47,8 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Leads>(ledger: L) 
         assert_eq!((read.exported_at, read.due_at), (Some(at(20)), None));
         let claim = claim(&ledger, lead, "ada", 9_000).await;
         assert_eq!(claim, Claim::Settled);
-        let for_person = Due::ForPerson { since: at(9) };
-        for from in [Requeue::Stuck, Requeue::Waits(for_person)] {
+        let due = Due::ForPerson { since: at(9) };
+        for from in [Requeue::Stuck, Requeue::Waits(due)] {
             let requeued = ledger.requeue(&customer, &lead.id, from, at(9_000), at(9_060));
             assert!(!requeued.await.unwrap());
         }
@@ -60,32 +60,37 @@ async fn a_lead_leaves_in_a_file_once_and_is_no_longer_due<L: Leads>(ledger: L) 
     assert_eq!(counts, Counts::from([(EXPORTED.to_owned(), 3)]));
 }
 
-async fn what_is_held_or_done_leaves_in_no_file<L: Leads>(ledger: L) {
+async fn claimed_delivered_importing_or_opted_out_lead_is_not_exported<L: Leads>(ledger: L) {
     let customer = fresh::customer();
-    let export = async |id: &LeadId| ledger.export(&customer, id, at(20), far()).await.unwrap();
-    let held = record(&ledger, &customer, 0).await;
-    claim(&ledger, &held, "ada", 0).await;
-    let done = settled(&ledger, &customer, &delivered()).await;
-    let import = settled(&ledger, &customer, &waiting(WaitReason::Import, None)).await;
-    let left = settled(
+    let export = async |id: &LeadId| {
+        ledger
+            .export(&customer, id, at(20), far_future())
+            .await
+            .unwrap()
+    };
+    let claimed = record(&ledger, &customer, 0).await;
+    claim(&ledger, &claimed, "ada", 0).await;
+    let delivered = settled(&ledger, &customer, &delivered()).await;
+    let importing = settled(&ledger, &customer, &waiting(WaitReason::Import, None)).await;
+    let opted_out = settled(
         &ledger,
         &customer,
         &refused_for(RefusalReason::OptedOutAfterConsent),
     )
     .await;
 
-    for lead in [held, done, import, left] {
+    for lead in [claimed, delivered, importing, opted_out] {
         assert!(!export(&lead.id).await);
     }
-    assert!(!export(&fresh::lead(0)).await, "not there");
+    assert!(!export(&fresh::lead(0)).await, "unknown lead");
 }
 
-async fn an_erased_lead_is_empty_and_found_by_nobody<L: Leads>(ledger: L) {
+async fn erased_lead_has_no_personal_data_and_cannot_be_found_or_claimed<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let lead = record(&ledger, &customer, 0).await;
     claim(&ledger, &lead, "ada", 0).await;
     let blank = lead.without_person();
-    let erase = async || ledger.erase(&blank, at(60), far()).await.unwrap();
+    let erase = async || ledger.erase(&blank, at(60), far_future()).await.unwrap();
 
     assert!(erase().await);
     assert!(!erase().await, "twice");

@@ -1,17 +1,17 @@
 use leadfeed_shared::ports::Forms;
 
-use crate::promise::{at_once, eventually};
+use crate::promise::{eventually, run_concurrently};
 use crate::{fresh, promises, samples};
 
 promises! { Forms:
-    a_form_reads_back_as_it_was_put,
-    of_many_concurrent_changes_of_a_form_exactly_one_is_made,
-    a_form_that_is_not_there_or_further_on_is_not_replaced,
+    stored_form_reads_back_unchanged,
+    exactly_one_of_many_concurrent_form_changes_succeeds,
+    form_is_replaced_only_if_it_exists_and_only_with_the_next_revision,
     a_deleted_form_is_gone,
-    a_customer_has_its_own_forms_oldest_first,
+    only_the_customers_own_forms_are_listed_oldest_first,
 }
 
-async fn a_form_reads_back_as_it_was_put<F: Forms>(forms: F) {
+async fn stored_form_reads_back_unchanged<F: Forms>(forms: F) {
     let mut form = samples::form(&fresh::customer(), 1);
     forms.put_form(&form).await.unwrap();
     assert_eq!(forms.form(&form.id).await.unwrap().as_ref(), Some(&form));
@@ -23,14 +23,14 @@ async fn a_form_reads_back_as_it_was_put<F: Forms>(forms: F) {
     assert_eq!(forms.form(&fresh::form(1)).await.unwrap(), None);
 }
 
-async fn of_many_concurrent_changes_of_a_form_exactly_one_is_made<F>(forms: F)
+async fn exactly_one_of_many_concurrent_form_changes_succeeds<F>(forms: F)
 where
     F: Forms + Clone + 'static,
 {
     let form = samples::form(&fresh::customer(), 1);
     forms.put_form(&form).await.unwrap();
 
-    let told = at_once(16, |i| {
+    let results = run_concurrently(16, |i| {
         let (forms, mut changed) = (forms.clone(), form.clone());
         changed.name = i.to_string();
         changed.revision += 1;
@@ -38,14 +38,14 @@ where
     })
     .await;
 
-    let made: Vec<_> = (0..told.len()).filter(|i| told[*i]).collect();
+    let winners: Vec<_> = (0..results.len()).filter(|i| results[*i]).collect();
     let read = forms.form(&form.id).await.unwrap().unwrap();
-    assert_eq!(made.len(), 1);
-    assert_eq!(read.name, made[0].to_string());
+    assert_eq!(winners.len(), 1);
+    assert_eq!(read.name, winners[0].to_string());
     assert_eq!(read.revision, form.revision + 1);
 }
 
-async fn a_form_that_is_not_there_or_further_on_is_not_replaced<F: Forms>(forms: F) {
+async fn form_is_replaced_only_if_it_exists_and_only_with_the_next_revision<F: Forms>(forms: F) {
     let mut form = samples::form(&fresh::customer(), 1);
     form.revision = 1;
     assert!(!forms.replace_form(&form).await.unwrap());
@@ -74,17 +74,22 @@ async fn a_deleted_form_is_gone<F: Forms>(forms: F) {
     assert_eq!(left.await, []);
 }
 
-async fn a_customer_has_its_own_forms_oldest_first<F: Forms>(forms: F) {
+async fn only_the_customers_own_forms_are_listed_oldest_first<F: Forms>(forms: F) {
     let (own, other) = (fresh::customer(), fresh::customer());
-    let mine = [1, 2, 3].map(|second| samples::form(&own, second));
-    for form in [&mine[1], &samples::form(&other, 2), &mine[0], &mine[2]] {
+    let own_forms = [1, 2, 3].map(|second| samples::form(&own, second));
+    for form in [
+        &own_forms[1],
+        &samples::form(&other, 2),
+        &own_forms[0],
+        &own_forms[2],
+    ] {
         forms.put_form(form).await.unwrap();
     }
 
     let listed = eventually(
         || async { forms.forms_of(&own).await.unwrap() },
-        |listed| listed.len() >= mine.len(),
+        |listed| listed.len() >= own_forms.len(),
     );
 
-    assert_eq!(listed.await, mine);
+    assert_eq!(listed.await, own_forms);
 }

@@ -2,15 +2,15 @@ use leadfeed_shared::domain::handshake::Handshake;
 use leadfeed_shared::ports::Handshakes;
 use secrecy::ExposeSecret as _;
 
-use crate::promise::at_once;
+use crate::promise::run_concurrently;
 use crate::samples::at;
 use crate::{fresh, promises};
 
 promises! { Handshakes:
-    a_handshake_is_taken_as_it_was_opened,
-    exactly_one_of_many_concurrent_takers_gets_it,
-    nobody_takes_an_expired_handshake,
-    an_unknown_state_is_nothing,
+    handshake_is_returned_unchanged_when_taken,
+    exactly_one_of_many_concurrent_takers_gets_the_handshake,
+    expired_handshake_cannot_be_taken,
+    unknown_state_has_no_handshake,
 }
 
 fn handshake() -> Handshake {
@@ -23,7 +23,7 @@ fn handshake() -> Handshake {
     }
 }
 
-async fn a_handshake_is_taken_as_it_was_opened<H: Handshakes>(handshakes: H) {
+async fn handshake_is_returned_unchanged_when_taken<H: Handshakes>(handshakes: H) {
     let plain = Handshake {
         verifier: None,
         ..handshake()
@@ -33,7 +33,7 @@ async fn a_handshake_is_taken_as_it_was_opened<H: Handshakes>(handshakes: H) {
         handshakes.open(&state, &opened).await.unwrap();
 
         let Some(taken) = handshakes.take(&state, at(599)).await.unwrap() else {
-            panic!("nothing")
+            panic!("no handshake")
         };
 
         let verifier = |handshake: &Handshake| {
@@ -48,23 +48,23 @@ async fn a_handshake_is_taken_as_it_was_opened<H: Handshakes>(handshakes: H) {
     }
 }
 
-async fn exactly_one_of_many_concurrent_takers_gets_it<H>(handshakes: H)
+async fn exactly_one_of_many_concurrent_takers_gets_the_handshake<H>(handshakes: H)
 where
     H: Handshakes + Clone + 'static,
 {
     let state = fresh::text();
     handshakes.open(&state, &handshake()).await.unwrap();
 
-    let told = at_once(16, |_| {
+    let results = run_concurrently(16, |_| {
         let (handshakes, state) = (handshakes.clone(), state.clone());
         async move { handshakes.take(&state, at(0)).await.unwrap() }
     })
     .await;
 
-    assert_eq!(told.iter().flatten().count(), 1);
+    assert_eq!(results.iter().flatten().count(), 1);
 }
 
-async fn nobody_takes_an_expired_handshake<H: Handshakes>(handshakes: H) {
+async fn expired_handshake_cannot_be_taken<H: Handshakes>(handshakes: H) {
     let state = fresh::text();
     handshakes.open(&state, &handshake()).await.unwrap();
 
@@ -73,7 +73,7 @@ async fn nobody_takes_an_expired_handshake<H: Handshakes>(handshakes: H) {
     assert!(taken.is_none());
 }
 
-async fn an_unknown_state_is_nothing<H: Handshakes>(handshakes: H) {
+async fn unknown_state_has_no_handshake<H: Handshakes>(handshakes: H) {
     let taken = handshakes.take(&fresh::text(), at(0)).await.unwrap();
 
     assert!(taken.is_none());

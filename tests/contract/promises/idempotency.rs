@@ -4,17 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::ports::{Idempotency, KeyClaim, KeyClaimed};
 
-use crate::promise::at_once;
+use crate::promise::run_concurrently;
 use crate::samples::at;
 use crate::{fresh, promises};
 
 promises! { Idempotency:
-    one_of_many_at_once_claims_a_key,
-    a_claim_made_again_is_its_owners_still,
-    a_key_is_free_again_once_it_has_expired,
-    a_key_is_its_customers_own,
-    a_key_is_freed_for_its_own_lead_only,
-    one_of_many_at_once_claims_the_key_of_a_lead_that_is_gone,
+    exactly_one_of_many_concurrent_callers_claims_a_key,
+    repeating_a_key_claim_succeeds_only_for_its_owner,
+    expired_key_can_be_claimed_again,
+    key_is_not_shared_between_customers,
+    key_is_freed_only_for_the_lead_that_holds_it,
+    exactly_one_concurrent_caller_takes_over_the_key_of_a_lead_that_is_gone,
 }
 
 fn claim(now: Timestamp) -> KeyClaim {
@@ -27,53 +27,56 @@ fn claim(now: Timestamp) -> KeyClaim {
     }
 }
 
-async fn one_of_many_at_once_claims_a_key<K>(keys: K)
+async fn exactly_one_of_many_concurrent_callers_claims_a_key<K>(keys: K)
 where
     K: Idempotency + Clone + 'static,
 {
     let (customer, key) = (fresh::customer(), fresh::text());
 
-    let told = at_once(10, |_| {
+    let results = run_concurrently(10, |_| {
         let (keys, customer, key) = (keys.clone(), customer.clone(), key.clone());
         async move {
-            let mine = claim(at(0));
-            let told = keys.claim_key(&customer, &key, &mine, None, at(0)).await;
-            (mine, told.unwrap())
+            let own = claim(at(0));
+            let result = keys.claim_key(&customer, &key, &own, None, at(0)).await;
+            (own, result.unwrap())
         }
     })
     .await;
 
-    let (fresh, known): (Vec<_>, Vec<_>) = told
+    let (winners, others): (Vec<_>, Vec<_>) = results
         .into_iter()
-        .partition(|(_, told)| *told == KeyClaimed::Fresh);
-    let [(first, _)] = fresh.as_slice() else {
-        panic!("{} were told that the key is theirs", fresh.len())
+        .partition(|(_, result)| *result == KeyClaimed::Fresh);
+    let [(first, _)] = winners.as_slice() else {
+        panic!("{} callers claimed the key", winners.len())
     };
-    for (_, told) in known {
-        assert_eq!(told, KeyClaimed::Known(Box::new(first.clone())));
+    for (_, result) in others {
+        assert_eq!(result, KeyClaimed::Known(Box::new(first.clone())));
     }
 }
 
-async fn a_claim_made_again_is_its_owners_still<K: Idempotency>(keys: K) {
+async fn repeating_a_key_claim_succeeds_only_for_its_owner<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
-    let (mine, other) = (claim(at(0)), claim(at(0)));
-    let ask = async |claim: &KeyClaim| {
-        let told = keys.claim_key(&customer, &key, claim, None, at(0)).await;
-        told.unwrap()
+    let (own, other) = (claim(at(0)), claim(at(0)));
+    let try_claim = async |claim: &KeyClaim| {
+        let result = keys.claim_key(&customer, &key, claim, None, at(0)).await;
+        result.unwrap()
     };
 
-    assert_eq!(ask(&mine).await, KeyClaimed::Fresh);
-    assert_eq!(ask(&mine).await, KeyClaimed::Fresh);
-    assert_eq!(ask(&other).await, KeyClaimed::Known(Box::new(mine.clone())));
+    assert_eq!(try_claim(&own).await, KeyClaimed::Fresh);
+    assert_eq!(try_claim(&own).await, KeyClaimed::Fresh);
+    assert_eq!(
+        try_claim(&other).await,
+        KeyClaimed::Known(Box::new(own.clone()))
+    );
 }
 
-async fn a_key_is_free_again_once_it_has_expired<K: Idempotency>(keys: K) {
+async fn expired_key_can_be_claimed_again<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
     let first = claim(at(0));
     keys.claim_key(&customer, &key, &first, None, at(0))
         .await
         .unwrap();
-    let ask = async |now| {
+    let try_claim = async |now| {
         keys.claim_key(&customer, &key, &claim(now), None, now)
             .await
             .unwrap()
@@ -81,87 +84,89 @@ async fn a_key_is_free_again_once_it_has_expired<K: Idempotency>(keys: K) {
 
     let before = first.expires_at - SignedDuration::from_secs(1);
     assert_eq!(
-        ask(before).await,
+        try_claim(before).await,
         KeyClaimed::Known(Box::new(first.clone()))
     );
-    assert_eq!(ask(first.expires_at).await, KeyClaimed::Fresh);
-    assert_ne!(ask(first.expires_at).await, KeyClaimed::Fresh);
+    assert_eq!(try_claim(first.expires_at).await, KeyClaimed::Fresh);
+    assert_ne!(try_claim(first.expires_at).await, KeyClaimed::Fresh);
 }
 
-async fn a_key_is_its_customers_own<K: Idempotency>(keys: K) {
+async fn key_is_not_shared_between_customers<K: Idempotency>(keys: K) {
     let key = fresh::text();
     for _ in 0..2 {
-        let told = keys
+        let result = keys
             .claim_key(&fresh::customer(), &key, &claim(at(0)), None, at(0))
             .await;
-        assert_eq!(told.unwrap(), KeyClaimed::Fresh);
+        assert_eq!(result.unwrap(), KeyClaimed::Fresh);
     }
 }
 
-async fn a_key_is_freed_for_its_own_lead_only<K: Idempotency>(keys: K) {
+async fn key_is_freed_only_for_the_lead_that_holds_it<K: Idempotency>(keys: K) {
     let (customer, key) = (fresh::customer(), fresh::text());
     let first = claim(at(0));
-    let ask = async || {
-        let anew = KeyClaim {
+    let try_claim = async || {
+        let by_other_owner = KeyClaim {
             owner: fresh::text(),
             ..first.clone()
         };
-        let told = keys.claim_key(&customer, &key, &anew, None, at(0)).await;
-        told.unwrap()
+        let result = keys
+            .claim_key(&customer, &key, &by_other_owner, None, at(0))
+            .await;
+        result.unwrap()
     };
-    assert_eq!(ask().await, KeyClaimed::Fresh);
+    assert_eq!(try_claim().await, KeyClaimed::Fresh);
 
     keys.free_key(&customer, &key, &fresh::lead(1))
         .await
         .unwrap();
-    assert_ne!(ask().await, KeyClaimed::Fresh);
+    assert_ne!(try_claim().await, KeyClaimed::Fresh);
     keys.free_key(&customer, &key, &first.lead).await.unwrap();
 
-    assert_eq!(ask().await, KeyClaimed::Fresh);
-    let unheard_of = fresh::text();
-    keys.free_key(&customer, &unheard_of, &first.lead)
+    assert_eq!(try_claim().await, KeyClaimed::Fresh);
+    let unknown_key = fresh::text();
+    keys.free_key(&customer, &unknown_key, &first.lead)
         .await
         .unwrap();
 }
 
-async fn one_of_many_at_once_claims_the_key_of_a_lead_that_is_gone<K>(keys: K)
+async fn exactly_one_concurrent_caller_takes_over_the_key_of_a_lead_that_is_gone<K>(keys: K)
 where
     K: Idempotency + Clone + 'static,
 {
     let (customer, key) = (fresh::customer(), fresh::text());
     let first = claim(at(0));
-    let ask = async |claim: &KeyClaim, gone: Option<&LeadId>| {
-        let told = keys.claim_key(&customer, &key, claim, gone, at(0)).await;
-        told.unwrap()
+    let try_claim = async |claim: &KeyClaim, gone: Option<&LeadId>| {
+        let result = keys.claim_key(&customer, &key, claim, gone, at(0)).await;
+        result.unwrap()
     };
-    assert_eq!(ask(&first, None).await, KeyClaimed::Fresh);
-    let other = ask(&claim(at(0)), Some(&fresh::lead(1))).await;
+    assert_eq!(try_claim(&first, None).await, KeyClaimed::Fresh);
+    let other = try_claim(&claim(at(0)), Some(&fresh::lead(1))).await;
     assert_eq!(other, KeyClaimed::Known(Box::new(first.clone())));
 
-    let told = at_once(10, |_| {
+    let results = run_concurrently(10, |_| {
         let (keys, customer, key) = (keys.clone(), customer.clone(), key.clone());
         let gone = first.lead.clone();
         async move {
-            let mine = claim(at(0));
-            let told = keys.claim_key(&customer, &key, &mine, Some(&gone), at(0));
-            let told = told.await.unwrap();
-            (mine, told)
+            let own = claim(at(0));
+            let result = keys.claim_key(&customer, &key, &own, Some(&gone), at(0));
+            let result = result.await.unwrap();
+            (own, result)
         }
     })
     .await;
 
-    let its: Vec<_> = told
+    let winners: Vec<_> = results
         .iter()
-        .filter(|(_, told)| *told == KeyClaimed::Fresh)
+        .filter(|(_, result)| *result == KeyClaimed::Fresh)
         .collect();
-    let [(second, _)] = its.as_slice() else {
-        panic!("{} were told that the key is theirs", its.len())
+    let [(second, _)] = winners.as_slice() else {
+        panic!("{} callers claimed the key", winners.len())
     };
     assert_eq!(
-        ask(second, Some(&first.lead)).await,
+        try_claim(second, Some(&first.lead)).await,
         KeyClaimed::Fresh,
-        "its answer was lost"
+        "repeated after a lost answer"
     );
-    let known = ask(&claim(at(0)), Some(&first.lead)).await;
+    let known = try_claim(&claim(at(0)), Some(&first.lead)).await;
     assert_eq!(known, KeyClaimed::Known(Box::new(second.clone())));
 }

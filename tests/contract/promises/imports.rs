@@ -7,22 +7,22 @@ use leadfeed_shared::ports::{Claim, Due, Requeue, Settlement};
 
 use super::Leads;
 use super::claims::{delivered, record, settled, waiting};
-use crate::promise::{at_once, eventually};
+use crate::promise::{eventually, run_concurrently};
 use crate::samples::{at, remote};
 use crate::{fresh, promises};
 
 promises! { Leads:
-    exactly_one_of_many_concurrent_saves_of_an_import_is_done,
-    an_import_reads_back_as_it_was_saved_with_its_chunks,
-    a_chunk_that_comes_too_late_replaces_none,
-    more_imports_than_one_answer_holds_are_all_listed,
+    exactly_one_of_many_concurrent_saves_of_an_import_succeeds,
+    saved_import_reads_back_unchanged_with_its_chunks,
+    stale_save_does_not_replace_a_stored_chunk,
+    imports_that_exceed_one_response_are_all_listed,
     an_open_import_is_due_and_a_closed_one_is_not,
     exactly_one_of_many_imports_takes_a_lead,
-    only_what_waits_can_be_taken,
-    a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued,
-    a_lead_leaves_its_own_import_once,
-    a_lead_taken_after_the_call_does_not_leave_with_it,
-    who_was_imported_once_is_not_taken_again,
+    only_waiting_leads_without_a_lost_answer_can_be_taken_into_an_import,
+    lead_taken_into_an_import_leaves_its_lane_and_cannot_be_claimed_or_requeued,
+    lead_leaves_only_its_own_import_and_only_once,
+    lead_taken_after_the_import_call_is_not_settled_by_that_import,
+    lead_sent_back_from_an_import_is_never_imported_again,
 }
 
 fn id() -> ImportId {
@@ -33,11 +33,11 @@ fn job(customer: &CustomerId) -> ImportJob {
     ImportJob::new(id(), customer.clone(), vec![remote(1)], at(10))
 }
 
-async fn quota<L: Leads>(ledger: &L, customer: &CustomerId) -> Lead {
+async fn waiting_for_quota<L: Leads>(ledger: &L, customer: &CustomerId) -> Lead {
     settled(ledger, customer, &waiting(WaitReason::Quota, Some(50))).await
 }
 
-fn left(state: LeadState, due: Option<i64>) -> Settlement {
+fn settlement(state: LeadState, due: Option<i64>) -> Settlement {
     Settlement {
         state,
         due_at: due.map(at),
@@ -56,14 +56,14 @@ async fn take<L: Leads>(ledger: &L, lead: &Lead, import: &ImportId, second: i64)
     taken.await.unwrap()
 }
 
-async fn exactly_one_of_many_concurrent_saves_of_an_import_is_done<L>(ledger: L)
+async fn exactly_one_of_many_concurrent_saves_of_an_import_succeeds<L>(ledger: L)
 where
     L: Leads + Clone + 'static,
 {
     let job = job(&fresh::customer());
     assert!(ledger.save_import(&job, None).await.unwrap());
 
-    let told = at_once(12, |i| {
+    let results = run_concurrently(12, |i| {
         let (ledger, job) = (ledger.clone(), job.clone());
         let due = Some(at(100 + i64::try_from(i).unwrap()));
         async move {
@@ -73,10 +73,13 @@ where
     })
     .await;
 
-    assert_eq!(told.into_iter().filter(|did| *did).count(), 1);
+    assert_eq!(
+        results.into_iter().filter(|succeeded| *succeeded).count(),
+        1
+    );
 }
 
-async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Leads>(ledger: L) {
+async fn saved_import_reads_back_unchanged_with_its_chunks<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let first = job(&customer);
     assert!(ledger.save_import(&first, None).await.unwrap());
@@ -86,7 +89,7 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Leads>(ledger: 
     assert!(ledger.save_import(&next, Some(&leads)).await.unwrap());
     assert!(
         ledger.save_import(&next, Some(&leads)).await.unwrap(),
-        "the same once more"
+        "repeated request"
     );
 
     assert_eq!(ledger.imports_of(&customer).await.unwrap(), [next.clone()]);
@@ -121,7 +124,7 @@ async fn an_import_reads_back_as_it_was_saved_with_its_chunks<L: Leads>(ledger: 
     }
 }
 
-async fn more_imports_than_one_answer_holds_are_all_listed<L: Leads>(ledger: L) {
+async fn imports_that_exceed_one_response_are_all_listed<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for _ in 0..8 {
         let mut job = job(&customer);
@@ -132,7 +135,7 @@ async fn more_imports_than_one_answer_holds_are_all_listed<L: Leads>(ledger: L) 
     assert_eq!(ledger.imports_of(&customer).await.unwrap().len(), 8);
 }
 
-async fn a_chunk_that_comes_too_late_replaces_none<L: Leads>(ledger: L) {
+async fn stale_save_does_not_replace_a_stored_chunk<L: Leads>(ledger: L) {
     let first = job(&fresh::customer());
     assert!(ledger.save_import(&first, None).await.unwrap());
     let with_chunk = |job: &ImportJob, due| {
@@ -141,15 +144,20 @@ async fn a_chunk_that_comes_too_late_replaces_none<L: Leads>(ledger: L) {
         next
     };
     let slow = with_chunk(&first, 70);
-    let held = first.next(Stage::Gathering, Some(at(80)));
-    assert!(ledger.save_import(&held, None).await.unwrap());
-    let quick = with_chunk(&held, 90);
-    let (theirs, ours) = ([fresh::lead(1)], [fresh::lead(2)]);
-    assert!(ledger.save_import(&quick, Some(&theirs)).await.unwrap());
+    let postponed = first.next(Stage::Gathering, Some(at(80)));
+    assert!(ledger.save_import(&postponed, None).await.unwrap());
+    let quick = with_chunk(&postponed, 90);
+    let (stored_chunk, stale_chunk) = ([fresh::lead(1)], [fresh::lead(2)]);
+    assert!(
+        ledger
+            .save_import(&quick, Some(&stored_chunk))
+            .await
+            .unwrap()
+    );
 
-    assert!(!ledger.save_import(&slow, Some(&ours)).await.unwrap());
+    assert!(!ledger.save_import(&slow, Some(&stale_chunk)).await.unwrap());
 
-    assert_eq!(ledger.chunk(&first.id, 0).await.unwrap(), theirs);
+    assert_eq!(ledger.chunk(&first.id, 0).await.unwrap(), stored_chunk);
     let stored = ledger.import_of(&first.customer, &first.id).await;
     assert_eq!(stored.unwrap(), Some(quick));
 }
@@ -174,39 +182,41 @@ async fn exactly_one_of_many_imports_takes_a_lead<L>(ledger: L)
 where
     L: Leads + Clone + 'static,
 {
-    let lead = quota(&ledger, &fresh::customer()).await;
+    let lead = waiting_for_quota(&ledger, &fresh::customer()).await;
 
-    let told = at_once(12, |_| {
+    let results = run_concurrently(12, |_| {
         let (ledger, lead) = (ledger.clone(), lead.clone());
         async move { take(&ledger, &lead, &id(), 60).await }
     })
     .await;
 
-    assert_eq!(told.into_iter().filter(|did| *did).count(), 1);
+    assert_eq!(
+        results.into_iter().filter(|succeeded| *succeeded).count(),
+        1
+    );
 }
 
-async fn only_what_waits_can_be_taken<L: Leads>(ledger: L) {
+async fn only_waiting_leads_without_a_lost_answer_can_be_taken_into_an_import<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let queued = record(&ledger, &customer, 0).await;
-    let done = settled(&ledger, &customer, &delivered()).await;
-    let lost = waiting(WaitReason::AnswerLost, Some(50));
-    let lost = settled(&ledger, &customer, &lost).await;
-    let person = settled(&ledger, &customer, &waiting(WaitReason::Reconnect, None)).await;
+    let delivered = settled(&ledger, &customer, &delivered()).await;
+    let answer_lost = waiting(WaitReason::AnswerLost, Some(50));
+    let answer_lost = settled(&ledger, &customer, &answer_lost).await;
+    let for_person = settled(&ledger, &customer, &waiting(WaitReason::Reconnect, None)).await;
 
-    for lead in [&queued, &done, &lost] {
+    for lead in [&queued, &delivered, &answer_lost] {
         assert!(!take(&ledger, lead, &id(), 60).await);
     }
-    assert!(take(&ledger, &person, &id(), 60).await);
+    assert!(take(&ledger, &for_person, &id(), 60).await);
 }
 
-async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Leads>(ledger: L) {
+async fn lead_taken_into_an_import_leaves_its_lane_and_cannot_be_claimed_or_requeued<L: Leads>(
+    ledger: L,
+) {
     let customer = fresh::customer();
-    let (lead, import) = (quota(&ledger, &customer).await, id());
+    let (lead, import) = (waiting_for_quota(&ledger, &customer).await, id());
     assert!(take(&ledger, &lead, &import, 60).await);
-    assert!(
-        take(&ledger, &lead, &import, 60).await,
-        "the same once more"
-    );
+    assert!(take(&ledger, &lead, &import, 60).await, "repeated request");
 
     let lane = async || ledger.waiting(&customer, None, 10).await.unwrap();
     assert_eq!(eventually(lane, Vec::is_empty).await, []);
@@ -225,10 +235,10 @@ async fn a_taken_lead_is_in_no_lane_and_neither_claimed_nor_requeued<L: Leads>(l
     }
 }
 
-async fn a_lead_leaves_its_own_import_once<L: Leads>(ledger: L) {
-    let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
+async fn lead_leaves_only_its_own_import_and_only_once<L: Leads>(ledger: L) {
+    let (lead, import) = (waiting_for_quota(&ledger, &fresh::customer()).await, id());
     take(&ledger, &lead, &import, 60).await;
-    let done = left(delivered().state, None);
+    let done = settlement(delivered().state, None);
     let leave = async |import: ImportId| {
         let left = ledger.leave(&lead.customer, &lead.id, &import, None, &done);
         left.await.unwrap()
@@ -240,10 +250,10 @@ async fn a_lead_leaves_its_own_import_once<L: Leads>(ledger: L) {
     assert_eq!(state(&ledger, &lead).await, delivered().state);
 }
 
-async fn a_lead_taken_after_the_call_does_not_leave_with_it<L: Leads>(ledger: L) {
-    let (lead, import) = (quota(&ledger, &fresh::customer()).await, id());
+async fn lead_taken_after_the_import_call_is_not_settled_by_that_import<L: Leads>(ledger: L) {
+    let (lead, import) = (waiting_for_quota(&ledger, &fresh::customer()).await, id());
     take(&ledger, &lead, &import, 60).await;
-    let done = left(delivered().state, None);
+    let done = settlement(delivered().state, None);
     let leave = async |by| {
         let left = ledger.leave(&lead.customer, &lead.id, &import, Some(at(by)), &done);
         left.await.unwrap()
@@ -253,11 +263,11 @@ async fn a_lead_taken_after_the_call_does_not_leave_with_it<L: Leads>(ledger: L)
     assert!(leave(60).await);
 }
 
-async fn who_was_imported_once_is_not_taken_again<L: Leads>(ledger: L) {
+async fn lead_sent_back_from_an_import_is_never_imported_again<L: Leads>(ledger: L) {
     let customer = fresh::customer();
-    let (lead, import) = (quota(&ledger, &customer).await, id());
+    let (lead, import) = (waiting_for_quota(&ledger, &customer).await, id());
     take(&ledger, &lead, &import, 60).await;
-    let back = left(waiting(WaitReason::Quota, None).state, Some(90));
+    let back = settlement(waiting(WaitReason::Quota, None).state, Some(90));
     let left = ledger.leave(&customer, &lead.id, &import, None, &back);
     assert!(left.await.unwrap());
 

@@ -7,24 +7,24 @@ use leadfeed_shared::ports::{Due, LOOK_AGAIN, LaneMark, LanePlace, Requeue};
 
 use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
-use crate::promise::{at_once, eventually};
-use crate::samples::{at, far, lead};
+use crate::promise::{eventually, run_concurrently};
+use crate::samples::{at, far_future, lead};
 use crate::{fresh, promises};
 
 promises! { Leads:
-    a_stuck_lead_is_overdue_when_its_time_has_come,
-    what_waits_or_is_settled_is_not_overdue,
-    the_longest_due_wait_first_and_persons_last,
-    the_earliest_mark_of_a_lane_stands,
-    an_advanced_mark_moves_or_goes,
-    the_last_mark_of_a_lane_goes_by_way_of_one_more_look,
-    a_mark_made_before_the_last_look_is_looked_at_once_more_itself,
-    a_mark_made_earlier_meanwhile_is_not_advanced,
-    a_later_mark_is_not_lost,
+    stuck_lead_is_overdue_once_it_is_due,
+    waiting_or_delivered_lead_is_not_overdue,
+    lane_lists_longest_due_leads_first_and_those_awaiting_a_person_last,
+    earliest_mark_of_a_lane_wins,
+    advancing_a_mark_moves_or_removes_it,
+    last_mark_of_a_lane_is_removed_only_after_one_more_look,
+    mark_made_before_the_last_look_gets_an_extra_look_of_its_own,
+    stale_advance_leaves_an_earlier_mark_in_place,
+    later_mark_is_kept_when_an_earlier_one_is_advanced,
     a_mark_made_while_an_earlier_one_is_advanced_is_not_lost,
-    quarantined_leads_are_found_by_when_they_came_in,
-    a_lane_is_listed_page_by_page_and_counted,
-    behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved,
+    quarantined_leads_are_listed_by_arrival_time_until_released,
+    lane_is_listed_page_by_page_and_its_backlog_counted,
+    lanes_after_a_given_mark_are_listed_even_if_that_mark_has_moved,
 }
 
 /// How many entries of other tests the global listings may hold.
@@ -35,7 +35,7 @@ async fn overdue<L: Leads>(ledger: &L, customer: &CustomerId, now: i64) -> usize
     due.iter().filter(|(owner, _)| owner == customer).count()
 }
 
-async fn a_stuck_lead_is_overdue_when_its_time_has_come<L: Leads>(ledger: L) {
+async fn stuck_lead_is_overdue_once_it_is_due<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let unqueued = lead(&customer, 0);
     ledger
@@ -60,7 +60,7 @@ async fn a_stuck_lead_is_overdue_when_its_time_has_come<L: Leads>(ledger: L) {
     assert_eq!(count(100, 2).await, 2);
 }
 
-async fn what_waits_or_is_settled_is_not_overdue<L: Leads>(ledger: L) {
+async fn waiting_or_delivered_lead_is_not_overdue<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for settlement in [
         delivered(),
@@ -84,7 +84,7 @@ async fn what_waits_or_is_settled_is_not_overdue<L: Leads>(ledger: L) {
     assert_eq!(due, [(customer, stuck.id)]);
 }
 
-async fn the_longest_due_wait_first_and_persons_last<L: Leads>(ledger: L) {
+async fn lane_lists_longest_due_leads_first_and_those_awaiting_a_person_last<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let mut ids = Vec::new();
     for (why, due) in [
@@ -133,7 +133,7 @@ async fn mark<L: Leads>(
     eventually(seen, |seen| *seen == expected).await
 }
 
-async fn the_earliest_mark_of_a_lane_stands<L: Leads>(ledger: L) {
+async fn earliest_mark_of_a_lane_wins<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for second in [30, 20, 40] {
         ledger.mark_lane(&customer, at(second)).await.unwrap();
@@ -144,7 +144,7 @@ async fn the_earliest_mark_of_a_lane_stands<L: Leads>(ledger: L) {
     assert!(early.iter().all(|(owner, _)| *owner != customer));
 }
 
-async fn an_advanced_mark_moves_or_goes<L: Leads>(ledger: L) {
+async fn advancing_a_mark_moves_or_removes_it<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     ledger.mark_lane(&customer, at(20)).await.unwrap();
 
@@ -153,7 +153,7 @@ async fn an_advanced_mark_moves_or_goes<L: Leads>(ledger: L) {
         .await
         .unwrap();
     assert_eq!(mark(&ledger, &customer, Some(at(50))).await, Some(at(50)));
-    empty(&ledger, &customer, at(50)).await;
+    remove_last_mark(&ledger, &customer, at(50)).await;
     assert_eq!(mark(&ledger, &customer, None).await, None);
     ledger
         .advance_lane(&customer, at(50), Some(at(60)))
@@ -165,13 +165,13 @@ async fn an_advanced_mark_moves_or_goes<L: Leads>(ledger: L) {
 }
 
 /// Advances the only mark of a lane until there is none.
-async fn empty<L: Leads>(ledger: &L, customer: &CustomerId, seen: Timestamp) {
+async fn remove_last_mark<L: Leads>(ledger: &L, customer: &CustomerId, seen: Timestamp) {
     for seen in [seen, seen + LOOK_AGAIN] {
         ledger.advance_lane(customer, seen, None).await.unwrap();
     }
 }
 
-async fn the_last_mark_of_a_lane_goes_by_way_of_one_more_look<L: Leads>(ledger: L) {
+async fn last_mark_of_a_lane_is_removed_only_after_one_more_look<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for seen in [at(20), at(30)] {
         let again = seen + LOOK_AGAIN;
@@ -186,8 +186,8 @@ async fn the_last_mark_of_a_lane_goes_by_way_of_one_more_look<L: Leads>(ledger: 
     }
 }
 
-/// Its lead may be listed only after the look that was due already.
-async fn a_mark_made_before_the_last_look_is_looked_at_once_more_itself<L: Leads>(ledger: L) {
+/// The lead behind it may be listed only after the look that was already due.
+async fn mark_made_before_the_last_look_gets_an_extra_look_of_its_own<L: Leads>(ledger: L) {
     for (new, order) in [(40, [40, 3_620, 7_220]), (4_000, [3_620, 4_000, 7_600])] {
         let customer = fresh::customer();
         ledger.mark_lane(&customer, at(20)).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_mark_made_before_the_last_look_is_looked_at_once_more_itself<L: Leads
     }
 }
 
-async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Leads>(ledger: L) {
+async fn stale_advance_leaves_an_earlier_mark_in_place<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     ledger.mark_lane(&customer, at(20)).await.unwrap();
     ledger.mark_lane(&customer, at(10)).await.unwrap();
@@ -213,7 +213,7 @@ async fn a_mark_made_earlier_meanwhile_is_not_advanced<L: Leads>(ledger: L) {
     assert_eq!(mark(&ledger, &customer, Some(at(10))).await, Some(at(10)));
 }
 
-async fn a_later_mark_is_not_lost<L: Leads>(ledger: L) {
+async fn later_mark_is_kept_when_an_earlier_one_is_advanced<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for next in [None, Some(at(90))] {
         ledger.mark_lane(&customer, at(20)).await.unwrap();
@@ -223,17 +223,17 @@ async fn a_later_mark_is_not_lost<L: Leads>(ledger: L) {
 
         assert_eq!(mark(&ledger, &customer, Some(at(40))).await, Some(at(40)));
         match next {
-            None => empty(&ledger, &customer, at(40)).await,
+            None => remove_last_mark(&ledger, &customer, at(40)).await,
             Some(next) => {
                 ledger.advance_lane(&customer, at(40), None).await.unwrap();
-                empty(&ledger, &customer, next).await;
+                remove_last_mark(&ledger, &customer, next).await;
             }
         }
         assert_eq!(mark(&ledger, &customer, None).await, None);
     }
 }
 
-/// The earlier mark is found, but has advanced far before the new one is made.
+/// The new mark finds the earlier one, which may have moved far ahead before the new one is written.
 async fn a_mark_made_while_an_earlier_one_is_advanced_is_not_lost<L>(ledger: L)
 where
     L: Leads + Clone + 'static,
@@ -242,10 +242,10 @@ where
         let customer = fresh::customer();
         ledger.mark_lane(&customer, at(20)).await.unwrap();
 
-        at_once(2, |who| {
+        run_concurrently(2, |caller| {
             let (ledger, customer) = (ledger.clone(), customer.clone());
             async move {
-                let done = match who {
+                let done = match caller {
                     0 => ledger.mark_lane(&customer, at(30)).await,
                     _ => ledger.advance_lane(&customer, at(20), Some(at(90))).await,
                 };
@@ -258,17 +258,17 @@ where
     }
 }
 
-async fn quarantined_leads_are_found_by_when_they_came_in<L: Leads>(ledger: L) {
+async fn quarantined_leads_are_listed_by_arrival_time_until_released<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
     for lead in &leads {
-        let aside = ledger.set_aside(lead, QuarantineReason::Captcha, far());
-        aside.await.unwrap();
+        let quarantined = ledger.set_aside(lead, QuarantineReason::Captcha, far_future());
+        quarantined.await.unwrap();
     }
     let found = async || {
         let since = at(3_000_002);
         let mut found = ledger.quarantined(since, 1_000).await.unwrap();
-        found.retain(|(whose, _)| *whose == customer);
+        found.retain(|(owner, _)| *owner == customer);
         found.into_iter().map(|(_, lead)| lead).collect::<Vec<_>>()
     };
 
@@ -276,14 +276,14 @@ async fn quarantined_leads_are_found_by_when_they_came_in<L: Leads>(ledger: L) {
     let both = [second.clone(), third.clone()];
     assert_eq!(eventually(found, |found| *found == both).await, both);
     let read = ledger.lead(&customer, &second).await.unwrap().unwrap();
-    assert_eq!(read.due_at, None, "nobody looks after it");
+    assert_eq!(read.due_at, None, "it is not due");
 
     let released = ledger.requeue(&customer, &second, Requeue::Aside, at(100), at(160));
     assert!(released.await.unwrap());
     assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
 }
 
-async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
+async fn lane_is_listed_page_by_page_and_its_backlog_counted<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for due in [Some(30), Some(30), Some(10), None, None] {
         let why = due.map_or(WaitReason::Reconnect, |_| WaitReason::Quota);
@@ -305,7 +305,7 @@ async fn a_lane_is_listed_page_by_page_and_counted<L: Leads>(ledger: L) {
     assert_eq!(ledger.backlog(&customer, 99).await.unwrap(), 5);
 }
 
-async fn behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved<L: Leads>(ledger: L) {
+async fn lanes_after_a_given_mark_are_listed_even_if_that_mark_has_moved<L: Leads>(ledger: L) {
     // Earlier than any other promise's marks, so that all fit into one listing.
     let early = at(-86_000);
     let customers = [(); 4].map(|()| fresh::customer());
@@ -313,21 +313,21 @@ async fn behind_a_mark_the_later_ones_are_listed_also_when_it_has_moved<L: Leads
         let marked = ledger.mark_lane(customer, at(second - 90_000)).await;
         marked.unwrap();
     }
-    let behind = async |place: Option<&LaneMark>| {
+    let listed_after = async |place: Option<&LaneMark>| {
         let mut marks = ledger.due_lanes(early, place, ALL).await.unwrap();
         marks.retain(|(customer, _)| customers.contains(customer));
         marks
     };
 
-    let all = eventually(|| behind(None), |all| all.len() == 4).await;
+    let all = eventually(|| listed_after(None), |all| all.len() == 4).await;
 
     let times: Vec<_> = all.iter().map(|(_, at)| *at).collect();
     assert_eq!(times, [1, 2, 2, 3].map(|second| at(second - 90_000)));
     for place in 0..4 {
-        assert_eq!(behind(Some(&all[place])).await, all[place + 1..]);
+        assert_eq!(listed_after(Some(&all[place])).await, all[place + 1..]);
     }
     let (first, seen) = &all[0];
     let moved = ledger.advance_lane(first, *seen, Some(at(20))).await;
     moved.unwrap();
-    assert_eq!(behind(Some(&all[0])).await, all[1..]);
+    assert_eq!(listed_after(Some(&all[0])).await, all[1..]);
 }

@@ -6,19 +6,19 @@ use leadfeed_shared::domain::connection::{
 use leadfeed_shared::ports::{Advanced, Connections};
 
 use super::connections::{put, read};
-use crate::promise::at_once;
+use crate::promise::run_concurrently;
 use crate::samples::{at, connection, lease};
 use crate::{fresh, promises};
 
 promises! { Connections:
     exactly_one_of_many_concurrent_leases_is_granted,
-    a_live_lease_denies_another_and_a_lapsed_one_does_not,
-    a_lease_for_another_generation_is_denied_and_leaves_the_row_as_it_is,
+    live_lease_excludes_another_and_a_lapsed_one_does_not,
+    lease_for_another_generation_is_denied_and_changes_nothing,
     a_lease_without_a_connection_is_denied,
-    advancing_makes_the_row_newer_and_active_and_ends_the_lease,
+    advancing_stores_the_new_generation_reactivates_and_ends_the_lease,
     advancing_to_an_older_generation_changes_nothing,
-    advancing_leaves_a_disconnected_or_limited_row_as_it_is,
-    only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown,
+    advancing_does_not_change_a_disconnected_or_limited_connection,
+    only_the_lease_owner_can_release_it_and_set_a_cooldown,
 }
 
 async fn exactly_one_of_many_concurrent_leases_is_granted<C>(connections: C)
@@ -27,7 +27,7 @@ where
 {
     let connection = put(&connections).await;
 
-    let told = at_once(16, |i| {
+    let results = run_concurrently(16, |i| {
         let (connections, customer) = (connections.clone(), connection.customer.clone());
         async move {
             let lease = lease(&i.to_string(), 60);
@@ -39,25 +39,28 @@ where
     })
     .await;
 
-    let granted: Vec<_> = told.into_iter().flatten().collect();
+    let granted: Vec<_> = results.into_iter().flatten().collect();
     assert_eq!(granted.len(), 1);
     assert_eq!(granted[0].generation, 3);
 }
 
-async fn a_live_lease_denies_another_and_a_lapsed_one_does_not<C: Connections>(connections: C) {
+async fn live_lease_excludes_another_and_a_lapsed_one_does_not<C: Connections>(connections: C) {
     let customer = put(&connections).await.customer;
     let (first, second) = (lease("ada", 60), lease("grace", 200));
-    let ask = async |lease: &Lease, now| {
+    let try_lease = async |lease: &Lease, now| {
         connections
             .lease(&customer, 3, lease, at(now))
             .await
             .unwrap()
     };
 
-    assert_eq!(ask(&first, 0).await.unwrap().lease.as_ref(), Some(&first));
-    assert_eq!(ask(&second, 59).await, None);
     assert_eq!(
-        ask(&second, 60).await.unwrap().lease.as_ref(),
+        try_lease(&first, 0).await.unwrap().lease.as_ref(),
+        Some(&first)
+    );
+    assert_eq!(try_lease(&second, 59).await, None);
+    assert_eq!(
+        try_lease(&second, 60).await.unwrap().lease.as_ref(),
         Some(&second)
     );
 
@@ -65,18 +68,18 @@ async fn a_live_lease_denies_another_and_a_lapsed_one_does_not<C: Connections>(c
     assert_eq!(row.lease, Some(second));
 }
 
-async fn a_lease_for_another_generation_is_denied_and_leaves_the_row_as_it_is<C: Connections>(
+async fn lease_for_another_generation_is_denied_and_changes_nothing<C: Connections>(
     connections: C,
 ) {
     let connection = put(&connections).await;
 
     for generation in [2, 4] {
-        let told = connections
+        let granted = connections
             .lease(&connection.customer, generation, &lease("ada", 60), at(0))
             .await
             .unwrap();
 
-        assert_eq!(told, None);
+        assert_eq!(granted, None);
     }
     assert_eq!(read(&connections, &connection).await, connection);
 }
@@ -84,13 +87,13 @@ async fn a_lease_for_another_generation_is_denied_and_leaves_the_row_as_it_is<C:
 async fn a_lease_without_a_connection_is_denied<C: Connections>(connections: C) {
     let (customer, lease) = (fresh::customer(), lease("ada", 60));
 
-    let told = connections.lease(&customer, 1, &lease, at(0)).await;
+    let granted = connections.lease(&customer, 1, &lease, at(0)).await;
 
-    assert_eq!(told.unwrap(), None);
+    assert_eq!(granted.unwrap(), None);
     assert_eq!(connections.connection(&customer).await.unwrap(), None);
 }
 
-async fn advancing_makes_the_row_newer_and_active_and_ends_the_lease<C: Connections>(
+async fn advancing_stores_the_new_generation_reactivates_and_ends_the_lease<C: Connections>(
     connections: C,
 ) {
     let mut connection = connection(&fresh::customer());
@@ -103,9 +106,9 @@ async fn advancing_makes_the_row_newer_and_active_and_ends_the_lease<C: Connecti
 
     // Only the first call revives it; a repeated request finds that done.
     for expected in [Advanced::Revived, Advanced::Active] {
-        let told = connections.advance(&connection.customer, 4, at(90_000));
+        let advanced = connections.advance(&connection.customer, 4, at(90_000));
 
-        assert_eq!(told.await.unwrap(), expected);
+        assert_eq!(advanced.await.unwrap(), expected);
         let row = read(&connections, &connection).await;
         assert_eq!(row.generation, 4);
         assert_eq!(row.status, ConnectionStatus::Active);
@@ -121,16 +124,18 @@ async fn advancing_makes_the_row_newer_and_active_and_ends_the_lease<C: Connecti
 async fn advancing_to_an_older_generation_changes_nothing<C: Connections>(connections: C) {
     let connection = put(&connections).await;
 
-    let told = connections.advance(&connection.customer, 2, at(90_000));
+    let advanced = connections.advance(&connection.customer, 2, at(90_000));
 
-    assert_eq!(told.await.unwrap(), Advanced::No);
+    assert_eq!(advanced.await.unwrap(), Advanced::No);
     assert_eq!(read(&connections, &connection).await, connection);
-    let nobody = fresh::customer();
-    let told = connections.advance(&nobody, 2, at(90_000));
-    assert_eq!(told.await.unwrap(), Advanced::No);
+    let unconnected = fresh::customer();
+    let advanced = connections.advance(&unconnected, 2, at(90_000));
+    assert_eq!(advanced.await.unwrap(), Advanced::No);
 }
 
-async fn advancing_leaves_a_disconnected_or_limited_row_as_it_is<C: Connections>(connections: C) {
+async fn advancing_does_not_change_a_disconnected_or_limited_connection<C: Connections>(
+    connections: C,
+) {
     for status in [
         ConnectionStatus::Disconnected,
         ConnectionStatus::Limited {
@@ -151,9 +156,7 @@ async fn advancing_leaves_a_disconnected_or_limited_row_as_it_is<C: Connections>
     }
 }
 
-async fn only_the_owner_gives_a_lease_back_and_may_leave_a_cooldown<C: Connections>(
-    connections: C,
-) {
+async fn only_the_lease_owner_can_release_it_and_set_a_cooldown<C: Connections>(connections: C) {
     let connection = put(&connections).await;
     let customer = &connection.customer;
     let held = lease("ada", 60);

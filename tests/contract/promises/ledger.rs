@@ -10,25 +10,25 @@ use leadfeed_shared::ports::{Due, LeadFilter, Recorded, Requeue};
 use super::Leads;
 use super::claims::{claim, delivered, imported, record, settle, settled, waiting};
 use crate::promise::eventually;
-use crate::samples::{at, far, lead, lead_of};
+use crate::samples::{at, far_future, lead, lead_with_id};
 use crate::{fresh, promises};
 
 promises! { Leads:
-    a_lead_reads_back_as_it_was_recorded,
-    the_timeline_tells_what_became_of_a_lead,
-    a_lead_is_set_aside_once_and_only_where_there_is_none,
+    recorded_lead_reads_back_unchanged,
+    timeline_shows_when_a_lead_was_queued_waiting_and_delivered,
+    only_a_lead_not_yet_recorded_can_be_quarantined,
     leads_are_listed_newest_first_page_by_page,
-    a_filter_leaves_out_other_states_and_earlier_leads,
-    a_lead_is_found_by_when_it_came_though_its_id_is_older,
-    a_timeline_without_end_keeps_its_beginning_and_its_end,
-    a_lead_names_its_customer,
-    a_days_leads_are_counted_by_what_they_are,
+    filter_excludes_other_states_and_earlier_leads,
+    since_filter_uses_the_arrival_time_even_if_the_lead_id_is_older,
+    overlong_timeline_is_shortened_but_keeps_its_first_and_last_entries,
+    customer_of_a_lead_is_found_by_the_leads_id,
+    leads_of_a_day_are_counted_by_tally_label,
     records_are_read_in_bulk,
-    a_person_is_found_by_address_however_it_is_written,
-    no_more_leads_of_a_person_are_found_than_are_asked_for,
+    leads_of_a_person_are_found_by_address_regardless_of_case,
+    lookup_by_person_returns_at_most_the_requested_number_of_leads,
 }
 
-async fn a_lead_reads_back_as_it_was_recorded<L: Leads>(ledger: L) {
+async fn recorded_lead_reads_back_unchanged<L: Leads>(ledger: L) {
     let lead = lead(&fresh::customer(), 5);
 
     ledger
@@ -52,7 +52,7 @@ async fn a_lead_reads_back_as_it_was_recorded<L: Leads>(ledger: L) {
     assert_eq!(read, Some(expected));
 }
 
-async fn the_timeline_tells_what_became_of_a_lead<L: Leads>(ledger: L) {
+async fn timeline_shows_when_a_lead_was_queued_waiting_and_delivered<L: Leads>(ledger: L) {
     let quota = waiting(WaitReason::Quota, Some(50));
     let lead = settled(&ledger, &fresh::customer(), &quota).await;
     let seen = Requeue::Waits(Due::At(at(50)));
@@ -67,18 +67,18 @@ async fn the_timeline_tells_what_became_of_a_lead<L: Leads>(ledger: L) {
         .unwrap()
         .unwrap();
 
-    let words: Vec<_> = read
+    let states: Vec<_> = read
         .timeline
         .iter()
         .map(|line| (line.state.as_str(), line.at))
         .collect();
-    let told = [
+    let expected = [
         ("queued", at(0)),
         ("waiting", at(9)),
         ("queued", at(50)),
         ("delivered", at(9)),
     ];
-    assert_eq!(words, told);
+    assert_eq!(states, expected);
     assert_eq!((read.state, read.due_at), (delivered().state, None));
     assert_eq!(read.attempts, 2);
 }
@@ -108,7 +108,7 @@ async fn leads_are_listed_newest_first_page_by_page<L: Leads>(ledger: L) {
     assert_eq!(listed, ids);
 }
 
-async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Leads>(ledger: L) {
+async fn filter_excludes_other_states_and_earlier_leads<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     settled(&ledger, &customer, &delivered()).await;
     record(&ledger, &customer, 5).await;
@@ -132,10 +132,10 @@ async fn a_filter_leaves_out_other_states_and_earlier_leads<L: Leads>(ledger: L)
     assert_eq!(list("refused", 0).await, []);
 }
 
-async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Leads>(ledger: L) {
+async fn since_filter_uses_the_arrival_time_even_if_the_lead_id_is_older<L: Leads>(ledger: L) {
     let (customer, second) = (fresh::customer(), 200_000);
     let id = fresh::lead(i64::from(second) - LeadId::OLDER_AT_MOST.as_secs());
-    let lead = lead_of(&customer, id, second);
+    let lead = lead_with_id(&customer, id, second);
     let received = &LeadState::Received;
     let due = at(i64::from(second));
     ledger.record(&lead, received, due).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_lead_is_found_by_when_it_came_though_its_id_is_older<L: Leads>(ledger
     assert_eq!(listed, [lead.id]);
 }
 
-async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Leads>(ledger: L) {
+async fn overlong_timeline_is_shortened_but_keeps_its_first_and_last_entries<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
     let (upstream, quota) = (WaitReason::Upstream, WaitReason::Quota);
     for second in 1..=120 {
@@ -168,7 +168,7 @@ async fn a_timeline_without_end_keeps_its_beginning_and_its_end<L: Leads>(ledger
     assert_eq!(states, [&LeadState::Queued, &LeadState::waits(why)]);
 }
 
-async fn a_lead_names_its_customer<L: Leads>(ledger: L) {
+async fn customer_of_a_lead_is_found_by_the_leads_id<L: Leads>(ledger: L) {
     let lead = record(&ledger, &fresh::customer(), 0).await;
 
     let owner = eventually(
@@ -180,7 +180,7 @@ async fn a_lead_names_its_customer<L: Leads>(ledger: L) {
     assert_eq!(ledger.owner_of(&fresh::lead(0)).await.unwrap(), None);
 }
 
-async fn a_days_leads_are_counted_by_what_they_are<L: Leads>(ledger: L) {
+async fn leads_of_a_day_are_counted_by_tally_label<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let quota = waiting(WaitReason::Quota, Some(50));
     settled(&ledger, &customer, &delivered()).await;
@@ -204,27 +204,43 @@ async fn a_days_leads_are_counted_by_what_they_are<L: Leads>(ledger: L) {
     assert_eq!(ledger.count(&customer, other).await.unwrap(), Counts::new());
 }
 
-async fn a_lead_is_set_aside_once_and_only_where_there_is_none<L: Leads>(ledger: L) {
+async fn only_a_lead_not_yet_recorded_can_be_quarantined<L: Leads>(ledger: L) {
     let customer = fresh::customer();
-    let (robots, persons) = (lead(&customer, 5), record(&ledger, &customer, 6).await);
+    let (unrecorded, recorded) = (lead(&customer, 5), record(&ledger, &customer, 6).await);
     let (why, other) = (QuarantineReason::TooFast, QuarantineReason::Honeypot);
 
-    let new = ledger.set_aside(&robots, why, far()).await.unwrap();
-    let again = ledger.set_aside(&robots, other, far()).await.unwrap();
-    let queued = ledger.set_aside(&persons, why, far()).await.unwrap();
+    let new = ledger
+        .set_aside(&unrecorded, why, far_future())
+        .await
+        .unwrap();
+    let again = ledger
+        .set_aside(&unrecorded, other, far_future())
+        .await
+        .unwrap();
+    let queued = ledger
+        .set_aside(&recorded, why, far_future())
+        .await
+        .unwrap();
 
-    let aside = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
+    let quarantined = ledger
+        .lead(&customer, &unrecorded.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
-        (&aside.state, aside.due_at),
+        (&quarantined.state, quarantined.due_at),
         (&LeadState::Quarantined { why }, None)
     );
-    assert_eq!((aside.timeline.len(), &aside.lead), (1, &robots));
+    assert_eq!(
+        (quarantined.timeline.len(), &quarantined.lead),
+        (1, &unrecorded)
+    );
     assert_eq!(
         (new, again),
-        (Recorded::New, Recorded::Already(Box::new(aside)))
+        (Recorded::New, Recorded::Already(Box::new(quarantined)))
     );
     let Recorded::Already(queued) = queued else {
-        panic!("a queued lead was set aside")
+        panic!("a queued lead was quarantined")
     };
     assert_eq!(queued.state, LeadState::Queued);
 }
@@ -246,7 +262,7 @@ async fn records_are_read_in_bulk<L: Leads>(ledger: L) {
     assert_eq!(ledger.records(&fresh::customer(), &ids).await.unwrap(), []);
 }
 
-async fn a_person_is_found_by_address_however_it_is_written<L: Leads>(ledger: L) {
+async fn leads_of_a_person_are_found_by_address_regardless_of_case<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let lead = record(&ledger, &customer, 0).await;
     let email = lead.contact.email.as_str().to_uppercase().parse().unwrap();
@@ -264,7 +280,7 @@ async fn a_person_is_found_by_address_however_it_is_written<L: Leads>(ledger: L)
     assert_eq!(others, []);
 }
 
-async fn no_more_leads_of_a_person_are_found_than_are_asked_for<L: Leads>(ledger: L) {
+async fn lookup_by_person_returns_at_most_the_requested_number_of_leads<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let mut lead = record(&ledger, &customer, 0).await;
     for number in 1..3 {

@@ -1,18 +1,20 @@
 use leadfeed_shared::ports::Locks;
 
-use crate::promise::at_once;
+use crate::promise::run_concurrently;
 use crate::samples::at;
 use crate::{fresh, promises};
 
 promises! { Locks:
-    exactly_one_of_many_has_the_lock,
-    a_lock_is_its_owners_until_it_gives_it_back_or_its_time_is_over,
+    exactly_one_of_many_concurrent_callers_gets_the_lock,
+    lock_is_held_until_its_owner_releases_it_or_it_expires,
 }
 
-async fn exactly_one_of_many_has_the_lock<T: Locks + Clone + 'static>(locks: T) {
+async fn exactly_one_of_many_concurrent_callers_gets_the_lock<T: Locks + Clone + 'static>(
+    locks: T,
+) {
     let work = fresh::text();
 
-    let told = at_once(16, |i| {
+    let results = run_concurrently(16, |i| {
         let (locks, work) = (locks.clone(), work.clone());
         async move {
             let owner = format!("w{i}");
@@ -22,10 +24,10 @@ async fn exactly_one_of_many_has_the_lock<T: Locks + Clone + 'static>(locks: T) 
     })
     .await;
 
-    assert_eq!(told.iter().filter(|has| **has).count(), 1);
+    assert_eq!(results.iter().filter(|acquired| **acquired).count(), 1);
 }
 
-async fn a_lock_is_its_owners_until_it_gives_it_back_or_its_time_is_over<T: Locks>(locks: T) {
+async fn lock_is_held_until_its_owner_releases_it_or_it_expires<T: Locks>(locks: T) {
     let work = fresh::text();
     let take = async |owner, until, now| {
         let taken = locks.lock(&work, owner, at(until), at(now));
@@ -33,10 +35,10 @@ async fn a_lock_is_its_owners_until_it_gives_it_back_or_its_time_is_over<T: Lock
     };
 
     assert!(take("ada", 60, 0).await);
-    assert!(take("ada", 70, 1).await, "asked again, it still has it");
+    assert!(take("ada", 70, 1).await, "the owner may lock it again");
     assert!(!take("bo", 100, 69).await);
     locks.unlock(&work, "bo").await.unwrap();
-    assert!(!take("bo", 100, 69).await, "it is not bo's to end");
+    assert!(!take("bo", 100, 69).await, "only the owner can unlock it");
     assert!(take("bo", 100, 70).await);
     locks.unlock(&work, "bo").await.unwrap();
     assert!(take("ada", 200, 71).await);

@@ -6,10 +6,12 @@ use crate::samples::lead;
 use crate::{fresh, promises};
 
 promises! { Queue DeadLetters:
-    a_batch_of_any_size_is_taken_counted_and_looked_at_once,
+    batch_of_any_size_is_queued_counted_and_read_back_exactly_once,
 }
 
-async fn a_batch_of_any_size_is_taken_counted_and_looked_at_once<Q: Queue + DeadLetters>(queue: Q) {
+async fn batch_of_any_size_is_queued_counted_and_read_back_exactly_once<Q: Queue + DeadLetters>(
+    queue: Q,
+) {
     let customer = fresh::customer();
     let accepted = (0..12).map(|second| Task::Accepted {
         lead: Box::new(lead(&customer, second)),

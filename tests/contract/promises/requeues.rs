@@ -8,19 +8,19 @@ use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
 use super::exits::refused;
 use crate::promise::eventually;
-use crate::samples::{at, far, lead};
+use crate::samples::{at, far_future, lead};
 use crate::{fresh, promises};
 
 promises! { Leads:
-    a_waiting_or_unqueued_lead_is_requeued_and_no_other,
-    a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one,
-    a_stuck_lead_is_requeued_once_it_is_due,
-    a_quarantined_lead_is_released_once_and_no_other,
-    a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked,
-    a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again,
+    only_a_waiting_or_unqueued_lead_is_requeued,
+    requeue_is_rejected_if_the_lead_has_started_another_wait_since,
+    stuck_lead_is_requeued_only_once_it_is_due_and_loses_its_claim,
+    only_a_quarantined_lead_is_released_and_only_once,
+    waiting_or_refused_lead_is_replayed_but_an_exported_one_only_explicitly,
+    repeating_a_requeue_after_a_lost_answer_succeeds_without_requeueing_twice,
 }
 
-async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Leads>(ledger: L) {
+async fn only_a_waiting_or_unqueued_lead_is_requeued<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let requeue = async |id: &LeadId, from, second| {
         let requeued = ledger.requeue(&customer, id, from, at(second), at(70));
@@ -34,32 +34,34 @@ async fn a_waiting_or_unqueued_lead_is_requeued_and_no_other<L: Leads>(ledger: L
         .record(&received, &LeadState::Received, at(60))
         .await
         .unwrap();
-    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
+    let lead_for_person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let later = settled(
         &ledger,
         &customer,
         &waiting(WaitReason::Upstream, Some(900)),
     )
     .await;
-    for (lead, from) in [(received, stuck), (person, for_person), (later, soon)] {
+    for (lead, from) in [
+        (received, stuck),
+        (lead_for_person, for_person),
+        (later, soon),
+    ] {
         assert!(requeue(&lead.id, from, 10).await);
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
         assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(70))));
         assert!(!requeue(&lead.id, from, 11).await, "twice");
     }
 
-    let held = record(&ledger, &customer, 0).await;
-    claim(&ledger, &held, "ada", 0).await;
-    let done = settled(&ledger, &customer, &delivered()).await;
+    let claimed = record(&ledger, &customer, 0).await;
+    claim(&ledger, &claimed, "ada", 0).await;
+    let delivered = settled(&ledger, &customer, &delivered()).await;
     for from in [stuck, past, soon, for_person] {
-        assert!(!requeue(&held.id, from, 10).await, "held");
-        assert!(!requeue(&done.id, from, 10).await, "delivered");
+        assert!(!requeue(&claimed.id, from, 10).await, "claimed");
+        assert!(!requeue(&delivered.id, from, 10).await, "delivered");
     }
 }
 
-async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L: Leads>(
-    ledger: L,
-) {
+async fn requeue_is_rejected_if_the_lead_has_started_another_wait_since<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for (why, due) in [
         (WaitReason::Quota, Some(20)),
@@ -87,7 +89,7 @@ async fn a_lead_is_requeued_from_the_wait_it_was_seen_in_and_from_no_later_one<L
     }
 }
 
-async fn a_stuck_lead_is_requeued_once_it_is_due<L: Leads>(ledger: L) {
+async fn stuck_lead_is_requeued_only_once_it_is_due_and_loses_its_claim<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     let requeue = async |id: &LeadId, now| {
         ledger
@@ -109,35 +111,42 @@ async fn a_stuck_lead_is_requeued_once_it_is_due<L: Leads>(ledger: L) {
         );
         assert!(
             !settle(&ledger, &lead, "ada", &delivered()).await,
-            "the claim is over"
+            "the claim has ended"
         );
     }
 }
 
-async fn a_quarantined_lead_is_released_once_and_no_other<L: Leads>(ledger: L) {
+async fn only_a_quarantined_lead_is_released_and_only_once<L: Leads>(ledger: L) {
     let customer = fresh::customer();
-    let (robots, persons) = (lead(&customer, 5), lead(&customer, 6));
+    let (quarantined, received) = (lead(&customer, 5), lead(&customer, 6));
     let why = QuarantineReason::TooFast;
-    ledger.set_aside(&robots, why, far()).await.unwrap();
     ledger
-        .record(&persons, &LeadState::Received, at(66))
+        .set_aside(&quarantined, why, far_future())
+        .await
+        .unwrap();
+    ledger
+        .record(&received, &LeadState::Received, at(66))
         .await
         .unwrap();
     let requeue = async |id: &LeadId, from, second| {
         let requeue = ledger.requeue(&customer, id, from, at(second), at(160));
         requeue.await.unwrap()
     };
-    let aside = Requeue::Aside;
+    let release = Requeue::Aside;
 
     for from in [Requeue::Stuck, Requeue::OnRequest { again: true }] {
-        assert!(!requeue(&robots.id, from, 99).await, "{from:?}");
+        assert!(!requeue(&quarantined.id, from, 99).await, "{from:?}");
     }
-    assert!(requeue(&robots.id, aside, 100).await);
-    assert!(!requeue(&robots.id, aside, 101).await);
-    assert!(!requeue(&persons.id, aside, 100).await);
-    assert!(!requeue(&fresh::lead(7), aside, 100).await);
+    assert!(requeue(&quarantined.id, release, 100).await);
+    assert!(!requeue(&quarantined.id, release, 101).await);
+    assert!(!requeue(&received.id, release, 100).await);
+    assert!(!requeue(&fresh::lead(7), release, 100).await);
 
-    let released = ledger.lead(&customer, &robots.id).await.unwrap().unwrap();
+    let released = ledger
+        .lead(&customer, &quarantined.id)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(
         (released.state, released.due_at),
         (LeadState::Queued, Some(at(160)))
@@ -145,7 +154,7 @@ async fn a_quarantined_lead_is_released_once_and_no_other<L: Leads>(ledger: L) {
     assert_eq!(released.timeline.len(), 2);
 }
 
-async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_asked<L: Leads>(
+async fn waiting_or_refused_lead_is_replayed_but_an_exported_one_only_explicitly<L: Leads>(
     ledger: L,
 ) {
     let customer = fresh::customer();
@@ -154,9 +163,9 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
         let replay = ledger.requeue(&customer, id, from, at(second), at(90));
         replay.await.unwrap()
     };
-    let person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
+    let for_person = settled(&ledger, &customer, &waiting(WaitReason::NoList, None)).await;
     let refused = settled(&ledger, &customer, &refused()).await;
-    for lead in [&person, &refused] {
+    for lead in [&for_person, &refused] {
         assert!(replay(&lead.id, false, 30).await);
         let read = ledger.lead(&customer, &lead.id).await.unwrap().unwrap();
         assert_eq!((read.state, read.due_at), (LeadState::Queued, Some(at(90))));
@@ -165,29 +174,34 @@ async fn a_lead_is_replayed_if_it_waits_or_was_refused_and_after_a_file_only_if_
 
     assert!(
         ledger
-            .export(&customer, &person.id, at(40), far())
+            .export(&customer, &for_person.id, at(40), far_future())
             .await
             .unwrap()
     );
     assert!(
-        !replay(&person.id, false, 41).await,
-        "nobody asked for this"
+        !replay(&for_person.id, false, 41).await,
+        "not requested explicitly"
     );
-    assert!(replay(&person.id, true, 42).await);
+    assert!(replay(&for_person.id, true, 42).await);
     assert!(matches!(
-        claim(&ledger, &person, "ada", 50).await,
+        claim(&ledger, &for_person, "ada", 50).await,
         Claim::Taken(_)
     ));
-    let done = settled(&ledger, &customer, &delivered()).await;
-    assert!(!replay(&done.id, true, 51).await, "delivered");
+    let delivered = settled(&ledger, &customer, &delivered()).await;
+    assert!(!replay(&delivered.id, true, 51).await, "delivered");
 }
 
-async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Leads>(ledger: L) {
+async fn repeating_a_requeue_after_a_lost_answer_succeeds_without_requeueing_twice<L: Leads>(
+    ledger: L,
+) {
     let customer = fresh::customer();
     let quota = waiting(WaitReason::Quota, Some(50));
-    let aside = lead(&customer, 5);
+    let quarantined = lead(&customer, 5);
     let why = QuarantineReason::TooFast;
-    ledger.set_aside(&aside, why, far()).await.unwrap();
+    ledger
+        .set_aside(&quarantined, why, far_future())
+        .await
+        .unwrap();
     for (lead, from) in [
         (record(&ledger, &customer, 0).await, Requeue::Stuck),
         (
@@ -198,7 +212,7 @@ async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Le
             settled(&ledger, &customer, &refused()).await,
             Requeue::OnRequest { again: false },
         ),
-        (aside, Requeue::Aside),
+        (quarantined, Requeue::Aside),
     ] {
         let requeue = async |second| {
             let requeue = ledger.requeue(&customer, &lead.id, from, at(second), at(200));
@@ -212,11 +226,11 @@ async fn a_requeue_whose_answer_was_lost_is_done_by_the_same_request_again<L: Le
 
         assert!(requeue(100).await, "{from:?}");
         assert!(requeue(100).await, "{from:?}: the answer was lost");
-        assert!(!requeue(101).await, "{from:?}: another's");
+        assert!(!requeue(101).await, "{from:?}: another request");
         assert_eq!(lines().await, before + 1);
         claim(&ledger, &lead, "ada", 110).await;
         assert!(requeue(100).await, "{from:?}: a drain was faster");
         assert!(settle(&ledger, &lead, "ada", &delivered()).await);
-        assert!(!requeue(100).await, "{from:?}: more became of it");
+        assert!(!requeue(100).await, "{from:?}: it was delivered");
     }
 }

@@ -12,10 +12,10 @@ use crate::samples::at;
 use crate::{fresh, promises};
 
 promises! { Suppressions:
-    who_is_on_the_list_is_found_until_taken_off,
-    many_people_are_looked_up_at_a_time,
-    a_list_is_its_customers_own,
-    a_list_is_read_page_by_page,
+    suppressed_person_is_found_until_removed_from_the_list,
+    many_people_can_be_looked_up_at_once,
+    suppression_list_is_not_shared_between_customers,
+    suppression_list_is_read_page_by_page,
 }
 
 fn person(customer: &CustomerId, number: usize) -> PersonId {
@@ -23,7 +23,7 @@ fn person(customer: &CustomerId, number: usize) -> PersonId {
     PersonId::of(&SigningKeys::new("root".into()), customer, &email)
 }
 
-async fn who_is_on_the_list_is_found_until_taken_off<S: Suppressions>(list: S) {
+async fn suppressed_person_is_found_until_removed_from_the_list<S: Suppressions>(list: S) {
     let customer = fresh::customer();
     let [ada, eve] = [1, 2].map(|number| person(&customer, number));
     let both = BTreeSet::from([ada.clone(), eve]);
@@ -39,7 +39,7 @@ async fn who_is_on_the_list_is_found_until_taken_off<S: Suppressions>(list: S) {
     assert!(found().await.is_empty());
 }
 
-async fn many_people_are_looked_up_at_a_time<S: Suppressions>(list: S) {
+async fn many_people_can_be_looked_up_at_once<S: Suppressions>(list: S) {
     let customer = fresh::customer();
     let people: BTreeSet<_> = (0..230).map(|number| person(&customer, number)).collect();
     let listed: BTreeSet<_> = people.iter().step_by(20).cloned().collect();
@@ -52,10 +52,10 @@ async fn many_people_are_looked_up_at_a_time<S: Suppressions>(list: S) {
     assert_eq!(found.unwrap(), listed);
 }
 
-async fn a_list_is_its_customers_own<S: Suppressions>(list: S) {
-    let (mine, other) = (fresh::customer(), fresh::customer());
-    let ada = person(&mine, 1);
-    list.suppress(&mine, &ada, at(1)).await.unwrap();
+async fn suppression_list_is_not_shared_between_customers<S: Suppressions>(list: S) {
+    let (own, other) = (fresh::customer(), fresh::customer());
+    let ada = person(&own, 1);
+    list.suppress(&own, &ada, at(1)).await.unwrap();
 
     let found = list.suppressed(&other, &BTreeSet::from([ada])).await;
 
@@ -69,7 +69,7 @@ async fn a_list_is_its_customers_own<S: Suppressions>(list: S) {
     );
 }
 
-async fn a_list_is_read_page_by_page<S: Suppressions>(list: S) {
+async fn suppression_list_is_read_page_by_page<S: Suppressions>(list: S) {
     let customer = fresh::customer();
     let mut people: Vec<_> = (0..5).map(|number| person(&customer, number)).collect();
     for person in &people {

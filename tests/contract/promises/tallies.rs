@@ -6,16 +6,16 @@ use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::tally::{Counts, Tally, TallyChanges};
 use leadfeed_shared::ports::{Tallies, Unsettled};
 
-use crate::promise::{at_once, eventually};
+use crate::promise::{eventually, run_concurrently};
 use crate::samples::at;
 use crate::{fresh, promises};
 
 promises! { Tallies:
     changes_add_up_by_day,
-    a_day_is_read_by_itself,
-    changes_at_once_are_all_there,
-    a_changed_or_doubted_day_is_unsettled_until_it_was_counted,
-    a_count_that_others_have_overtaken_replaces_nothing,
+    tally_of_a_single_day_can_be_read,
+    concurrent_changes_are_all_counted,
+    changed_or_doubted_day_is_unsettled_until_recounted,
+    stale_recount_does_not_overwrite_newer_changes,
 }
 
 const MONDAY: Date = date(2026, 11, 23);
@@ -76,7 +76,7 @@ async fn changes_add_up_by_day<T: Tallies>(tallies: T) {
     assert_eq!(read(&tallies, &fresh::customer()).await, []);
 }
 
-async fn a_day_is_read_by_itself<T: Tallies>(tallies: T) {
+async fn tally_of_a_single_day_can_be_read<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
     let mut changes = TallyChanges::default();
     changes.count(MONDAY, None, label("delivered.implicit"));
@@ -90,10 +90,10 @@ async fn a_day_is_read_by_itself<T: Tallies>(tallies: T) {
     assert_eq!(tallies.tally_of(&customer, SUNDAY).await.unwrap(), None);
 }
 
-async fn changes_at_once_are_all_there<T: Tallies + Clone + 'static>(tallies: T) {
+async fn concurrent_changes_are_all_counted<T: Tallies + Clone + 'static>(tallies: T) {
     let customer = fresh::customer();
 
-    at_once(10, |_| {
+    run_concurrently(10, |_| {
         let (tallies, customer) = (tallies.clone(), customer.clone());
         async move {
             let mut changes = TallyChanges::default();
@@ -107,7 +107,7 @@ async fn changes_at_once_are_all_there<T: Tallies + Clone + 'static>(tallies: T)
     assert_eq!(read(&tallies, &customer).await, expected);
 }
 
-async fn a_changed_or_doubted_day_is_unsettled_until_it_was_counted<T: Tallies>(tallies: T) {
+async fn changed_or_doubted_day_is_unsettled_until_recounted<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
     let mut changes = TallyChanges::default();
     changes.count(MONDAY, None, label("delivered"));
@@ -140,7 +140,7 @@ async fn a_changed_or_doubted_day_is_unsettled_until_it_was_counted<T: Tallies>(
     assert_eq!(read(&tallies, &customer).await, expected);
 }
 
-async fn a_count_that_others_have_overtaken_replaces_nothing<T: Tallies>(tallies: T) {
+async fn stale_recount_does_not_overwrite_newer_changes<T: Tallies>(tallies: T) {
     let customer = fresh::customer();
     let mut changes = TallyChanges::default();
     changes.count(MONDAY, None, label("delivered"));

@@ -2,20 +2,20 @@ use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::ports::{Kept, Vault};
 use secrecy::ExposeSecret as _;
 
-use crate::promise::at_once;
+use crate::promise::run_concurrently;
 use crate::samples::tokens;
 use crate::{fresh, promises};
 
 promises! { Vault:
-    tokens_read_back_as_they_were_kept,
-    the_same_pair_is_kept_again_and_another_of_its_generation_is_not,
-    exactly_one_of_many_concurrent_pairs_is_kept,
+    stored_tokens_read_back_unchanged,
+    storing_the_same_pair_again_succeeds_but_another_of_its_generation_does_not,
+    exactly_one_of_many_concurrent_pairs_is_stored,
     the_newest_generation_is_read,
-    a_pair_that_is_older_than_the_newest_is_not_kept_though_its_generation_is_free,
-    forgotten_tokens_are_gone_and_forgetting_nothing_is_no_error,
+    pair_older_than_the_newest_is_not_stored_even_if_its_generation_is_free,
+    forgotten_tokens_are_gone_and_forgetting_again_succeeds,
 }
 
-fn shown(tokens: &StoredTokens) -> (u64, String, String) {
+fn exposed(tokens: &StoredTokens) -> (u64, String, String) {
     (
         tokens.generation,
         tokens.tokens.access.expose_secret().to_owned(),
@@ -23,7 +23,7 @@ fn shown(tokens: &StoredTokens) -> (u64, String, String) {
     )
 }
 
-async fn tokens_read_back_as_they_were_kept<V: Vault>(vault: V) {
+async fn stored_tokens_read_back_unchanged<V: Vault>(vault: V) {
     let customer = fresh::customer();
     assert!(vault.tokens(&customer).await.unwrap().is_none());
     let pair = tokens(1, "one");
@@ -31,12 +31,14 @@ async fn tokens_read_back_as_they_were_kept<V: Vault>(vault: V) {
     assert_eq!(vault.keep(&customer, &pair).await.unwrap(), Kept::Stored);
 
     let read = vault.tokens(&customer).await.unwrap().unwrap();
-    assert_eq!(shown(&read), shown(&pair));
+    assert_eq!(exposed(&read), exposed(&pair));
     assert_eq!(read.tokens.expires_at, pair.tokens.expires_at);
     assert_eq!(read.tokens.scope, pair.tokens.scope);
 }
 
-async fn the_same_pair_is_kept_again_and_another_of_its_generation_is_not<V: Vault>(vault: V) {
+async fn storing_the_same_pair_again_succeeds_but_another_of_its_generation_does_not<V: Vault>(
+    vault: V,
+) {
     let customer = fresh::customer();
     let keep = async |text| vault.keep(&customer, &tokens(1, text)).await.unwrap();
 
@@ -45,17 +47,17 @@ async fn the_same_pair_is_kept_again_and_another_of_its_generation_is_not<V: Vau
     assert_eq!(keep("two").await, Kept::Superseded);
 
     let read = vault.tokens(&customer).await.unwrap().unwrap();
-    assert_eq!(shown(&read), shown(&tokens(1, "one")));
+    assert_eq!(exposed(&read), exposed(&tokens(1, "one")));
 }
 
-async fn exactly_one_of_many_concurrent_pairs_is_kept<V>(vault: V)
+async fn exactly_one_of_many_concurrent_pairs_is_stored<V>(vault: V)
 where
     V: Vault + Clone + 'static,
 {
     let customer = fresh::customer();
     vault.keep(&customer, &tokens(1, "one")).await.unwrap();
 
-    let told = at_once(8, |i| {
+    let results = run_concurrently(8, |i| {
         let (vault, customer) = (vault.clone(), customer.clone());
         async move {
             let kept = vault.keep(&customer, &tokens(2, &i.to_string())).await;
@@ -64,13 +66,13 @@ where
     })
     .await;
 
-    let kept: Vec<_> = told
+    let kept: Vec<_> = results
         .iter()
         .filter(|(_, kept)| *kept == Kept::Stored)
         .collect();
     assert_eq!(kept.len(), 1);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
-    assert_eq!(shown(&read), shown(&tokens(2, &kept[0].0.to_string())));
+    assert_eq!(exposed(&read), exposed(&tokens(2, &kept[0].0.to_string())));
 }
 
 async fn the_newest_generation_is_read<V: Vault>(vault: V) {
@@ -84,12 +86,10 @@ async fn the_newest_generation_is_read<V: Vault>(vault: V) {
 
     assert_eq!(late, Kept::Superseded);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
-    assert_eq!(shown(&read), shown(&tokens(3, "3")));
+    assert_eq!(exposed(&read), exposed(&tokens(3, "3")));
 }
 
-async fn a_pair_that_is_older_than_the_newest_is_not_kept_though_its_generation_is_free<
-    V: Vault,
->(
+async fn pair_older_than_the_newest_is_not_stored_even_if_its_generation_is_free<V: Vault>(
     vault: V,
 ) {
     let customer = fresh::customer();
@@ -102,10 +102,10 @@ async fn a_pair_that_is_older_than_the_newest_is_not_kept_though_its_generation_
 
     assert_eq!(kept, [Kept::Stored, Kept::Stored, Kept::Superseded]);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
-    assert_eq!(shown(&read), shown(&tokens(3, "3")));
+    assert_eq!(exposed(&read), exposed(&tokens(3, "3")));
 }
 
-async fn forgotten_tokens_are_gone_and_forgetting_nothing_is_no_error<V: Vault>(vault: V) {
+async fn forgotten_tokens_are_gone_and_forgetting_again_succeeds<V: Vault>(vault: V) {
     let customer = fresh::customer();
     vault.keep(&customer, &tokens(1, "one")).await.unwrap();
 

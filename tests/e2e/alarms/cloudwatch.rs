@@ -1,4 +1,4 @@
-//! The stack's `CloudWatch`: what it has, and what the real one would find by itself.
+//! The stack's `CloudWatch`: its alarms and logs, and the metrics that the real one would collect by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -37,22 +37,22 @@ impl CloudWatch {
         self.alarms.keys().cloned().collect()
     }
 
-    pub async fn ringing(&self) -> Result<BTreeSet<String>> {
+    pub async fn firing(&self) -> Result<BTreeSet<String>> {
         let now = Self::new().await?.alarms;
-        let ringing = now
+        let firing = now
             .into_iter()
             .filter(|(_, alarm)| alarm["StateValue"] == "ALARM");
-        Ok(ringing.map(|(name, _)| name).collect())
+        Ok(firing.map(|(name, _)| name).collect())
     }
 
-    /// Whether this alarm is on.
-    pub async fn rings(&self, alarm: &str) -> Result<bool> {
+    /// Whether this alarm is in state ALARM.
+    pub async fn is_firing(&self, alarm: &str) -> Result<bool> {
         let name = the_stack().deployment().resource(alarm)?;
-        Ok(self.ringing().await?.contains(name))
+        Ok(self.firing().await?.contains(name))
     }
 
     /// Publishes a value as AWS does. The alarm has to watch its dimension, which the local stand-in ignores.
-    pub async fn meter(
+    pub async fn publish(
         &self,
         alarm: &str,
         namespace: &str,
@@ -66,8 +66,8 @@ impl CloudWatch {
         put(&json!(namespace), &json!(name), &dimensions, value).await
     }
 
-    /// Whether the function's errors were counted under the metric that this alarm watches.
-    pub async fn functions_were_metered(&self, alarm: &str) -> Result<()> {
+    /// Fails unless the function's errors were counted under the metric that this alarm watches.
+    pub async fn ensure_errors_were_counted(&self, alarm: &str) -> Result<()> {
         let watched = self.alarm(alarm)?;
         let statistics = json!({
             "Namespace": watched["Namespace"],
@@ -81,12 +81,12 @@ impl CloudWatch {
         let found = monitoring("GetMetricStatistics", &statistics).await?;
         let points = found["Datapoints"].as_array().into_iter().flatten();
         let errors: f64 = points.filter_map(|point| point["Sum"].as_f64()).sum();
-        ensure!(errors > 0.0, "{alarm} saw no error: {found}");
+        ensure!(errors > 0.0, "{alarm} counted no error: {found}");
         put(&json!("Test"), &json!("LookAgain"), &json!([]), 0.0).await
     }
 
     /// Publishes the embedded metrics in the function's log.
-    pub async fn read_embedded(&self, function: &str) -> Result<()> {
+    pub async fn publish_embedded(&self, function: &str) -> Result<()> {
         for line in self.lines(function).await? {
             let namespace = &line["_aws"]["CloudWatchMetrics"][0]["Namespace"];
             let dimensions = json!([{"Name": "Stack", "Value": line["Stack"]}]);
@@ -108,14 +108,14 @@ impl CloudWatch {
     }
 
     /// Publishes how many new lines the metric filters of a function's log group match.
-    pub async fn read_filters(&self, function: &str) -> Result<()> {
+    pub async fn publish_filter_counts(&self, function: &str) -> Result<()> {
         let group = json!({"logGroupName": group(function)});
         let filters = logs("DescribeMetricFilters", &group).await?;
         let lines = self.messages(function).await?;
         for filter in filters["metricFilters"].as_array().into_iter().flatten() {
             let pattern = filter["filterPattern"].as_str().unwrap_or_default();
-            let wanted = words_of(pattern).context("an unknown kind of pattern")?;
-            let found = lines.iter().filter(|line| line.contains(wanted));
+            let text = message_of(pattern).context("an unknown kind of pattern")?;
+            let found = lines.iter().filter(|line| line.contains(text));
             let (name, found) = (filter["filterName"].to_string(), found.count());
             let before = self.counted.lock().unwrap().insert(name, found);
             let count = f64::from(u32::try_from(found - before.unwrap_or(0))?);
@@ -149,9 +149,9 @@ impl CloudWatch {
 
     /// The function's log since the beginning.
     async fn messages(&self, function: &str) -> Result<Vec<String>> {
-        let wish =
+        let request =
             json!({"logGroupName": group(function), "startTime": self.since.as_millisecond()});
-        let found = logs("FilterLogEvents", &wish).await?;
+        let found = logs("FilterLogEvents", &request).await?;
         let events = found["events"].as_array().into_iter().flatten();
         let messages = events.filter_map(|event| event["message"].as_str());
         Ok(messages.map(str::to_owned).collect())
@@ -159,7 +159,7 @@ impl CloudWatch {
 }
 
 /// The text that `{ $.fields.message = "…" }` matches. The local Lambda makes functions log as text, without fields.
-fn words_of(pattern: &str) -> Option<&str> {
+fn message_of(pattern: &str) -> Option<&str> {
     let quoted = pattern.strip_prefix("{ $.fields.message = \"")?;
     quoted.strip_suffix("\" }")
 }

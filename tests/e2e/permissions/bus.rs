@@ -1,4 +1,4 @@
-//! A queue that gets everything that the stack sends to the event bus.
+//! A queue that receives everything that the stack sends to the event bus.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -11,13 +11,13 @@ pub struct Bus {
 }
 
 impl Bus {
-    /// Subscribes.
+    /// Subscribes the queue.
     pub async fn listen() -> Result<Self> {
         let name = json!({"QueueName": "heard-on-the-bus"});
-        let made = sqs("CreateQueue", &name).await?;
-        let url = made["QueueUrl"].as_str().context("no queue")?.to_owned();
-        let wish = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
-        let arn = sqs("GetQueueAttributes", &wish).await?["Attributes"]["QueueArn"].take();
+        let created = sqs("CreateQueue", &name).await?;
+        let url = created["QueueUrl"].as_str().context("no queue")?.to_owned();
+        let request = json!({"QueueUrl": url, "AttributeNames": ["QueueArn"]});
+        let arn = sqs("GetQueueAttributes", &request).await?["Attributes"]["QueueArn"].take();
         let pattern = json!({"source": ["leadfeed"]}).to_string();
         let rule = json!({"Name": "everything", "EventPattern": pattern});
         events("PutRule", &rule).await?;
@@ -26,8 +26,8 @@ impl Bus {
         Ok(Self { url })
     }
 
-    /// Takes events off until one says that this customer's connection is in this state.
-    pub async fn told(&self, customer: &str, status: &str) -> Result<()> {
+    /// Takes events off the queue until one says that this customer's connection is in this state.
+    pub async fn expect_status(&self, customer: &str, status: &str) -> Result<()> {
         while let Some(event) = take_from(&self.url).await? {
             let event: Value = serde_json::from_str(&event)?;
             let detail = &event["detail"];
@@ -38,7 +38,7 @@ impl Bus {
                 return Ok(());
             }
         }
-        bail!("the bus did not hear that {customer} is {status}")
+        bail!("no event says that {customer} is {status}")
     }
 }
 

@@ -10,85 +10,85 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use self::walks::{Function, Walker};
-use crate::queue::{self, drain_is};
+use crate::queue::{self, set_drain_enabled};
 use crate::rows;
-use crate::scene::{Scene, alone, finally, the_stack};
+use crate::scene::{Scene, exclusive, finally, the_stack};
 
 /// The local queue delivers its messages whatever the role allows; a test of the template compares this statement with
 /// what AWS requires of a mapping.
 const NOT_ENFORCED: [(&str, &str); 1] = [("QueueDrain", "ReceiveLeads")];
 
 #[tokio::test]
-async fn no_statement_of_any_role_can_be_taken_away_unnoticed() {
-    let _alone = alone().await;
-    everything_by_itself_is(false).await.unwrap();
-    let unnoticed = finally(all_unnoticed(), everything_by_itself_is(true)).await;
+async fn removing_any_statement_from_a_role_breaks_its_function() {
+    let _exclusive = exclusive().await;
+    set_automation_enabled(false).await.unwrap();
+    let removable = finally(removable_statements(), set_automation_enabled(true)).await;
 
     assert_eq!(
-        unnoticed.unwrap(),
+        removable.unwrap(),
         NOT_ENFORCED.map(|(function, sid)| format!("{function}: {sid}"))
     );
 }
 
 #[tokio::test]
-async fn a_lead_that_the_queue_did_not_take_is_delivered_by_the_scheduler() {
-    let _alone = alone().await;
+async fn lead_that_could_not_be_queued_is_delivered_by_the_scheduler() {
+    let _exclusive = exclusive().await;
     let scene = Scene::connected("no-queue").await;
 
-    let submitted = scene.submit("no-queue@example.com");
-    let lead = lacking("LeadWebhook", "SendLeads", submitted).await;
+    let submit = scene.submit("no-queue@example.com");
+    let lead = without_permission("LeadWebhook", "SendLeads", submit).await;
     let lead = lead.unwrap();
-    scene.until(&lead, "received").await;
+    scene.wait_for_status(&lead, "received").await;
     rows::make_lead_due(&lead).await.unwrap();
     the_stack().invoke("Scheduler", &json!({})).await.unwrap();
 
-    scene.until(&lead, "delivered").await;
+    scene.wait_for_status(&lead, "delivered").await;
 }
 
-/// The statements of all functions that can be removed unnoticed.
-async fn all_unnoticed() -> Result<Vec<String>> {
+/// The statements of all functions that can be removed without a failure.
+async fn removable_statements() -> Result<Vec<String>> {
     let walker = Walker::new().await?;
-    let mut unnoticed = Vec::new();
+    let mut removable = Vec::new();
     for function in Function::ALL {
-        unnoticed.extend(unnoticed_in(function, &walker).await?);
+        removable.extend(removable_statements_of(function, &walker).await?);
     }
-    Ok(unnoticed)
+    Ok(removable)
 }
 
 /// The statements without which a function's walk still succeeds. With all of them it has to succeed.
-async fn unnoticed_in(function: Function, walker: &Walker) -> Result<Vec<String>> {
+async fn removable_statements_of(function: Function, walker: &Walker) -> Result<Vec<String>> {
     let name = format!("{function:?}");
     let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
     let policy = RolePolicy::of(aws, deployment, &name).await?;
-    start_anew(&name, walker.captcha()).await?;
+    restart(&name, walker.captcha()).await?;
     function
         .walk(walker)
         .await
         .with_context(|| format!("{name} with its whole role"))?;
-    leave_nothing(walker).await?;
-    let mut unnoticed = Vec::new();
+    clean_up(walker).await?;
+    let mut removable = Vec::new();
     for sid in sids(policy.document()) {
         let walk = async {
-            start_anew(&name, walker.captcha()).await?;
+            restart(&name, walker.captcha()).await?;
             anyhow::Ok(function.walk(walker).await)
         };
-        match lacking(&name, &sid, walk).await?? {
-            Ok(()) => unnoticed.push(format!("{name}: {sid}")),
+        match without_permission(&name, &sid, walk).await?? {
+            Ok(()) => removable.push(format!("{name}: {sid}")),
             Err(error) => println!("{name} without {sid}: {error:#}"),
         }
-        start_anew(&name, walker.captcha()).await?;
-        leave_nothing(walker).await?;
+        restart(&name, walker.captcha()).await?;
+        clean_up(walker).await?;
     }
     function
         .walk(walker)
         .await
         .with_context(|| format!("{name} with its whole role again"))?;
-    leave_nothing(walker).await?;
-    Ok(unnoticed)
+    clean_up(walker).await?;
+    Ok(removable)
 }
 
-/// Removes what a walk leaves behind and the next one would meet.
-async fn leave_nothing(walker: &Walker) -> Result<()> {
+/// Removes what a walk leaves behind, so that it does not affect the next one.
+async fn clean_up(walker: &Walker) -> Result<()> {
     walker.clean_up().await?;
     purge().await?;
     rows::unlock_dead_letters().await
@@ -102,12 +102,16 @@ fn sids(document: &Value) -> Vec<String> {
 }
 
 /// Runs `body` while the role of a function lacks a statement.
-pub async fn lacking<T>(function: &str, sid: &str, body: impl Future<Output = T>) -> Result<T> {
+pub async fn without_permission<T>(
+    function: &str,
+    sid: &str,
+    body: impl Future<Output = T>,
+) -> Result<T> {
     let (aws, deployment) = (the_stack().aws(), the_stack().deployment());
     let policy = RolePolicy::of(aws, deployment, function).await?;
-    let whole = policy.document();
-    policy.put(aws, &without(whole, sid)).await?;
-    Ok(finally(body, policy.put(aws, whole)).await)
+    let original = policy.document();
+    policy.put(aws, &without(original, sid)).await?;
+    Ok(finally(body, policy.put(aws, original)).await)
 }
 
 /// A document without one of its statements.
@@ -120,11 +124,11 @@ fn without(document: &Value, sid: &str) -> Value {
     document
 }
 
-/// Turns on or off what happens by itself: the drain's mapping and the schedule.
-async fn everything_by_itself_is(on: bool) -> Result<()> {
-    drain_is(on).await?;
+/// Enables or disables what runs by itself: the drain's mapping and the schedule.
+async fn set_automation_enabled(enabled: bool) -> Result<()> {
+    set_drain_enabled(enabled).await?;
     let rule = the_stack().deployment().resource("SchedulerEveryMinute")?;
-    let action = if on { "EnableRule" } else { "DisableRule" };
+    let action = if enabled { "EnableRule" } else { "DisableRule" };
     bus::events(action, &json!({"Name": rule})).await?;
     purge().await
 }
@@ -133,14 +137,14 @@ async fn purge() -> Result<()> {
     queue::purge(the_stack().deployment().output("LeadQueueUrl")?).await
 }
 
-/// Ends the instances of a function that have cached what they read at their start. New ones check captchas at
+/// Replaces the instances of a function, which have cached what they read at their start. New ones check captchas at
 /// `captcha`.
-async fn start_anew(function: &str, captcha: &str) -> Result<()> {
+async fn restart(function: &str, captcha: &str) -> Result<()> {
     let name = the_stack().deployment().resource(function)?;
     let path = format!("/2015-03-31/functions/{name}/configuration");
     let aws = the_stack().aws();
-    let now = aws.rest("lambda", Method::GET, &path, &Value::Null).await?;
-    let mut environment = now["Environment"].clone();
+    let current = aws.rest("lambda", Method::GET, &path, &Value::Null).await?;
+    let mut environment = current["Environment"].clone();
     environment["Variables"]["LEADFEED_CAPTCHA_URL"] = json!(captcha);
     let change = json!({"Environment": environment});
     aws.rest("lambda", Method::PUT, &path, &change)

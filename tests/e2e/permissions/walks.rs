@@ -1,6 +1,6 @@
-//! A walk for each function that needs every statement of its role.
+//! A walk through the work of each function that needs every statement of its role.
 //!
-//! The drain's mapping and the schedule are off meanwhile, so that each effect is seen where it is made.
+//! The drain's mapping and the schedule are off meanwhile, so that each effect can be attributed to its walk.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use anyhow::{Context, Result, bail, ensure};
 use leadfeed_local::customer::connect;
 use leadfeed_local::operator::{Operator, text};
-use leadfeed_tests::user_of;
+use leadfeed_tests::add_user_for;
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -39,11 +39,11 @@ impl Function {
 
     pub async fn walk(self, walker: &Walker) -> Result<()> {
         match self {
-            Self::OauthCallback => walker.connecting_frees_a_lead().await,
+            Self::OauthCallback => walker.connecting_releases_a_lead().await,
             Self::LeadWebhook => walker.a_lead_is_recorded_and_queued().await,
-            Self::QueueDrain => walker.leads_are_delivered_as_far_as_tokens_go().await,
-            Self::Scheduler => walker.a_minute_releases_and_refreshes().await,
-            Self::AdminApi => walker.the_operator_comes_and_goes().await,
+            Self::QueueDrain => walker.leads_are_delivered_until_tokens_are_revoked().await,
+            Self::Scheduler => walker.scheduler_run_releases_and_refreshes().await,
+            Self::AdminApi => walker.operator_manages_a_customer().await,
         }
     }
 }
@@ -78,7 +78,7 @@ impl Walker {
         &self.captcha
     }
 
-    /// Disconnects the customers that a walk has connected, so that no later one meets them.
+    /// Disconnects the customers that a walk has connected, so that they do not affect a later one.
     pub async fn clean_up(&self) -> Result<()> {
         let connected = std::mem::take(&mut *self.connected.lock().unwrap());
         for id in connected {
@@ -88,15 +88,15 @@ impl Walker {
         Ok(())
     }
 
-    async fn connecting_frees_a_lead(&self) -> Result<()> {
+    async fn connecting_releases_a_lead(&self) -> Result<()> {
         let customer = self.customer().await?;
         let lead = self.waiting_lead(&customer).await?;
 
         self.connect(&customer).await?;
 
-        self.bus.told(&customer.id, "active").await?;
-        self.is(&lead, "queued").await?;
-        self.take_message_of(&lead).await
+        self.bus.expect_status(&customer.id, "active").await?;
+        self.ensure_status(&lead, "queued").await?;
+        self.take_message_about(&lead).await
     }
 
     async fn a_lead_is_recorded_and_queued(&self) -> Result<()> {
@@ -104,15 +104,15 @@ impl Walker {
 
         let (lead, status) = self.post(&customer).await?;
 
-        ensure!(status == "queued", "the door said {status}");
-        self.take_message_of(&lead).await?;
-        self.is(&lead, "queued").await?;
-        let guarded = self.guarded_by_captcha(customer).await?;
-        let (lead, _) = self.post(&guarded).await?;
-        self.is(&lead, "queued").await
+        ensure!(status == "queued", "the form answered {status}");
+        self.take_message_about(&lead).await?;
+        self.ensure_status(&lead, "queued").await?;
+        let protected = self.with_captcha(customer).await?;
+        let (lead, _) = self.post(&protected).await?;
+        self.ensure_status(&lead, "queued").await
     }
 
-    async fn leads_are_delivered_as_far_as_tokens_go(&self) -> Result<()> {
+    async fn leads_are_delivered_until_tokens_are_revoked(&self) -> Result<()> {
         let customer = self.customer().await?;
         // A lead that has waited is checked against newer leads of the same person.
         let lead = self.waiting_lead(&customer).await?;
@@ -120,20 +120,20 @@ impl Walker {
         rows::make_token_old(&customer.id).await?;
 
         self.drain().await?;
-        self.is(&lead, "delivered").await?;
+        self.ensure_status(&lead, "delivered").await?;
 
         let revoked = self.connected().await?;
         rows::make_token_old(&revoked.id).await?;
         rows::break_refresh_token(&revoked.id).await?;
         self.post(&revoked).await?;
         self.drain().await?;
-        self.bus.told(&revoked.id, "needs_reconnect").await
+        self.bus.expect_status(&revoked.id, "needs_reconnect").await
     }
 
-    async fn a_minute_releases_and_refreshes(&self) -> Result<()> {
+    async fn scheduler_run_releases_and_refreshes(&self) -> Result<()> {
         let stuck = self.customer().await?;
         let (lead, _) = self.post(&stuck).await?;
-        self.take_message_of(&lead).await?;
+        self.take_message_about(&lead).await?;
         rows::make_lead_due(&lead).await?;
         let (revoked, idle) = (self.connected().await?, self.connected().await?);
         for customer in [&idle, &revoked] {
@@ -144,11 +144,14 @@ impl Walker {
 
         the_stack().invoke("Scheduler", &json!({})).await?;
 
-        self.take_message_of(&lead).await?;
+        self.take_message_about(&lead).await?;
         let entries = self.operator.lead(&lead).await?["timeline"]
             .as_array()
             .map_or(0, Vec::len);
-        ensure!(entries == 2, "the lead has {entries} lines, not a second");
+        ensure!(
+            entries == 2,
+            "the lead has {entries} timeline entries, not 2"
+        );
         ensure!(
             !rows::has_old_token(&idle.id).await?,
             "the idle connection was not refreshed"
@@ -157,10 +160,10 @@ impl Walker {
             rows::are_settled(&counters).await?,
             "the counters were not settled"
         );
-        self.bus.told(&revoked.id, "needs_reconnect").await
+        self.bus.expect_status(&revoked.id, "needs_reconnect").await
     }
 
-    async fn the_operator_comes_and_goes(&self) -> Result<()> {
+    async fn operator_manages_a_customer(&self) -> Result<()> {
         let customer = self.connected().await?;
         let id = &customer.id;
         let app = json!({"client_id": "walk", "client_secret": "walk", "calls_per_second": 4, "calls_per_day": 10_000});
@@ -176,21 +179,24 @@ impl Walker {
         let page = reqwest::get(text(&page, "url")?).await?;
         ensure!(
             page.status().is_success(),
-            "the page said {}",
+            "the page answered {}",
             page.status()
         );
-        self.guarded_by_captcha(self.customer().await?).await?;
+        self.with_captcha(self.customer().await?).await?;
         let health = self.get("/v1/health").await?;
-        let unseen = health.to_string().contains("see the function's log");
-        ensure!(!unseen, "not all could be looked at: {health}");
+        let is_incomplete = health.to_string().contains("see the function's log");
+        ensure!(
+            !is_incomplete,
+            "health could not check everything: {health}"
+        );
         let other = self.customer().await?;
         let lead = self.waiting_lead(&other).await?;
 
         self.delete(&format!("/v1/customers/{id}/connection"))
             .await?;
-        self.bus.told(id, "disconnected").await?;
+        self.bus.expect_status(id, "disconnected").await?;
         self.delete(&format!("/v1/customers/{}", other.id)).await?;
-        self.take_message_of(&lead).await
+        self.take_message_about(&lead).await
     }
 
     async fn customer(&self) -> Result<Customer> {
@@ -205,7 +211,7 @@ impl Walker {
     }
 
     /// The same customer with a form that has a captcha.
-    async fn guarded_by_captcha(&self, customer: Customer) -> Result<Customer> {
+    async fn with_captcha(&self, customer: Customer) -> Result<Customer> {
         let captcha = json!({"provider": "turnstile", "site_key": "walk", "secret": "walk"});
         let form = json!({
             "name": "Guarded",
@@ -219,7 +225,7 @@ impl Walker {
 
     async fn connect(&self, customer: &Customer) -> Result<()> {
         let link = self.operator.connect_link(&customer.id).await?;
-        connect(&link, Some(&user_of(&customer.id))).await?;
+        connect(&link, Some(&add_user_for(&customer.id))).await?;
         self.connected.lock().unwrap().push(customer.id.clone());
         Ok(())
     }
@@ -242,7 +248,7 @@ impl Walker {
         let (status, answer) = (answer.status(), answer.text().await?);
         ensure!(
             status == StatusCode::ACCEPTED,
-            "the door answered {status}: {answer}"
+            "the form answered {status}: {answer}"
         );
         let answer: Value = serde_json::from_str(&answer)?;
         Ok((text(&answer, "lead_id")?, text(&answer, "status")?))
@@ -252,7 +258,7 @@ impl Walker {
     async fn waiting_lead(&self, customer: &Customer) -> Result<String> {
         let (lead, _) = self.post(customer).await?;
         self.drain().await?;
-        self.is(&lead, "waiting").await?;
+        self.ensure_status(&lead, "waiting").await?;
         Ok(lead)
     }
 
@@ -260,25 +266,25 @@ impl Walker {
     async fn drain(&self) -> Result<()> {
         let body = queue::take().await?.context("the queue is empty")?;
         let event = json!({"Records": [{"messageId": "walk", "body": body}]});
-        let again = the_stack().invoke("QueueDrain", &event).await?;
+        let response = the_stack().invoke("QueueDrain", &event).await?;
         ensure!(
-            again["batchItemFailures"] == json!([]),
-            "the drain handed the message back: {again}"
+            response["batchItemFailures"] == json!([]),
+            "the drain handed the message back: {response}"
         );
         Ok(())
     }
 
-    /// Takes messages off until one is of this lead. Others may be left over from earlier walks.
-    async fn take_message_of(&self, lead: &str) -> Result<()> {
+    /// Takes messages off the queue until one is about this lead. Others may be left over from earlier walks.
+    async fn take_message_about(&self, lead: &str) -> Result<()> {
         while let Some(body) = queue::take().await? {
             if body.contains(lead) {
                 return Ok(());
             }
         }
-        bail!("the queue holds no message of the lead")
+        bail!("the queue has no message about the lead")
     }
 
-    async fn is(&self, lead: &str, status: &str) -> Result<()> {
+    async fn ensure_status(&self, lead: &str, status: &str) -> Result<()> {
         let shown = self.operator.lead(lead).await?;
         ensure!(shown["status"] == status, "not {status}: {shown}");
         Ok(())

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use plotters::prelude::*;
 
-use super::{INK, WIDTH, fault};
+use super::{INK, WIDTH, plot_error};
 
 /// A bar and its label.
 pub(super) struct Bar {
@@ -22,11 +22,11 @@ pub(super) fn draw(file: &Path, title: &str, note: &str, bars: &[Bar]) -> Result
     let bottom = TOP + STEP * i32::try_from(bars.len())?;
     let size = (WIDTH, u32::try_from(bottom + 30)?);
     let root = SVGBackend::new(file, size).into_drawing_area();
-    root.fill(&WHITE).map_err(fault)?;
-    let write = |words: &str, size: i32, at: (i32, i32)| {
+    root.fill(&WHITE).map_err(plot_error)?;
+    let write = |text: &str, size: i32, at: (i32, i32)| {
         let style = ("sans-serif", size).into_font().color(&INK);
-        root.draw(&Text::new(words.to_owned(), at, style))
-            .map_err(fault)
+        root.draw(&Text::new(text.to_owned(), at, style))
+            .map_err(plot_error)
     };
     write(&format!("{title} (ms, logarithmic)"), 17, (12, 10))?;
     let across = scale(bars);
@@ -34,12 +34,12 @@ pub(super) fn draw(file: &Path, title: &str, note: &str, bars: &[Bar]) -> Result
         let end = across(bar.value);
         let area = [(LEFT as i32, top), (end, top + STEP - 7)];
         root.draw(&Rectangle::new(area, bar.color.filled()))
-            .map_err(fault)?;
+            .map_err(plot_error)?;
         write(&bar.label, 13, (12, top + 1))?;
         write(&format!("{:.2}", bar.value), 13, (end + 6, top + 1))?;
     }
     write(note, 11, (12, bottom + 8))?;
-    root.present().map_err(fault)
+    root.present().map_err(plot_error)
 }
 
 /// Maps a value to the end of its bar.

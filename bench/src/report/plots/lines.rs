@@ -6,7 +6,7 @@ use anyhow::Result;
 use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 
-use super::{COLORS, FAINT, INK, WIDTH, fault};
+use super::{COLORS, FAINT, INK, WIDTH, plot_error};
 
 pub(super) struct Line {
     pub(super) name: String,
@@ -51,27 +51,27 @@ where
 {
     let text = |size: i32| ("sans-serif", size).into_font().color(&INK);
     let root = SVGBackend::new(file, (WIDTH, 420)).into_drawing_area();
-    root.fill(&WHITE).map_err(fault)?;
+    root.fill(&WHITE).map_err(plot_error)?;
     let mut axes = ChartBuilder::on(&root)
         .caption(chart.title, text(17))
         .margin(14)
         .x_label_area_size(56)
         .y_label_area_size(64)
         .build_cartesian_2d(x, y)
-        .map_err(fault)?;
+        .map_err(plot_error)?;
     axes.configure_mesh()
         .light_line_style(WHITE)
         .bold_line_style(FAINT)
         .x_desc(format!("{}. {note}", chart.x))
         .label_style(text(12))
         .draw()
-        .map_err(fault)?;
+        .map_err(plot_error)?;
     for (line, color) in chart.lines.iter().zip(COLORS) {
         let style = ShapeStyle::from(&color).stroke_width(2);
         let points = line.points.iter().copied();
         let series = axes.draw_series(LineSeries::new(points, style));
         series
-            .map_err(fault)?
+            .map_err(plot_error)?
             .label(&line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color));
     }
@@ -81,6 +81,6 @@ where
         .border_style(FAINT)
         .label_font(text(13))
         .draw()
-        .map_err(fault)?;
-    root.present().map_err(fault)
+        .map_err(plot_error)?;
+    root.present().map_err(plot_error)
 }

@@ -10,7 +10,7 @@ use plotters::style::RGBColor;
 
 use self::bars::Bar;
 use self::lines::{Chart, Line};
-use super::{Made, Measured};
+use super::{Measured, Provenance};
 use crate::backlog::{Backlog, Way};
 use crate::figures::median;
 use crate::programs::Program;
@@ -28,12 +28,12 @@ const COLORS: [RGBColor; 4] = [
     INK,
 ];
 
-fn fault(error: impl std::fmt::Display) -> anyhow::Error {
+fn plot_error(error: impl std::fmt::Display) -> anyhow::Error {
     anyhow!("a plot could not be drawn: {error}")
 }
 
-pub fn draw(measured: &Measured, made: &Made, folder: &Path) -> Result<()> {
-    let note = &format!("{}. {}", made.machine, made.when);
+pub fn draw(measured: &Measured, provenance: &Provenance, folder: &Path) -> Result<()> {
+    let note = &format!("{}. {}", provenance.machine, provenance.when);
     let file = |name: &str| folder.join(name).with_extension("svg");
     let starts = measured.cold.iter().map(|row| {
         let value = median(&row.startups).as_secs_f64() * 1e3;
@@ -42,7 +42,7 @@ pub fn draw(measured: &Measured, made: &Made, folder: &Path) -> Result<()> {
     let title = "Start-up: from the start of the process to its first poll";
     bars::draw(&file("start-up"), title, note, &starts.collect::<Vec<_>>())?;
     let processor = measured.warm.iter().map(|row| {
-        let label = format!("{}, {}", row.program.name, row.load.says());
+        let label = format!("{}, {}", row.program.name, row.load.label());
         bar(&row.program, label, median(&row.cpu).as_secs_f64() * 1e3)
     });
     let title = "Processor time of a warm invocation";

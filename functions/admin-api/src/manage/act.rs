@@ -28,16 +28,18 @@ pub async fn act<W: Wiring>(
         "connect" => Ok(see_other(&admin.connect_at_once(customer).await?.url)),
         "disconnect" => {
             admin.disconnect(customer).await?;
-            Ok(holder.back("disconnected", 0))
+            Ok(holder.redirect_to_page("disconnected", 0))
         }
         "retry" => {
             let fields = fields(request)?;
             let (label, cursor) = (field(&fields, "label"), field(&fields, "cursor"));
-            let replayed = admin.replay(customer, wish(label, cursor, false)?).await?;
+            let replayed = admin
+                .replay(customer, replay_request(label, cursor, false)?)
+                .await?;
             let tried = replayed.count();
             Ok(match replayed.next.as_deref() {
-                Some(next) => holder.further(label, next, tried),
-                None => holder.back("retried", tried),
+                Some(next) => holder.redirect_to_next_leads(label, next, tried),
+                None => holder.redirect_to_page("retried", tried),
             })
         }
         "erase" => for_good(admin, holder, ForGood::Erase, request).await,
@@ -46,7 +48,7 @@ pub async fn act<W: Wiring>(
             let fields = fields(request)?;
             let fields = fields.iter().map(|(name, value)| (&**name, &**value));
             let query = Properties::from_query(fields);
-            let part = file::part(admin, customer, query, file::READ_FOR).await?;
+            let part = file::part(admin, customer, query, file::READ_TIME).await?;
             Ok(file::answer(part, None))
         }
         _ => Err(Problem::not_found("page").into()),
@@ -85,17 +87,17 @@ async fn for_good<W: Wiring>(
         ForGood::Erase => {
             admin.customer(customer).await?; // a removed customer's link is worth nothing
             let erased = admin.erase_person(customer, person).await?;
-            holder.back("erased", i64::try_from(erased).unwrap_or_default())
+            holder.redirect_to_page("erased", i64::try_from(erased).unwrap_or_default())
         }
         ForGood::Suppress => {
             admin.suppress(customer, person).await?;
-            holder.back("suppressed", 1)
+            holder.redirect_to_page("suppressed", 1)
         }
     })
 }
 
 /// Shows what a button of the page would do.
-pub async fn ask<W: Wiring>(
+pub async fn preview<W: Wiring>(
     admin: &Admin<W>,
     holder: &LinkHolder<'_>,
     action: &str,
@@ -116,8 +118,8 @@ async fn preview_retry<W: Wiring>(
     let query = request.query_string_parameters();
     let label = query.first("label").unwrap_or_default();
     let cursor = query.first("cursor").unwrap_or_default();
-    let asked = wish(label, cursor, true)?;
-    let replayed = admin.replay(&holder.customer, asked).await?;
+    let dry_run = replay_request(label, cursor, true)?;
+    let replayed = admin.replay(&holder.customer, dry_run).await?;
     let next = replayed.next.as_deref();
     let blocked = replayed.blocked.as_ref();
     let template = Retry {
@@ -128,7 +130,7 @@ async fn preview_retry<W: Wiring>(
         words: words::of(label),
         replayed: &replayed,
         further: next.map(|next| encoded([("label", label), ("cursor", next)])),
-        blocked: blocked.map(|why| words::of(&format!("waiting.{}", word(why)))),
+        blocked: blocked.map(|why| words::of(&format!("waiting.{}", serialized(why)))),
     };
     Ok(holder.page(&template))
 }
@@ -139,10 +141,10 @@ async fn preview_file<W: Wiring>(
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let query = request.query_string_parameters();
-    let mut asked: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
-    asked.push(("look", "true"));
-    let look = Properties::from_query(asked);
-    let part = file::part(admin, &holder.customer, look, file::LOOK_FOR).await?;
+    let mut pairs: Vec<_> = query.iter().filter(|(name, _)| *name != "look").collect();
+    pairs.push(("look", "true"));
+    let look = Properties::from_query(pairs);
+    let part = file::part(admin, &holder.customer, look, file::PREVIEW_TIME).await?;
     let status = query.first("status").unwrap_or("undelivered");
     let dialect = query.first("dialect").unwrap_or("upload");
     let form = query.first("form");
@@ -152,7 +154,7 @@ async fn preview_file<W: Wiring>(
         status,
         dialect,
         form,
-        next: next.map(|next| following(status, dialect, form, next)),
+        next: next.map(|next| next_part_query(status, dialect, form, next)),
         part: &part,
     };
     Ok(holder.page(&template))
@@ -195,25 +197,25 @@ struct FilePage<'a> {
 }
 
 /// A request to retry the leads counted as `label`, from a cursor on. Only the operator releases quarantined leads.
-fn wish(label: &str, cursor: &str, dry_run: bool) -> Result<Properties, Refused> {
+fn replay_request(label: &str, cursor: &str, dry_run: bool) -> Result<Properties, Refused> {
     let (status, reason) = label.split_once('.').unwrap_or((label, ""));
     if status == "quarantined" {
         return Err(Problem::not_found("page").into());
     }
-    let mut asked = Map::from_iter([
+    let mut properties = Map::from_iter([
         ("status".to_owned(), Value::from(status)),
         ("dry_run".to_owned(), Value::from(dry_run)),
     ]);
     for (name, value) in [("reason", reason), ("cursor", cursor)] {
         if !value.is_empty() {
-            asked.insert(name.to_owned(), value.into());
+            properties.insert(name.to_owned(), value.into());
         }
     }
-    Ok(asked.into())
+    Ok(properties.into())
 }
 
 /// The query of the next part.
-fn following(status: &str, dialect: &str, form: Option<&str>, cursor: &str) -> String {
+fn next_part_query(status: &str, dialect: &str, form: Option<&str>, cursor: &str) -> String {
     let pairs = [("status", status), ("dialect", dialect), ("cursor", cursor)];
     encoded(pairs.into_iter().chain(form.map(|form| ("form", form))))
 }
@@ -237,7 +239,7 @@ fn field<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
     found.map_or("", |(_, value)| value)
 }
 
-fn word(value: &impl serde::Serialize) -> String {
+fn serialized(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).ok();
     let word = value.as_ref().and_then(Value::as_str);
     word.unwrap_or_default().to_owned()
@@ -245,12 +247,12 @@ fn word(value: &impl serde::Serialize) -> String {
 
 impl LinkHolder<'_> {
     /// Redirects to the page, which says what was done.
-    fn back(&self, done: &str, count: i64) -> Response<Body> {
+    fn redirect_to_page(&self, done: &str, count: i64) -> Response<Body> {
         see_other(&format!("{}?done={done}&count={count}", self.base))
     }
 
     /// Redirects to the leads that can be retried after those just retried.
-    fn further(&self, label: &str, next: &str, tried: i64) -> Response<Body> {
+    fn redirect_to_next_leads(&self, label: &str, next: &str, tried: i64) -> Response<Body> {
         let tried = tried.to_string();
         let query = encoded([("label", label), ("cursor", next), ("tried", &tried)]);
         see_other(&format!("{}/retry?{query}", self.base))

@@ -57,7 +57,7 @@ impl Chart {
             .zip(sums)
             .enumerate()
             .map(|(i, (day, sums))| Bar {
-                day: words(*day),
+                day: day_label(*day),
                 parts: parts(&sums, i, most),
                 sums,
             });
@@ -68,8 +68,8 @@ impl Chart {
             sums: Sums::of(days_shown),
             width: STEP * f64::from(DAYS) - (STEP - BAR), // no gap after the last
             height: HEIGHT,
-            first: days.first().copied().map(words).unwrap_or_default(),
-            last: days.last().copied().map(words).unwrap_or_default(),
+            first: days.first().copied().map(day_label).unwrap_or_default(),
+            last: days.last().copied().map(day_label).unwrap_or_default(),
         }
     }
 }
@@ -104,7 +104,7 @@ fn ratio(count: i64, most: i64) -> f64 {
     f64::from(i32::try_from(thousandths).unwrap_or(1_000)) / 1_000.0
 }
 
-fn words(day: Date) -> String {
+fn day_label(day: Date) -> String {
     day.strftime("%-d %b").to_string()
 }
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_fill_the_drawing_and_leave_it_nowhere() {
+    fn bars_of_thirty_days_fill_the_drawing_and_stay_inside_it() {
         let today = date(2026, 11, 23);
         let tally = |day, delivered, waiting| Tally {
             day,
@@ -134,15 +134,18 @@ mod tests {
         let chart = Chart::of(&tallies, today);
 
         assert_eq!((chart.bars.len(), chart.most), (30, 100_000));
-        assert_eq!(chart.sums.all(), 100_001, "a day before them counts not");
+        assert_eq!(chart.sums.all(), 100_001, "earlier days are not counted");
         let parts: Vec<_> = chart.bars.iter().flat_map(|bar| &bar.parts).collect();
         assert_eq!(parts.len(), 3);
         for part in &parts {
             assert!(part.y >= 0.0 && part.y + part.height <= HEIGHT + 0.01);
             assert!(part.x + part.width <= chart.width);
         }
-        assert!(parts[2].height >= 2.0, "one lead is seen beside many");
+        assert!(parts[2].height >= 2.0, "one lead is visible beside many");
         let end = parts[2].x + parts[2].width;
-        assert!((end - chart.width).abs() < 0.01, "today ends the drawing");
+        assert!(
+            (end - chart.width).abs() < 0.01,
+            "the bar of today ends the drawing"
+        );
     }
 }

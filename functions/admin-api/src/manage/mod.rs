@@ -56,9 +56,9 @@ pub async fn handle<W: Wiring>(
     };
     let answer = match (request.method().as_str(), action) {
         ("GET" | "HEAD", "") => show(admin, &holder, request).await,
-        ("POST", _) if is_from_elsewhere(request.headers()) => Err(elsewhere().into()),
+        ("POST", _) if is_from_elsewhere(request.headers()) => Err(from_other_site().into()),
         ("POST", action) => act::act(admin, &holder, action, request).await,
-        ("GET" | "HEAD", action) => act::ask(admin, &holder, action, request).await,
+        ("GET" | "HEAD", action) => act::preview(admin, &holder, action, request).await,
         _ => return Problem::method_not_allowed("GET, HEAD, POST").into_response(),
     };
     answer.unwrap_or_else(|Refused(problem)| problem.answer(request.headers(), Some(service)))
@@ -78,7 +78,7 @@ async fn show<W: Wiring>(
     Ok(holder.page(&page))
 }
 
-/// Gives the same answer for a forged link and for one whose customer was removed.
+/// The page gives the same answer for a forged link and for one whose customer was removed.
 fn unusable(error: LinkError) -> Problem {
     match error {
         LinkError::Expired => Problem::new(
@@ -94,7 +94,7 @@ fn unusable(error: LinkError) -> Problem {
     }
 }
 
-fn elsewhere() -> Problem {
+fn from_other_site() -> Problem {
     let detail = "This was sent by the page of another site, so nothing was done.";
     Problem::new(StatusCode::FORBIDDEN, "from_elsewhere", detail)
 }

@@ -136,10 +136,10 @@ impl Reason {
 }
 
 fn reasons(tallies: &[Tally]) -> Vec<Reason> {
-    let told = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
+    let is_shown = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
     let mut reasons: Vec<_> = by_label(tallies)
         .into_iter()
-        .filter(|(label, count)| told(label) && *count > 0)
+        .filter(|(label, count)| is_shown(label) && *count > 0)
         .map(|(label, count)| Reason {
             label: label.to_owned(),
             count,
@@ -205,7 +205,7 @@ impl LeadLine {
             _ => None,
         };
         let notes = words::notes(record.notes()).into_iter();
-        let notes = notes.map(|note| without_address(&note, email));
+        let notes = notes.map(|note| mask_address(&note, email));
         let who = if erased {
             "Erased".to_owned()
         } else {
@@ -213,36 +213,36 @@ impl LeadLine {
         };
         Self {
             who,
-            when: moment(record.lead.received_at),
+            when: format_time(record.lead.received_at),
             class: class(&record.state),
             state: words::status(&record.state),
             why: words::reason(&record.state),
-            detail: detail.map(|words| without_address(words, email)),
-            exported: record.exported_at.map(moment),
+            detail: detail.map(|text| mask_address(text, email)),
+            exported: record.exported_at.map(format_time),
             permission: words::permission(&record.state),
             notes: notes.collect(),
-            timeline: record.timeline.iter().map(line).collect(),
+            timeline: record.timeline.iter().map(timeline_line).collect(),
         }
     }
 }
 
-fn line(entry: &TimelineEntry) -> (String, &'static str) {
-    (moment(entry.at), words::of_state(&entry.state))
+fn timeline_line(entry: &TimelineEntry) -> (String, &'static str) {
+    (format_time(entry.at), words::of_state(&entry.state))
 }
 
 /// Text that is not ours and may quote the address, showing no more of the address than the rest of the page does.
-fn without_address(words: &str, email: &EmailAddress) -> String {
-    let (known, address) = (
-        words.to_ascii_lowercase(),
+fn mask_address(text: &str, email: &EmailAddress) -> String {
+    let (lowercase, address) = (
+        text.to_ascii_lowercase(),
         email.as_str().to_ascii_lowercase(),
     );
-    let (mut shown, mut from) = (String::new(), 0);
-    for (at, _) in known.match_indices(&address) {
-        shown += &words[from..at];
+    let (mut shown, mut copied) = (String::new(), 0);
+    for (at, _) in lowercase.match_indices(&address) {
+        shown += &text[copied..at];
         shown += &email.masked();
-        from = at + address.len();
+        copied = at + address.len();
     }
-    shown + &words[from..]
+    shown + &text[copied..]
 }
 
 fn class(state: &LeadState) -> &'static str {
@@ -277,7 +277,7 @@ impl<'a> Page<'a> {
     }
 }
 
-fn moment(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     let zoned = at.to_zoned(TimeZone::UTC);
     zoned.strftime("%-d %b %Y, %H:%M UTC").to_string()
 }
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_quote_an_address_show_it_in_part() {
+    fn address_quoted_in_a_text_is_masked() {
         let email = "Ada@Example.com".parse().unwrap();
         for (words, shown) in [
             (
@@ -300,7 +300,7 @@ mod tests {
             ),
             ("The address is not valid.", "The address is not valid."),
         ] {
-            assert_eq!(without_address(words, &email), shown);
+            assert_eq!(mask_address(words, &email), shown);
         }
     }
 }

@@ -86,8 +86,10 @@ fn listed((customer, summary): &(Customer, ConnectionSummary)) -> ListedView<'_>
 
 fn summary(summary: &ConnectionSummary) -> SummaryView {
     let (status, blocked) = match summary {
-        ConnectionSummary::NotConnected => (named("not_connected"), Some(WaitReason::NotConnected)),
-        ConnectionSummary::Unreadable => (named("unreadable"), None),
+        ConnectionSummary::NotConnected => {
+            (status_only("not_connected"), Some(WaitReason::NotConnected))
+        }
+        ConnectionSummary::Unreadable => (status_only("unreadable"), None),
         ConnectionSummary::Connected { status, blocked } => (self::status(status), *blocked),
     };
     SummaryView { status, blocked }
@@ -95,21 +97,21 @@ fn summary(summary: &ConnectionSummary) -> SummaryView {
 
 pub fn status(status: &ConnectionStatus) -> StatusView {
     match status {
-        ConnectionStatus::Active => named("active"),
+        ConnectionStatus::Active => status_only("active"),
         ConnectionStatus::Limited { reason } => StatusView {
             reason: Some(Reason::Limited(*reason)),
-            ..named("limited")
+            ..status_only("limited")
         },
         ConnectionStatus::NeedsReconnect { reason, since } => StatusView {
             reason: Some(Reason::Reconnect(*reason)),
             since: Some(*since),
-            ..named("needs_reconnect")
+            ..status_only("needs_reconnect")
         },
-        ConnectionStatus::Disconnected => named("disconnected"),
+        ConnectionStatus::Disconnected => status_only("disconnected"),
     }
 }
 
-fn named(status: &'static str) -> StatusView {
+fn status_only(status: &'static str) -> StatusView {
     StatusView {
         status,
         ..StatusView::default()
@@ -177,7 +179,7 @@ struct ListView<'a> {
 pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
     let Some(connection) = connection else {
         return ConnectionView {
-            status: named("not_connected"),
+            status: status_only("not_connected"),
             ..ConnectionView::default()
         };
     };

@@ -98,11 +98,11 @@ pub fn forms(forms: &[Form]) -> FormsView<'_> {
     }
 }
 
-pub fn form_with_doors<'a, W: Wiring>(
+pub fn form_with_urls<'a, W: Wiring>(
     shown: &'a Form,
     admin: &Admin<W>,
 ) -> Result<FormWithUrls<'a>, Problem> {
-    let address = |entrance: &str| format!("{}/{entrance}/{}", admin.public_url, shown.id);
+    let address = |route: &str| format!("{}/{route}/{}", admin.public_url, shown.id);
     let public = (!shown.signed_only).then(|| public_urls(shown, address("f")));
     let unrendered = |error: askama::Error| {
         tracing::error!(

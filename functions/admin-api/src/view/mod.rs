@@ -10,7 +10,7 @@ mod suppression;
 
 pub use counts::counts;
 pub use customer::{connection, customer, customers, link};
-pub use form::{form_with_doors, forms};
+pub use form::{form_with_urls, forms};
 pub use lead::{held, lead, leads};
 pub use request::{erased, replayed};
 pub use stack::{app, budget, health};

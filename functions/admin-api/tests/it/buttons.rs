@@ -1,4 +1,4 @@
-//! Where the links and buttons of the customer's page lead, each as the page has it.
+//! Where the links and buttons of the customer's page lead, each taken from the page itself.
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -11,12 +11,12 @@ use crate::connections::connect;
 use crate::csv::CSV;
 use crate::stage::{Stage, now};
 
-/// The addresses in an attribute of a page, each with the words behind it.
-fn addresses(page: &str, attribute: &str, words: &str) -> Vec<(String, String)> {
+/// The addresses in an attribute of a page, each with its label: the text in the same tag, or in the next such `tag`.
+fn addresses(page: &str, attribute: &str, tag: &str) -> Vec<(String, String)> {
     let tags = page.split(attribute).skip(1);
     let pairs = tags.map(|rest| {
         let (address, rest) = rest.split_once('"').unwrap();
-        let (_, rest) = rest.split_once(words).unwrap();
+        let (_, rest) = rest.split_once(tag).unwrap();
         let (_, rest) = rest.split_once('>').unwrap();
         let (label, _) = rest.split_once('<').unwrap();
         (label.to_owned(), address.replace("&amp;", "&"))
@@ -28,8 +28,8 @@ fn buttons(page: &str) -> Vec<(String, String)> {
     addresses(page, "<form method=\"post\" action=\"", "<button")
 }
 
-/// The page of `engines` after somebody signed up who waits for a connection.
-async fn with_one_who_waits() -> (Stage, String) {
+/// The page of `engines`, which has a lead that waits for a connection.
+async fn with_waiting_lead() -> (Stage, String) {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
@@ -39,11 +39,11 @@ async fn with_one_who_waits() -> (Stage, String) {
 }
 
 #[tokio::test]
-async fn every_button_does_what_it_says_however_the_customer_is_connected() {
+async fn every_button_does_what_it_says_for_each_connection_status() {
     let (reason, since) = (ReconnectReason::InvalidGrant, now());
     let dead = ConnectionStatus::NeedsReconnect { reason, since };
     let reason = LimitedReason::AccountChanged;
-    for (status, connects, disconnects) in [
+    for (status, connect_label, can_disconnect) in [
         (None, "Connect", false),
         (
             Some(ConnectionStatus::Active),
@@ -58,17 +58,17 @@ async fn every_button_does_what_it_says_however_the_customer_is_connected() {
         (Some(dead), "Connect again", true),
         (Some(ConnectionStatus::Disconnected), "Connect again", false),
     ] {
-        let (stage, path) = with_one_who_waits().await;
+        let (stage, path) = with_waiting_lead().await;
         if let Some(status) = status {
             connect(&stage, status).await;
         }
         let mut expected = vec![
-            (connects, "https://leads.example/connect/"),
-            ("Connect", "https://leads.example/connect/"), // beside why they wait
+            (connect_label, "https://leads.example/connect/"),
+            ("Connect", "https://leads.example/connect/"), // beside the reason to wait
             ("Erase this person…", "Erase for good</button>"),
             ("Never add this person again…", "Never add again</button>"),
         ];
-        if disconnects {
+        if can_disconnect {
             expected.push(("Disconnect", "?done=disconnected"));
         }
 
@@ -76,19 +76,22 @@ async fn every_button_does_what_it_says_however_the_customer_is_connected() {
 
         let buttons = buttons(&page);
         assert_eq!(buttons.len(), expected.len(), "{buttons:?}");
-        for ((label, action), (says, leads_to)) in buttons.iter().zip(expected) {
+        for ((label, action), (expected_label, expected_target)) in buttons.iter().zip(expected) {
             let pressed = stage.page("POST", action, "email=ada%40example.com").await;
             let (_, headers, html) = pressed;
             let to = headers.get(LOCATION).map(|to| to.to_str().unwrap());
-            assert_eq!(label, says);
-            assert!(to.unwrap_or(&html).contains(leads_to), "{label}: {to:?}");
+            assert_eq!(label, expected_label);
+            assert!(
+                to.unwrap_or(&html).contains(expected_target),
+                "{label}: {to:?}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn whoever_disconnects_by_the_page_is_told_so_and_has_nothing_left_to_disconnect() {
-    let (stage, path) = with_one_who_waits().await;
+async fn disconnecting_shows_a_notice_and_removes_the_disconnect_button() {
+    let (stage, path) = with_waiting_lead().await;
     connect(&stage, ConnectionStatus::Active).await;
 
     let (status, headers, _) = stage.page("POST", &format!("{path}/disconnect"), "").await;
@@ -106,9 +109,9 @@ async fn whoever_disconnects_by_the_page_is_told_so_and_has_nothing_left_to_disc
 }
 
 #[tokio::test]
-async fn every_link_shows_what_it_says() {
-    let (stage, path) = with_one_who_waits().await;
-    stage.get(CSV).await; // so there is something exported before
+async fn every_link_leads_to_what_it_says() {
+    let (stage, path) = with_waiting_lead().await;
+    stage.get(CSV).await; // so that one lead was exported before
     stage.memory.clock.advance(SignedDuration::from_mins(1));
     let form = stage.form().await;
     stage.sign_up(&form, "bob@example.com").await;
@@ -126,7 +129,7 @@ async fn every_link_shows_what_it_says() {
     let (_, _, page) = stage.page("GET", &path, "").await;
 
     let links = addresses(&page, &format!("href=\"{path}"), "");
-    for (label, shows) in [
+    for (label, expected) in [
         ("Try again…", "<h1>Try again</h1>".to_owned()),
         (
             "Waiting sign-ups, for Constant Contact’s upload",
@@ -141,10 +144,10 @@ async fn every_link_shows_what_it_says() {
             file("all", "spreadsheet"),
         ),
     ] {
-        let link = links.iter().find(|(says, _)| says == label);
+        let link = links.iter().find(|(text, _)| text == label);
         let (_, address) = link.unwrap_or_else(|| panic!("{label}: {links:?}"));
         let (_, _, html) = stage.page("GET", &format!("{path}{address}"), "").await;
-        assert!(html.contains(&shows), "{label}: {html}");
+        assert!(html.contains(&expected), "{label}: {html}");
     }
     for (label, address) in &links {
         for method in ["GET", "HEAD"] {
@@ -154,10 +157,10 @@ async fn every_link_shows_what_it_says() {
     }
 }
 
-/// A browser may fetch what a link leads to before anybody follows it.
+/// A browser may prefetch a link before anybody follows it.
 #[tokio::test]
-async fn a_look_at_a_file_marks_nobody_whatever_its_address_says() {
-    let (stage, path) = with_one_who_waits().await;
+async fn file_preview_never_marks_a_lead_as_exported() {
+    let (stage, path) = with_waiting_lead().await;
 
     for query in ["", "?look=false"] {
         let (status, ..) = stage.page("GET", &format!("{path}/file{query}"), "").await;
@@ -168,8 +171,8 @@ async fn a_look_at_a_file_marks_nobody_whatever_its_address_says() {
 }
 
 #[tokio::test]
-async fn a_form_that_is_longer_than_any_of_the_pages_is_refused() {
-    let (stage, path) = with_one_who_waits().await;
+async fn form_body_over_4096_bytes_gets_413() {
+    let (stage, path) = with_waiting_lead().await;
     for button in ["retry", "erase", "suppress", "leads.csv"] {
         for (length, refused) in [(4_096, false), (4_097, true)] {
             let body = format!("email={}", "a".repeat(length - "email=".len()));
@@ -182,8 +185,8 @@ async fn a_form_that_is_longer_than_any_of_the_pages_is_refused() {
 }
 
 #[tokio::test]
-async fn the_page_takes_head_and_says_of_any_other_method_which_it_takes() {
-    let (stage, path) = with_one_who_waits().await;
+async fn page_accepts_head_and_answers_other_methods_with_405_and_allow() {
+    let (stage, path) = with_waiting_lead().await;
 
     let (head, ..) = stage.page("HEAD", &path, "").await;
     let (delete, headers, _) = stage.page("DELETE", &path, "").await;

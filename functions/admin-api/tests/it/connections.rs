@@ -14,7 +14,7 @@ use crate::stage::{Stage, now};
 const LIST: &str = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 
 #[tokio::test]
-async fn a_connect_link_is_signed_for_seven_days_and_one_use() {
+async fn connect_link_is_valid_for_seven_days_and_one_use() {
     let stage = Stage::with_customers().await;
 
     let answer = stage
@@ -43,7 +43,7 @@ async fn a_connect_link_is_signed_for_seven_days_and_one_use() {
 }
 
 #[tokio::test]
-async fn a_manage_link_is_good_for_a_day() {
+async fn manage_link_is_valid_for_one_day() {
     let stage = Stage::with_customers().await;
 
     let answer = stage
@@ -61,7 +61,7 @@ async fn a_manage_link_is_good_for_a_day() {
 }
 
 #[tokio::test]
-async fn links_are_made_for_customers_that_exist_and_take_no_properties() {
+async fn links_require_an_existing_customer_and_accept_no_properties() {
     let stage = Stage::with_customers().await;
     for kind in ["connect-links", "manage-links"] {
         let target = format!("/v1/customers/nobody/{kind}");
@@ -69,14 +69,14 @@ async fn links_are_made_for_customers_that_exist_and_take_no_properties() {
         let target = format!("/v1/customers/engines/{kind}");
         let answer = stage.post(&target, json!({"days": 90})).await;
         assert_eq!(
-            (answer.status, answer.faults()),
+            (answer.status, answer.field_errors()),
             (422, vec![("days", "unknown_property")])
         );
     }
 }
 
 #[tokio::test]
-async fn a_connection_shows_account_lists_and_what_is_wrong() {
+async fn connection_shows_account_lists_and_why_it_ended() {
     let stage = Stage::with_customers().await;
     let none = stage.get("/v1/customers/engines/connection").await;
     connect(&stage, ConnectionStatus::Active).await;
@@ -106,9 +106,9 @@ async fn a_connection_shows_account_lists_and_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn a_limited_connection_names_what_is_in_its_way() {
+async fn limited_connection_shows_its_reason() {
     let stage = Stage::with_customers().await;
-    for (reason, word) in [
+    for (reason, code) in [
         (LimitedReason::MissingPrivilege, "missing_privilege"),
         (LimitedReason::MissingScope, "missing_scope"),
         (LimitedReason::AppDeactivated, "app_deactivated"),
@@ -119,12 +119,12 @@ async fn a_limited_connection_names_what_is_in_its_way() {
         let answer = stage.get("/v1/customers/engines/connection").await;
 
         assert_eq!(answer.text("status"), "limited");
-        assert_eq!(answer.text("reason"), word);
+        assert_eq!(answer.text("reason"), code);
     }
 }
 
 #[tokio::test]
-async fn customers_are_listed_with_how_they_are_connected_and_what_their_leads_wait_for() {
+async fn customers_are_listed_with_connection_status_and_what_blocks_their_leads() {
     let stage = Stage::with_customers().await;
     let listed = async || {
         let listed = stage.get("/v1/customers").await.body;
@@ -132,8 +132,11 @@ async fn customers_are_listed_with_how_they_are_connected_and_what_their_leads_w
         let connections = customers.map(|customer| customer["connection"].clone());
         connections.collect::<Vec<_>>()
     };
-    let never = json!({"status": "not_connected", "blocked": "not_connected"});
-    assert_eq!(listed().await, [never.clone(), never.clone()]);
+    let not_connected = json!({"status": "not_connected", "blocked": "not_connected"});
+    assert_eq!(
+        listed().await,
+        [not_connected.clone(), not_connected.clone()]
+    );
     let (reason, since) = (ReconnectReason::InvalidGrant, now());
     let dead = ConnectionStatus::NeedsReconnect { reason, since };
     let limited = ConnectionStatus::Limited {
@@ -159,12 +162,12 @@ async fn customers_are_listed_with_how_they_are_connected_and_what_their_leads_w
         ),
     ] {
         connect(&stage, status).await;
-        assert_eq!(listed().await, [shown, never.clone()]);
+        assert_eq!(listed().await, [shown, not_connected.clone()]);
     }
 }
 
 #[tokio::test]
-async fn a_connection_shows_lists_that_are_gone_and_that_its_account_asks_for_confirmations() {
+async fn connection_shows_missing_lists_and_confirmed_opt_in() {
     let stage = Stage::with_customers().await;
     connect(&stage, ConnectionStatus::Active).await;
     let customer = "engines".parse().unwrap();
@@ -188,7 +191,7 @@ async fn a_connection_shows_lists_that_are_gone_and_that_its_account_asks_for_co
 }
 
 #[tokio::test]
-async fn a_customer_who_has_yet_to_choose_lists_is_listed_as_blocked_by_that() {
+async fn unfinished_connection_is_listed_as_no_list_and_garbled_one_as_unreadable() {
     let stage = Stage::with_customers().await;
     connect(&stage, ConnectionStatus::Active).await;
     let engines = "engines".parse().unwrap();
@@ -209,15 +212,18 @@ async fn a_customer_who_has_yet_to_choose_lists_is_listed_as_blocked_by_that() {
 }
 
 #[tokio::test]
-async fn disconnecting_forgets_the_tokens_and_can_be_repeated() {
+async fn disconnecting_deletes_the_tokens_and_can_be_repeated() {
     let stage = Stage::with_customers().await;
     let target = "/v1/customers/engines/connection";
-    let never = stage.delete(target).await;
+    let not_connected = stage.delete(target).await;
     connect(&stage, ConnectionStatus::Active).await;
 
     let (first, second) = (stage.delete(target).await, stage.delete(target).await);
 
-    assert_eq!((never.status, first.status, second.status), (404, 204, 204));
+    assert_eq!(
+        (not_connected.status, first.status, second.status),
+        (404, 204, 204)
+    );
     assert_eq!(stage.get(target).await.text("status"), "disconnected");
     let customer = "engines".parse().unwrap();
     assert!(

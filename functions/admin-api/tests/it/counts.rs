@@ -1,4 +1,4 @@
-//! What the operator bills by.
+//! The counts by which the operator bills.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -10,7 +10,7 @@ use crate::stage::Stage;
 
 const COUNTS: &str = "/v1/customers/engines/counts";
 
-/// So many leads of `engines` came in on a day and count as this.
+/// Counts this many leads of `engines` under a label on a day.
 async fn count(stage: &Stage, day: Date, label: &str, number: usize) {
     let mut changes = TallyChanges::default();
     for _ in 0..number {
@@ -18,8 +18,8 @@ async fn count(stage: &Stage, day: Date, label: &str, number: usize) {
     }
     let engines = "engines".parse().unwrap();
     let directory = &stage.memory.directory;
-    let told = directory.tally(&engines, &changes, Timestamp::UNIX_EPOCH);
-    told.await.unwrap();
+    let tallied = directory.tally(&engines, &changes, Timestamp::UNIX_EPOCH);
+    tallied.await.unwrap();
 }
 
 fn days(counts: &Value) -> Vec<&str> {
@@ -28,12 +28,12 @@ fn days(counts: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn each_day_tells_what_its_leads_became_and_all_of_them_are_summed() {
+async fn counts_show_the_outcomes_of_each_day_and_their_totals() {
     let stage = Stage::with_customers().await;
     let (sunday, monday) = (date(2026, 11, 22), date(2026, 11, 23));
     for (label, number) in [
         ("delivered", 3),
-        ("delivered.implicit", 2), // which is no reason that something was not delivered
+        ("delivered.implicit", 2), // a part of `delivered`, not a reason
         ("waiting.quota", 2),
         ("waiting.no_list", 1),
         ("refused.suppressed", 3),
@@ -76,7 +76,7 @@ async fn each_day_tells_what_its_leads_became_and_all_of_them_are_summed() {
 }
 
 #[tokio::test]
-async fn days_are_counted_from_the_first_to_the_last_and_no_others() {
+async fn counts_include_exactly_the_days_from_since_to_until() {
     let stage = Stage::with_customers().await;
     for day in [date(2026, 8, 31), date(2026, 9, 1), date(2026, 9, 30)] {
         count(&stage, day, "delivered", 1).await;
@@ -93,7 +93,7 @@ async fn days_are_counted_from_the_first_to_the_last_and_no_others() {
 }
 
 #[tokio::test]
-async fn a_quarter_of_a_year_is_counted_at_once_and_not_more() {
+async fn counts_cover_at_most_92_days_per_request() {
     let stage = Stage::with_customers().await;
     for (query, fault) in [
         ("since=2026-08-23", Some(("since", "out_of_range"))),
@@ -116,15 +116,15 @@ async fn a_quarter_of_a_year_is_counted_at_once_and_not_more() {
     ] {
         let answer = stage.get(&format!("{COUNTS}?{query}")).await;
         let expected: Vec<_> = fault.into_iter().collect();
-        assert_eq!(answer.faults(), expected, "{query}");
+        assert_eq!(answer.field_errors(), expected, "{query}");
         assert_eq!(answer.status, if fault.is_some() { 422 } else { 200 });
     }
-    let nobodys = stage.get("/v1/customers/nobody/counts").await;
-    assert_eq!(nobodys.status, 404);
+    let unknown_customer = stage.get("/v1/customers/nobody/counts").await;
+    assert_eq!(unknown_customer.status, 404);
 }
 
 #[tokio::test]
-async fn a_removed_customer_can_be_billed_still() {
+async fn counts_of_a_removed_customer_remain_available() {
     let stage = Stage::with_customers().await;
     count(&stage, date(2026, 11, 23), "delivered", 2).await;
     stage.delete("/v1/customers/engines").await;
@@ -135,14 +135,14 @@ async fn a_removed_customer_can_be_billed_still() {
 }
 
 #[tokio::test]
-async fn a_day_that_is_only_in_doubt_is_none_on_which_leads_came_in() {
+async fn day_that_is_only_in_doubt_is_not_listed_in_counts() {
     let stage = Stage::with_customers().await;
-    let mut doubted = TallyChanges::default();
-    doubted.doubt(date(2026, 11, 23));
+    let mut changes = TallyChanges::default();
+    changes.doubt(date(2026, 11, 23));
     let engines = "engines".parse().unwrap();
     let directory = &stage.memory.directory;
-    let told = directory.tally(&engines, &doubted, Timestamp::UNIX_EPOCH);
-    told.await.unwrap();
+    let tallied = directory.tally(&engines, &changes, Timestamp::UNIX_EPOCH);
+    tallied.await.unwrap();
     assert_eq!(
         directory.tallies(&engines).await.unwrap()[0].counts,
         Counts::new()

@@ -10,7 +10,7 @@ use crate::stage::{Answer, Stage};
 
 pub const CSV: &str = "/v1/customers/engines/leads.csv";
 
-/// Rows by heading, as a reader sees them.
+/// Rows by heading, as a CSV reader parses them.
 pub fn rows(file: &[u8]) -> Vec<BTreeMap<String, String>> {
     let mut reader = csv::Reader::from_reader(file);
     reader.deserialize().map(|row| row.unwrap()).collect()
@@ -22,10 +22,10 @@ pub async fn sign_up_with(stage: &Stage, form: &str, fields: &[(&str, &str)]) {
 }
 
 #[tokio::test]
-async fn a_file_says_of_each_person_what_the_ledger_says() {
+async fn file_has_the_submitted_fields_of_each_lead_newest_first() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let odd = [
+    let fields = [
         ("email", "ada@example.com"),
         ("first_name", "Ada, \"the\" first"),
         ("last_name", "Łovelace"),
@@ -35,7 +35,7 @@ async fn a_file_says_of_each_person_what_the_ledger_says() {
         ("custom_fields[Engine]", "-5"),
         ("custom_fields[First Name]", "other"),
     ];
-    sign_up_with(&stage, &form, &odd).await;
+    sign_up_with(&stage, &form, &fields).await;
     stage.memory.clock.advance(SignedDuration::from_mins(1));
     sign_up_with(
         &stage,
@@ -81,17 +81,17 @@ async fn a_file_says_of_each_person_what_the_ledger_says() {
 }
 
 #[tokio::test]
-async fn a_spreadsheet_takes_nothing_for_a_formula() {
+async fn spreadsheet_escapes_cells_that_look_like_formulas() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let evil = [
+    let formulas = [
         ("email", "ada@example.com"),
         ("first_name", "=HYPERLINK(\"http://evil\")"),
         ("phone_number", "+1 555 0100"),
         ("custom_fields[@x]", "＝1"),
         ("custom_fields[Note]", "x;=cmd|'/c calc'!A1;y"),
     ];
-    sign_up_with(&stage, &form, &evil).await;
+    sign_up_with(&stage, &form, &formulas).await;
 
     let upload = stage.get(&format!("{CSV}?look=true")).await;
     let sheet = stage
@@ -112,14 +112,14 @@ async fn a_spreadsheet_takes_nothing_for_a_formula() {
 }
 
 #[tokio::test]
-async fn a_date_is_written_as_constant_contact_reads_it() {
+async fn dates_in_files_are_written_in_iso_format() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let born = [
+    let fields = [
         ("email", "ada@example.com"),
         ("custom_fields[Birthday]", "1990-12-10"),
     ];
-    sign_up_with(&stage, &form, &born).await;
+    sign_up_with(&stage, &form, &fields).await;
 
     let upload = stage.get(&format!("{CSV}?look=true")).await;
     let sheet = stage
@@ -134,17 +134,17 @@ async fn a_date_is_written_as_constant_contact_reads_it() {
 }
 
 #[tokio::test]
-async fn fields_whose_labels_differ_in_case_are_one_column_and_lose_nothing() {
+async fn custom_fields_differing_only_in_case_are_merged_without_losing_values() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let twice = [
+    let fields = [
         ("email", "ada@example.com"),
         ("custom_fields[Engine]", "steam"),
         ("custom_fields[engine]", "difference"),
         ("custom_fields[First Name]", "Augusta"),
         ("custom_fields[first name (Custom)]", "Augusta"),
     ];
-    sign_up_with(&stage, &form, &twice).await;
+    sign_up_with(&stage, &form, &fields).await;
 
     let answer = stage.get(CSV).await;
 
@@ -160,23 +160,23 @@ async fn fields_whose_labels_differ_in_case_are_one_column_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_lead_that_left_in_a_file_is_kept_as_long_as_its_customer_keeps_leads_and_no_longer() {
+async fn exported_lead_expires_after_its_customers_retention_time() {
     let stage = Stage::with_customers().await;
-    stage.keep_for(30).await;
+    stage.set_retention(30).await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
 
     stage.get(&format!("{CSV}?look=true")).await;
-    let looked_at = stage.kept_for(&lead);
+    let after_preview = stage.remaining_retention(&lead);
     stage.get(CSV).await;
 
-    assert_eq!(looked_at, None, "it can go out still");
+    assert_eq!(after_preview, None, "it can still be delivered");
     let month = SignedDuration::from_hours(24 * 30);
-    assert_eq!(stage.kept_for(&lead), Some(month));
+    assert_eq!(stage.remaining_retention(&lead), Some(month));
 }
 
 #[tokio::test]
-async fn a_file_is_given_to_its_own_customers_page_only() {
+async fn file_is_served_only_for_its_own_customer_and_a_valid_link() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
@@ -191,9 +191,9 @@ async fn a_file_is_given_to_its_own_customers_page_only() {
     let query = Properties::from_query([("status", "all")]);
     let (admin, engines) = (&stage.api.admin, "engines".parse().unwrap());
     let part = admin.export(&engines, query, Timestamp::MAX).await.unwrap();
-    let theirs = format!("status=all&cursor={}", part.here);
-    let again = stage.get(&format!("{CSV}?{theirs}")).await;
-    let target = format!("/v1/customers/looms/leads.csv?{theirs}");
+    let own_cursor = format!("status=all&cursor={}", part.here);
+    let again = stage.get(&format!("{CSV}?{own_cursor}")).await;
+    let target = format!("/v1/customers/looms/leads.csv?{own_cursor}");
     let by_cursor = stage.get(&target).await;
     stage.memory.clock.advance(SignedDuration::from_hours(24));
     let (expired, ..) = stage.page("POST", &file, "status=all").await;
@@ -207,12 +207,12 @@ async fn a_file_is_given_to_its_own_customers_page_only() {
     );
     assert!(rows(&looms.bytes).is_empty());
     assert_eq!((again.status, by_cursor.status), (200, 422));
-    assert_eq!(by_cursor.faults(), [("cursor", "malformed")]);
+    assert_eq!(by_cursor.field_errors(), [("cursor", "malformed")]);
     assert!(!String::from_utf8(by_cursor.bytes).unwrap().contains("ada"));
 }
 
 #[tokio::test]
-async fn a_file_made_while_leads_move_has_each_lead_once() {
+async fn files_before_and_after_leads_change_state_have_each_lead_once() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for i in 0..5 {
@@ -235,13 +235,15 @@ async fn a_file_made_while_leads_move_has_each_lead_once() {
         emails.sort();
         emails
     };
-    assert_eq!(emails(&file).len(), 5);
-    assert_eq!(emails(&after).len(), 6);
-    assert!(emails(&delivered).is_empty(), "all wait");
+    let mut expected: Vec<_> = (0..5).map(|i| format!("p{i}@example.com")).collect();
+    assert_eq!(emails(&file), expected);
+    expected.insert(0, "late@example.com".to_owned());
+    assert_eq!(emails(&after), expected);
+    assert!(emails(&delivered).is_empty(), "all are waiting");
 }
 
 #[tokio::test]
-async fn a_page_of_nobody_offers_nothing_to_download() {
+async fn preview_of_an_empty_file_offers_no_download() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let path = stage.manage_path().await;
@@ -257,7 +259,7 @@ async fn a_page_of_nobody_offers_nothing_to_download() {
 }
 
 #[tokio::test]
-async fn a_file_of_nobody_has_its_headings() {
+async fn empty_file_has_its_headings() {
     let stage = Stage::with_customers().await;
 
     let answer = stage.get(CSV).await;
@@ -273,12 +275,12 @@ async fn a_file_of_nobody_has_its_headings() {
         ("look=maybe", ("look", "unknown_value")),
     ] {
         let answer = stage.get(&format!("{CSV}?{query}")).await;
-        assert_eq!((answer.status, answer.faults()), (422, vec![fault]));
+        assert_eq!((answer.status, answer.field_errors()), (422, vec![fault]));
     }
 }
 
 #[tokio::test]
-async fn labels_that_anybody_makes_up_end_no_part_and_lose_nothing() {
+async fn surplus_custom_fields_share_a_column_and_keep_the_file_in_one_part() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for person in ["a", "b", "c"] {
@@ -292,23 +294,23 @@ async fn labels_that_anybody_makes_up_end_no_part_and_lose_nothing() {
         stage.memory.clock.advance(SignedDuration::from_mins(1));
     }
 
-    for (dialect, told) in [("upload", 1), ("spreadsheet", 7)] {
+    for (dialect, extra_columns) in [("upload", 1), ("spreadsheet", 7)] {
         let query = format!("{CSV}?status=all&dialect={dialect}");
         let file = stage.get(&query).await;
 
         assert!(!file.headers.contains_key("link"), "one part");
         let rows = rows(&file.bytes);
         assert_eq!(rows.len(), 3);
-        assert_eq!(rows[0].len(), 11 + told + 100 + 1);
+        assert_eq!(rows[0].len(), 11 + extra_columns + 100 + 1);
         for row in &rows {
             let person = &row["Email Address"][..1];
             for i in 0..70 {
                 let label = format!("{person}{i}");
-                let own = row.get(&label).is_some_and(|cell| cell == "x");
-                let others = row["Other fields"]
+                let own_column = row.get(&label).is_some_and(|cell| cell == "x");
+                let shared_column = row["Other fields"]
                     .split("; ")
                     .any(|other| other == format!("{label}: x"));
-                assert!(own || others, "{dialect} {label}");
+                assert!(own_column || shared_column, "{dialect} {label}");
             }
         }
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::stage::Stage;
 
 #[tokio::test]
-async fn putting_a_customer_again_replaces_its_settings_and_keeps_its_birthday() {
+async fn putting_a_customer_again_replaces_its_settings_but_keeps_created_at() {
     let stage = Stage::new();
     let full = json!({
         "name": "Analytical Engines Ltd", "brand": "Engines", "app_id": "own", "retention_days": 30,
@@ -41,7 +41,7 @@ async fn putting_a_customer_again_replaces_its_settings_and_keeps_its_birthday()
 }
 
 #[tokio::test]
-async fn every_property_at_fault_is_named() {
+async fn every_invalid_property_is_reported() {
     let stage = Stage::new();
     let body = json!({
         "name": " ", "app_id": "A B", "return_url": "javascript:alert(1)", "return_hosts": ["a", "b/c"],
@@ -55,7 +55,7 @@ async fn every_property_at_fault_is_named() {
         (422, "invalid".into())
     );
     assert_eq!(
-        answer.faults(),
+        answer.field_errors(),
         [
             ("name", "empty"),
             ("brand", "required"),
@@ -80,7 +80,7 @@ async fn a_customer_id_is_a_slug() {
             .put(&format!("/v1/customers/{id}"), body.clone())
             .await;
         assert_eq!(
-            (answer.status, answer.faults()),
+            (answer.status, answer.field_errors()),
             (422, vec![("customer_id", "malformed")])
         );
         assert_eq!(stage.get(&format!("/v1/customers/{id}")).await.status, 404);
@@ -123,12 +123,12 @@ async fn customers_are_listed_page_by_page() {
         ("curser=b", ("curser", "unknown_property")),
     ] {
         let answer = stage.get(&format!("/v1/customers?{query}")).await;
-        assert_eq!((answer.status, answer.faults()), (422, vec![fault]));
+        assert_eq!((answer.status, answer.field_errors()), (422, vec![fault]));
     }
 }
 
 #[tokio::test]
-async fn a_brand_changes_only_where_open_forms_name_it() {
+async fn brand_change_requires_open_forms_to_name_the_new_brand() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let renamed = json!({"name": "Engines", "brand": "Difference Engines"});
@@ -145,10 +145,10 @@ async fn a_brand_changes_only_where_open_forms_name_it() {
     let change = json!({"open": true, "consent_statement": statement});
     let restated = stage.patch(&format!("/v1/forms/{form}"), change).await;
 
-    assert_eq!(refused.faults(), [("brand", "brand_not_named")]);
+    assert_eq!(refused.field_errors(), [("brand", "brand_not_named")]);
     assert_eq!(taken.status, 200);
     assert_eq!(
-        reopened.faults(),
+        reopened.field_errors(),
         [("consent_statement", "brand_not_named")]
     );
     assert_eq!(restated.status, 200);
@@ -174,7 +174,7 @@ async fn a_deleted_customer_is_gone_with_its_forms() {
 }
 
 #[tokio::test]
-async fn nobody_gets_the_id_of_a_deleted_customer_and_what_lies_under_it() {
+async fn id_of_a_deleted_customer_cannot_be_reused_and_its_receipts_remain() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     stage.delete("/v1/customers/engines").await;
@@ -198,17 +198,17 @@ async fn nobody_gets_the_id_of_a_deleted_customer_and_what_lies_under_it() {
 }
 
 #[tokio::test]
-async fn a_form_whose_customer_is_removed_at_any_moment_of_its_making_does_not_outlive_it() {
+async fn form_does_not_outlive_a_customer_removed_while_it_is_created() {
     let engines: CustomerId = "engines".parse().unwrap();
     let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
     let (mut before, mut after) = (0, 0);
     for steps in 0..12 {
         let stage = Stage::with_customers().await;
-        let mut making = pin!(stage.post("/v1/customers/engines/forms", form.clone()));
+        let mut creation = pin!(stage.post("/v1/customers/engines/forms", form.clone()));
         let mut made = None;
         for _ in 0..steps {
-            let taken = poll_fn(|context| Poll::Ready(making.as_mut().poll(context))).await;
-            if let Poll::Ready(answer) = taken {
+            let polled = poll_fn(|context| Poll::Ready(creation.as_mut().poll(context))).await;
+            if let Poll::Ready(answer) = polled {
                 made = Some(answer);
                 break;
             }
@@ -217,7 +217,7 @@ async fn a_form_whose_customer_is_removed_at_any_moment_of_its_making_does_not_o
         let removed = stage.delete("/v1/customers/engines").await;
         let made = match made {
             Some(made) => made,
-            None => making.await,
+            None => creation.await,
         };
 
         assert_eq!(removed.status, 204);
@@ -226,14 +226,14 @@ async fn a_form_whose_customer_is_removed_at_any_moment_of_its_making_does_not_o
             404 => after += 1,
             _ => panic!("{}", made.body),
         }
-        let left = stage.memory.directory.forms_of(&engines).await.unwrap();
-        assert_eq!(left, [], "after {steps} steps");
+        let remaining = stage.memory.directory.forms_of(&engines).await.unwrap();
+        assert_eq!(remaining, [], "after {steps} steps");
     }
     assert!(before > 1 && after > 3, "{before} {after}");
 }
 
 #[tokio::test]
-async fn a_form_made_at_any_moment_of_its_customers_removal_goes_with_it() {
+async fn form_created_during_its_customers_removal_is_removed_too() {
     let engines: CustomerId = "engines".parse().unwrap();
     let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
     for late in 0..12 {
@@ -251,13 +251,13 @@ async fn a_form_made_at_any_moment_of_its_customers_removal_goes_with_it() {
 
         assert_eq!(removed.status, 204);
         assert!(matches!(made.status, 201 | 404), "{}", made.body);
-        let left = stage.memory.directory.forms_of(&engines).await.unwrap();
-        assert_eq!(left, [], "{late} late");
+        let remaining = stage.memory.directory.forms_of(&engines).await.unwrap();
+        assert_eq!(remaining, [], "created {late} steps late");
     }
 }
 
 #[tokio::test]
-async fn a_form_that_outlived_its_customer_is_closed_by_whoever_closes_it() {
+async fn closing_a_form_that_outlived_its_customer_deletes_it() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let engines = "engines".parse().unwrap();

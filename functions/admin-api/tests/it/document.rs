@@ -1,4 +1,4 @@
-//! `docs/openapi.yaml`, and what it says of an answer.
+//! `docs/openapi.yaml`, and whether an answer is as it describes.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -41,16 +41,16 @@ impl Document {
             return value;
         };
         let found = self.0.pointer(reference.strip_prefix('#').unwrap());
-        found.unwrap_or_else(|| panic!("{reference} leads nowhere"))
+        found.unwrap_or_else(|| panic!("{reference} does not resolve"))
     }
 
-    /// Holds an answer against the description of its operation: status, type of content, and every property.
+    /// Checks an answer against the description of its operation: status, content type, and every property.
     pub fn check(&self, method: &Method, path: &str, answer: &Answer) {
         let Matched::Operation(operation, _) = find(method, path) else {
             assert!([404, 405].contains(&answer.status), "{method} {path}");
             return;
         };
-        let (method, path) = described(operation);
+        let (method, path) = route_of(operation);
         let status = answer.status.to_string();
         let response = self.resolve(&self.operation(&method, path)["responses"][&status]);
         assert!(
@@ -78,8 +78,8 @@ impl Document {
         }
     }
 
-    /// Whether every property of `value` is described by `schema` and of its type, every required one is there, and
-    /// texts that can be one of a few words only are.
+    /// Checks that every property of `value` is described by `schema` and of its type, that every required one is there,
+    /// and that an enum's value is one of the described ones.
     fn check_value(&self, value: &Value, schema: &Value, at: &str) {
         let schema = self.resolve(schema);
         check_type(value, schema, at);
@@ -102,9 +102,9 @@ impl Document {
                 }
             }
             value => {
-                let words = schema["enum"].as_array();
+                let allowed = schema["enum"].as_array();
                 assert!(
-                    words.is_none_or(|words| words.contains(value)),
+                    allowed.is_none_or(|allowed| allowed.contains(value)),
                     "{at}: {value}"
                 );
             }
@@ -130,14 +130,14 @@ impl Document {
     }
 }
 
-/// Whether `value` is of the type that `schema` names, or of one of them.
+/// Checks that `value` is of the type that `schema` names, or of one of several.
 fn check_type(value: &Value, schema: &Value, at: &str) {
     let types = match &schema["type"] {
-        Value::Null => return, // its words or its parents say what it is
+        Value::Null => return, // its enum or its parents say what it is
         Value::Array(types) => types.iter().collect(),
         one => vec![one],
     };
-    let is = |kind: &Value| match kind.as_str().unwrap() {
+    let is_of = |kind: &Value| match kind.as_str().unwrap() {
         "null" => value.is_null(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_i64() || value.is_u64(),
@@ -145,14 +145,14 @@ fn check_type(value: &Value, schema: &Value, at: &str) {
         "string" => value.is_string(),
         "array" => value.is_array(),
         "object" => value.is_object(),
-        other => panic!("{at}: {other} is no type"),
+        other => panic!("{at}: unknown type {other}"),
     };
-    let fits = types.into_iter().any(is);
-    assert!(fits, "{at} is no {}: {value}", schema["type"]);
+    let fits = types.into_iter().any(is_of);
+    assert!(fits, "{at} is not of type {}: {value}", schema["type"]);
 }
 
 /// Method and path of an operation.
-fn described(operation: Operation) -> (Method, &'static str) {
+fn route_of(operation: Operation) -> (Method, &'static str) {
     let route = ROUTES.iter().find(|(_, _, known)| *known == operation);
     route
         .map(|(method, path, _)| (method.clone(), *path))

@@ -1,4 +1,4 @@
-//! Forgetting a person.
+//! Erasing a person.
 
 use jiff::SignedDuration;
 use leadfeed_shared::domain::ids::LeadId;
@@ -15,30 +15,34 @@ use crate::stage::Stage;
 const ERASURES: &str = "/v1/customers/engines/erasures";
 
 #[tokio::test]
-async fn the_page_says_how_much_of_a_person_there_is_before_it_erases_it() {
+async fn page_shows_the_number_of_sign_ups_before_erasing_a_person() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
     let erase = format!("{}/erase", stage.manage_path().await);
     let status = async || stage.get(&format!("/v1/leads/{lead}")).await.text("status");
 
-    let (asked, headers, asks) = stage.page("POST", &erase, "email=ada%40example.com").await;
+    let (preview_status, headers, confirmation) =
+        stage.page("POST", &erase, "email=ada%40example.com").await;
     let kept = status().await;
-    let (_, _, nobody) = stage.page("POST", &erase, "email=bo%40example.com").await;
+    let (_, _, unknown_person) = stage.page("POST", &erase, "email=bo%40example.com").await;
     let sure = "email=ada%40example.com&sure=yes";
     let (done, to, _) = stage.page("POST", &erase, sure).await;
-    let (wrong, ..) = stage.page("POST", &erase, "email=ada").await;
+    let (malformed, ..) = stage.page("POST", &erase, "email=ada").await;
 
     assert_eq!(
-        (asked, headers["cache-control"].to_str().unwrap()),
+        (preview_status, headers["cache-control"].to_str().unwrap()),
         (200, "no-store")
     );
     assert!(
-        asks.contains("<strong>1</strong> sign-up of this person"),
-        "{asks}"
+        confirmation.contains("<strong>1</strong> sign-up of this person"),
+        "{confirmation}"
     );
-    assert!(asks.contains("Erase for good"));
-    assert!(nobody.contains("no sign-up of this person") && nobody.contains("Erase for good"));
+    assert!(confirmation.contains("Erase for good"));
+    assert!(
+        unknown_person.contains("no sign-up of this person")
+            && unknown_person.contains("Erase for good")
+    );
     assert_eq!(kept, "queued");
     assert_eq!(done, 303);
     assert!(
@@ -48,15 +52,15 @@ async fn the_page_says_how_much_of_a_person_there_is_before_it_erases_it() {
             .ends_with("?done=erased&count=1")
     );
     assert_eq!(status().await, "erased");
-    assert_eq!(wrong, 422);
+    assert_eq!(malformed, 422);
 }
 
 /// A message of two weeks ago must not bring an erased lead back, however short its customer keeps leads.
 #[tokio::test]
-async fn the_mark_of_an_erased_lead_is_kept_as_long_as_leads_are_and_sixty_days_at_least() {
+async fn erased_lead_record_is_kept_for_the_retention_time_but_at_least_60_days() {
     for (leads, mark) in [(30, 60), (90, 90)] {
         let stage = Stage::with_customers().await;
-        stage.keep_for(leads).await;
+        stage.set_retention(leads).await;
         let form = stage.form().await;
         let lead = stage.sign_up(&form, "ada@example.com").await;
 
@@ -65,12 +69,12 @@ async fn the_mark_of_an_erased_lead_is_kept_as_long_as_leads_are_and_sixty_days_
             .await;
 
         let days = SignedDuration::from_hours(24 * mark);
-        assert_eq!(stage.kept_for(&lead), Some(days), "{leads}");
+        assert_eq!(stage.remaining_retention(&lead), Some(days), "{leads}");
     }
 }
 
 #[tokio::test]
-async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
+async fn erased_lead_keeps_no_personal_data_and_stays_erased_when_its_message_is_drained() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -102,7 +106,7 @@ async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
     }
     assert_eq!(record.state, LeadState::Erased);
     let seal = serde_json::to_string(&record.lead.seal).unwrap();
-    assert!(seal.len() > 40, "the proof stays: {seal}");
+    assert!(seal.len() > 40, "the seal stays as proof: {seal}");
     let shown = stage.get(&format!("/v1/leads/{lead}")).await;
     assert_eq!(shown.text("status"), "erased");
     let other = stage.get(&format!("/v1/leads/{other}")).await;
@@ -111,12 +115,12 @@ async fn an_erased_person_is_forgotten_and_not_sent_although_queued() {
     let counts = Counts::from([("erased".into(), 1), ("waiting.not_connected".into(), 1)]);
     assert_eq!(tallies[0].counts, counts);
     let bad = stage.post(ERASURES, json!({"email": "SENTINEL"})).await;
-    assert_eq!(bad.faults(), [("email", "email_malformed")]);
+    assert_eq!(bad.field_errors(), [("email", "email_malformed")]);
     assert!(!bad.body.to_string().contains("SENTINEL"));
 }
 
 #[tokio::test]
-async fn an_erased_person_is_gone_from_the_dead_letters_though_the_ledger_never_had_them() {
+async fn erasure_removes_dead_letters_including_leads_missing_from_the_ledger() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for number in 0..25 {
@@ -143,14 +147,14 @@ async fn an_erased_person_is_gone_from_the_dead_letters_though_the_ledger_never_
         (erased.body, at_once.body),
         (json!({"erased": 2}), json!({"erased": 1}))
     );
-    let left = dead.sent();
-    assert_eq!(left.len(), 24);
-    let kept = serde_json::to_string(&left).unwrap();
+    let remaining = dead.sent();
+    assert_eq!(remaining.len(), 24);
+    let kept = serde_json::to_string(&remaining).unwrap();
     assert!(kept.contains("p24@") && !kept.contains("ada@"), "{kept}");
 }
 
 #[tokio::test]
-async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_through() {
+async fn erasure_fails_while_the_dead_letters_cannot_be_searched() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -159,7 +163,7 @@ async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_throug
     dead.send(&stage.memory.queue.receive(1)).await.unwrap();
 
     let mut refused = 0;
-    // The customer is read, the turn taken, the dead letters are looked at, and one of them is discarded.
+    // The steps: read the customer, take the lock, look at the dead letters, discard one of them.
     for step in [3, 4] {
         faults.at(faults.steps() + step, Fault::FailBefore);
         let failed = stage.post(ERASURES, email.clone()).await;
@@ -167,7 +171,7 @@ async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_throug
         stage.memory.clock.advance(SignedDuration::from_mins(1));
         refused += [failed, at_once]
             .iter()
-            .filter(|it| it.status == 503)
+            .filter(|answer| answer.status == 503)
             .count();
     }
     let kept = stage.get(&format!("/v1/leads/{lead}")).await;
@@ -179,12 +183,12 @@ async fn nothing_is_called_erased_while_the_dead_letters_cannot_be_looked_throug
 }
 
 #[tokio::test]
-async fn somebody_signed_up_more_often_than_one_request_can_erase_is_erased_by_the_next_ones() {
+async fn erasure_too_large_for_one_request_is_finished_by_repeating_it() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let first = stage.sign_up(&form, "ada@example.com").await;
-    let like = stage.lead(&first);
-    stage.end_like(&like, 1..200, &delivered()).await;
+    let template = stage.lead(&first);
+    stage.settle_copies(&template, 1..200, &delivered()).await;
     let held = async || {
         let people = "/v1/customers/engines/people";
         let held = stage
@@ -198,16 +202,16 @@ async fn somebody_signed_up_more_often_than_one_request_can_erase_is_erased_by_t
         assert!(answers.len() < 20, "each request erases some");
         let erasure = stage.post(ERASURES, json!({"email": "ada@example.com"}));
         let call = SignedDuration::from_millis(100);
-        answers.push(stage.slowly(call, erasure).await.status);
+        answers.push(stage.with_slow_calls(call, erasure).await.status);
     }
 
-    assert!(answers.len() > 1, "all at once");
+    assert!(answers.len() > 1, "one request erased everything");
     assert!(answers.iter().all(|status| [200, 503].contains(status)));
     assert_eq!(held().await, 0);
 }
 
 #[tokio::test]
-async fn an_erasure_waits_for_another_that_looks_through_the_dead_letters() {
+async fn erasure_waits_while_another_searches_the_dead_letters() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
@@ -225,7 +229,7 @@ async fn an_erasure_waits_for_another_that_looks_through_the_dead_letters() {
 }
 
 #[tokio::test]
-async fn one_lead_is_erased_by_its_id() {
+async fn erasing_a_lead_by_id_is_repeatable_and_removes_its_dead_letter() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -234,14 +238,17 @@ async fn one_lead_is_erased_by_its_id() {
 
     let gone = stage.delete(&format!("/v1/leads/{lead}")).await;
     let again = stage.delete(&format!("/v1/leads/{lead}")).await;
-    let never = stage.delete(&format!("/v1/leads/{form}")).await;
+    let not_a_lead = stage.delete(&format!("/v1/leads/{form}")).await;
 
-    assert_eq!((gone.status, again.status, never.status), (204, 204, 404));
+    assert_eq!(
+        (gone.status, again.status, not_a_lead.status),
+        (204, 204, 404)
+    );
     assert!(dead.sent().is_empty());
 }
 
 #[tokio::test]
-async fn a_person_of_a_removed_customer_is_found_and_erased() {
+async fn leads_of_a_removed_customer_can_still_be_listed_and_erased() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -251,17 +258,19 @@ async fn a_person_of_a_removed_customer_is_found_and_erased() {
     let erased = stage
         .post(ERASURES, json!({"email": "ada@example.com"}))
         .await;
-    let never = "/v1/customers/nobody/erasures";
-    let never = stage.post(never, json!({"email": "ada@example.com"})).await;
+    let unknown_customer = "/v1/customers/nobody/erasures";
+    let unknown_customer = stage
+        .post(unknown_customer, json!({"email": "ada@example.com"}))
+        .await;
 
     assert_eq!(listed.body["leads"][0]["lead_id"], lead.as_str());
-    assert_eq!((erased.status, never.status), (200, 404));
+    assert_eq!((erased.status, unknown_customer.status), (200, 404));
     let after = stage.get(&format!("/v1/leads/{lead}")).await;
     assert_eq!(after.text("status"), "erased");
 }
 
 #[tokio::test]
-async fn the_links_and_the_list_of_a_removed_customer_reach_nobody_any_more() {
+async fn erase_page_and_suppressions_of_a_removed_customer_are_not_found() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -269,14 +278,14 @@ async fn the_links_and_the_list_of_a_removed_customer_reach_nobody_any_more() {
     stage.delete("/v1/customers/engines").await;
 
     let email = "email=ada%40example.com";
-    let (asked, ..) = stage.page("POST", &erase, email).await;
-    let (sure, ..) = stage
+    let (preview, ..) = stage.page("POST", &erase, email).await;
+    let (confirmed, ..) = stage
         .page("POST", &erase, &format!("{email}&sure=yes"))
         .await;
     let list = "/v1/customers/engines/suppressions";
     let listed = stage.post(list, json!({"email": "ada@example.com"})).await;
 
-    assert_eq!((asked, sure, listed.status), (404, 404, 404));
+    assert_eq!((preview, confirmed, listed.status), (404, 404, 404));
     let kept = stage.get(&format!("/v1/leads/{lead}")).await;
     assert_ne!(kept.text("status"), "erased");
 }

@@ -20,7 +20,7 @@ const SAMPLES: [((&str, &str), u16); 5] = [
 ];
 
 #[tokio::test]
-async fn every_sample_is_answered_as_it_should_be() {
+async fn every_sample_event_gets_its_expected_status() {
     let stage = Stage::new();
     for ((name, event), status) in SAMPLES {
         let event: Value = serde_json::from_str(event).unwrap();
@@ -29,7 +29,7 @@ async fn every_sample_is_answered_as_it_should_be() {
 }
 
 #[tokio::test]
-async fn a_body_in_base64_is_read_as_well() {
+async fn base64_encoded_body_is_read() {
     let stage = Stage::new();
     let mut event: Value = serde_json::from_str(SAMPLES[0].0.1).unwrap();
     event["body"] = json!("eyJuYW1lIjoiQSIsImJyYW5kIjoiQSJ9");

@@ -6,7 +6,7 @@ const FORMS: &str = "/v1/customers/engines/forms";
 const STATEMENT: &str = "Analytical Engines may mail me.";
 
 #[tokio::test]
-async fn a_form_comes_with_its_ways_in() {
+async fn created_form_returns_its_urls_and_webhook_secret_but_lists_omit_the_secret() {
     let stage = Stage::with_customers().await;
 
     let answer = stage
@@ -45,7 +45,7 @@ async fn a_form_comes_with_its_ways_in() {
 }
 
 #[tokio::test]
-async fn a_form_takes_over_its_customers_return_page() {
+async fn form_inherits_its_customers_return_url_and_hosts_unless_overridden() {
     let stage = Stage::new();
     let customer = json!({
         "name": "A", "brand": "A", "return_url": "https://a.example/ok", "return_hosts": ["b.example"],
@@ -55,19 +55,19 @@ async fn a_form_takes_over_its_customers_return_page() {
 
     let made = stage.post("/v1/customers/a/forms", form).await;
     let target = format!("/v1/forms/{}", made.text("form_id"));
-    let own = stage
+    let overridden = stage
         .patch(&target, json!({"return_url": "https://c.example/"}))
         .await;
-    let back = stage.patch(&target, json!({"return_url": null})).await;
+    let reset = stage.patch(&target, json!({"return_url": null})).await;
 
     assert_eq!(made.text("return_url"), "https://a.example/ok");
     assert_eq!(made.body["return_hosts"], json!(["b.example"]));
-    assert_eq!(own.text("return_url"), "https://c.example/");
-    assert_eq!(back.text("return_url"), "https://a.example/ok");
+    assert_eq!(overridden.text("return_url"), "https://c.example/");
+    assert_eq!(reset.text("return_url"), "https://a.example/ok");
 }
 
 #[tokio::test]
-async fn every_property_at_fault_is_named() {
+async fn every_invalid_property_is_reported() {
     let stage = Stage::with_customers().await;
     let body = json!({
         "consent_statement": "I agree.", "list_ids": ["x"], "open": "yes",
@@ -78,7 +78,7 @@ async fn every_property_at_fault_is_named() {
     let answer = stage.post(FORMS, body).await;
 
     assert_eq!(
-        answer.faults(),
+        answer.field_errors(),
         [
             ("name", "required"),
             ("consent_statement", "brand_not_named"),
@@ -92,12 +92,12 @@ async fn every_property_at_fault_is_named() {
         ]
     );
     assert_eq!(stage.get(FORMS).await.body, json!({"forms": []}));
-    let nobodys = stage.post("/v1/customers/nobody/forms", json!({})).await;
-    assert_eq!(nobodys.status, 404);
+    let unknown_customer = stage.post("/v1/customers/nobody/forms", json!({})).await;
+    assert_eq!(unknown_customer.status, 404);
 }
 
 #[tokio::test]
-async fn the_opt_in_box_cannot_be_mapped_away() {
+async fn consent_field_cannot_be_mapped_to_another_field() {
     let stage = Stage::with_customers().await;
     let body = json!({
         "name": "News", "consent_statement": STATEMENT, "consent_field": "agree",
@@ -105,13 +105,13 @@ async fn the_opt_in_box_cannot_be_mapped_away() {
     });
 
     assert_eq!(
-        stage.post(FORMS, body).await.faults(),
+        stage.post(FORMS, body).await.field_errors(),
         [("fields.mapped", "not_permitted")]
     );
 }
 
 #[tokio::test]
-async fn another_statement_is_another_version_and_the_same_one_is_not() {
+async fn changed_consent_statement_adds_a_version_and_an_unchanged_one_does_not() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);
 
@@ -125,7 +125,7 @@ async fn another_statement_is_another_version_and_the_same_one_is_not() {
             json!({"consent_statement": next, "name": "Weekly"}),
         )
         .await;
-    let nameless = stage
+    let invalid = stage
         .patch(
             &target,
             json!({"consent_statement": "I agree.", "name": null}),
@@ -143,7 +143,7 @@ async fn another_statement_is_another_version_and_the_same_one_is_not() {
         (next.into(), "Weekly".into())
     );
     assert_eq!(
-        nameless.faults(),
+        invalid.field_errors(),
         [
             ("name", "required"),
             ("consent_statement", "brand_not_named")
@@ -153,7 +153,7 @@ async fn another_statement_is_another_version_and_the_same_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_change_leaves_the_rest_as_it_is() {
+async fn patch_leaves_other_properties_unchanged() {
     let stage = Stage::with_customers().await;
     let body = json!({
         "name": "News", "consent_statement": STATEMENT, "allowed_origins": ["https://a.example"],
@@ -173,7 +173,7 @@ async fn a_change_leaves_the_rest_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_rotated_webhook_has_another_secret_that_stays() {
+async fn rotated_webhook_secret_is_new_and_persists() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);
     let before = stage.get(&target).await;
@@ -191,7 +191,7 @@ async fn a_rotated_webhook_has_another_secret_that_stays() {
 }
 
 #[tokio::test]
-async fn of_changes_at_the_same_moment_none_is_lost() {
+async fn concurrent_form_changes_are_all_kept() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);
     let before = stage.get(&target).await;
@@ -227,7 +227,7 @@ async fn of_changes_at_the_same_moment_none_is_lost() {
 }
 
 #[tokio::test]
-async fn two_rotations_at_the_same_moment_are_one_so_that_the_secret_in_use_stays_good() {
+async fn concurrent_webhook_rotations_return_the_same_secret() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);
     let rotations = format!("{target}/webhook-rotations");
@@ -242,7 +242,7 @@ async fn two_rotations_at_the_same_moment_are_one_so_that_the_secret_in_use_stay
 }
 
 #[tokio::test]
-async fn a_change_never_brings_a_deleted_form_back() {
+async fn concurrent_change_does_not_restore_a_deleted_form() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);
 
@@ -256,7 +256,7 @@ async fn a_change_never_brings_a_deleted_form_back() {
 }
 
 #[tokio::test]
-async fn what_tells_people_from_robots_is_no_field_of_a_person() {
+async fn spam_check_fields_cannot_be_mapped_to_contact_fields() {
     let stage = Stage::with_customers().await;
     for name in ["contact_website", "form_time", "cf-turnstile-response"] {
         let body = json!({
@@ -265,7 +265,7 @@ async fn what_tells_people_from_robots_is_no_field_of_a_person() {
         });
         let answer = stage.post(FORMS, body).await;
         let field = format!("fields.mapped.{name}");
-        assert_eq!(answer.faults(), [(field.as_str(), "not_permitted")]);
+        assert_eq!(answer.field_errors(), [(field.as_str(), "not_permitted")]);
     }
     let target = format!("/v1/forms/{}", stage.form().await);
     let mapped = json!({"fields": {"mapped": {"homepage": "custom_fields[Website]"}}});
@@ -275,7 +275,7 @@ async fn what_tells_people_from_robots_is_no_field_of_a_person() {
     let honeypot = stage.patch(&target, honeypot).await;
 
     assert_eq!(
-        honeypot.faults(),
+        honeypot.field_errors(),
         [("fields.mapped.homepage", "not_permitted")]
     );
 }
@@ -318,7 +318,7 @@ async fn a_deleted_form_is_gone() {
 }
 
 #[tokio::test]
-async fn snippets_ask_openly_and_escape_whatever_they_hold() {
+async fn snippets_leave_the_consent_box_unticked_and_escape_their_contents() {
     let stage = Stage::with_customers().await;
     let statement = r#"<b>"Analytical Engines"</b> & {{friends}} may mail me."#;
     let body = json!({
@@ -347,18 +347,24 @@ async fn snippets_ask_openly_and_escape_whatever_they_hold() {
             snippet.contains(r#"required> <span dir="auto">"#),
             "{snippet}"
         );
-        assert!(!snippet.contains("9999px"), "too wide from right to left");
+        assert!(
+            !snippet.contains("9999px"),
+            "too wide in right-to-left pages"
+        );
         assert!(!snippet.contains("checked"));
         assert!(!snippet.contains("<b>"));
     }
     let page = r#"<input type="hidden" name="consent_page_url" value="">"#;
     let plain = form.text("snippet_html");
     assert!(plain.contains(page) && plain.contains("the address of this page"));
-    assert!(!form.text("snippet_fetch").contains(page), "it fills it in");
+    assert!(
+        !form.text("snippet_fetch").contains(page),
+        "its script fills it in"
+    );
 }
 
 #[tokio::test]
-async fn a_privacy_policy_is_an_https_page_that_snippets_link_beside_the_box() {
+async fn privacy_url_must_be_https_and_is_linked_from_snippets() {
     let stage = Stage::with_customers().await;
     let url = "https://www.engines.example/privacy?a=1&b=2";
     let body = json!({"name": "News", "consent_statement": STATEMENT, "privacy_url": url});
@@ -379,7 +385,11 @@ async fn a_privacy_policy_is_an_https_page_that_snippets_link_beside_the_box() {
         "",
     ] {
         let refused = stage.patch(&target, json!({"privacy_url": bad})).await;
-        assert_eq!(refused.faults(), [("privacy_url", "malformed")], "{bad}");
+        assert_eq!(
+            refused.field_errors(),
+            [("privacy_url", "malformed")],
+            "{bad}"
+        );
     }
     let cleared = stage.patch(&target, json!({"privacy_url": null})).await;
     assert_eq!(cleared.body.get("privacy_url"), None);

@@ -13,7 +13,7 @@ use crate::stage::{Answer, Stage, now};
 const LEADS: &str = "/v1/customers/engines/leads";
 
 #[tokio::test]
-async fn a_lead_shows_what_became_of_it() {
+async fn delivered_lead_shows_its_outcome_consent_and_timeline() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = accept(&stage, &form, "ada@example.com").await;
@@ -64,7 +64,7 @@ async fn a_lead_shows_what_became_of_it() {
 }
 
 #[tokio::test]
-async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
+async fn lead_shows_why_it_waits_or_was_refused_but_never_its_claims_owner() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let waiting = accept(&stage, &form, "waits@example.com").await;
@@ -87,7 +87,11 @@ async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
     );
     assert_eq!(waiting.text("next_attempt_at"), "2026-11-24T00:00:00Z");
     assert_eq!(person.text("why"), "no_list");
-    assert_eq!(person.body["next_attempt_at"], json!(null), "nobody knows");
+    assert_eq!(
+        person.body["next_attempt_at"],
+        json!(null),
+        "a person has to act first"
+    );
     assert_eq!(
         (refused.text("why"), refused.text("detail")),
         ("cc_refused".into(), "not today".into())
@@ -97,7 +101,7 @@ async fn a_lead_says_why_it_waits_or_was_refused_and_never_who_holds_it() {
 }
 
 #[tokio::test]
-async fn a_lead_that_went_out_in_a_file_says_when() {
+async fn exported_lead_shows_its_export_time() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = accept(&stage, &form, "ada@example.com").await;
@@ -115,7 +119,7 @@ async fn a_lead_that_went_out_in_a_file_says_when() {
 }
 
 #[tokio::test]
-async fn a_lead_whose_person_has_yet_to_confirm_says_so() {
+async fn delivered_lead_shows_that_its_confirmation_is_pending() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = accept(&stage, &form, "ada@example.com").await;
@@ -137,7 +141,7 @@ async fn a_lead_whose_person_has_yet_to_confirm_says_so() {
 }
 
 #[tokio::test]
-async fn leads_are_listed_newest_first_by_state_and_time() {
+async fn leads_are_listed_newest_first_and_filtered_by_status_and_time() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let mut made = Vec::new();
@@ -173,12 +177,12 @@ async fn leads_are_listed_newest_first_by_state_and_time() {
         ("cursor=x", ("cursor", "malformed")),
     ] {
         let answer = stage.get(&format!("{LEADS}?{query}")).await;
-        assert_eq!((answer.status, answer.faults()), (422, vec![fault]));
+        assert_eq!((answer.status, answer.field_errors()), (422, vec![fault]));
     }
 }
 
 #[tokio::test]
-async fn what_is_one_customers_is_not_found_by_way_of_another() {
+async fn data_of_one_customer_is_not_found_through_another() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for email in ["a@example.com", "b@example.com"] {
@@ -197,17 +201,17 @@ async fn what_is_one_customers_is_not_found_by_way_of_another() {
         .await;
     let as_customers = stage.get(&format!("/v1/customers?cursor={cursor}")).await;
     let as_lead = stage.get(&format!("/v1/leads/{form}")).await;
-    let nobodys = stage.get("/v1/customers/nobody/leads").await;
+    let unknown_customer = stage.get("/v1/customers/nobody/leads").await;
 
     assert_eq!(leads.body, json!({"leads": []}));
     assert_eq!(forms.body, json!({"forms": []}));
-    assert_eq!(by_cursor.faults(), [("cursor", "malformed")]);
-    assert_eq!(as_customers.faults(), [("cursor", "malformed")]);
-    assert_eq!((as_lead.status, nobodys.status), (404, 404));
+    assert_eq!(by_cursor.field_errors(), [("cursor", "malformed")]);
+    assert_eq!(as_customers.field_errors(), [("cursor", "malformed")]);
+    assert_eq!((as_lead.status, unknown_customer.status), (404, 404));
 }
 
 #[tokio::test]
-async fn leads_of_a_deleted_customer_are_handed_to_the_drain_to_be_refused() {
+async fn deleting_a_customer_requeues_its_waiting_leads() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = accept(&stage, &form, "ada@example.com").await;
@@ -263,15 +267,15 @@ async fn settle(stage: &Stage, lead: &LeadId, state: LeadState) {
 }
 
 #[tokio::test]
-async fn a_refused_lead_is_found_behind_many_delivered_ones_in_one_answer() {
+async fn refused_lead_behind_many_delivered_ones_is_found_in_one_response() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = accept(&stage, &form, "ada@example.com").await;
-    let like = stage.lead(&ada);
+    let template = stage.lead(&ada);
     let refused = LeadState::refused(RefusalReason::CcRefused);
     settle(&stage, &ada, refused).await;
     let delivered = delivered();
-    stage.end_like(&like, 1..301, &delivered).await;
+    stage.settle_copies(&template, 1..301, &delivered).await;
 
     let page = async |query: &str| stage.get(&format!("{LEADS}?limit=1&{query}")).await.body;
     let refused = page("status=refused").await;
@@ -285,20 +289,20 @@ async fn a_refused_lead_is_found_behind_many_delivered_ones_in_one_answer() {
 }
 
 #[tokio::test]
-async fn a_page_of_long_leads_ends_before_it_is_too_much_for_one_answer() {
+async fn page_of_large_leads_stays_within_the_response_size_limit() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = accept(&stage, &form, "ada@example.com").await;
-    let mut like = stage.lead(&ada);
-    like.contact.company_name = "\"".repeat(60_000);
-    stage.end_like(&like, 1..100, &delivered()).await;
+    let mut template = stage.lead(&ada);
+    template.contact.company_name = "\"".repeat(60_000);
+    stage.settle_copies(&template, 1..100, &delivered()).await;
 
     let mut listed = Vec::new();
     let mut query = "limit=100".to_owned();
     loop {
         let page = stage.get(&format!("{LEADS}?{query}")).await;
-        let written = json!({"body": page.body.to_string()}).to_string();
-        assert!(written.len() < 6_000_000, "{} bytes", written.len());
+        let response = json!({"body": page.body.to_string()}).to_string();
+        assert!(response.len() < 6_000_000, "{} bytes", response.len());
         listed.extend(ids(&page));
         match page.text("next_cursor") {
             end if end.is_empty() => break,

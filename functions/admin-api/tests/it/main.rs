@@ -1,6 +1,6 @@
 //! The operator's API from event to answer, on ports in memory.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a failing step fails the test")]
 
 #[path = "../../../../tests/support/bare_start.rs"]
 mod bare_start;
@@ -19,7 +19,7 @@ mod openapi;
 mod people;
 mod receipts;
 mod refusals;
-mod requests;
+mod replays;
 mod sheet;
 mod signed_only;
 mod spam;

@@ -17,7 +17,7 @@ use crate::connections::connect;
 use crate::stage::Stage;
 
 #[tokio::test]
-async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
+async fn page_shows_waiting_leads_and_reasons_but_no_full_address() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
@@ -27,7 +27,7 @@ async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
     let (status, headers, html) = stage.page("GET", &path, "").await;
 
     assert_eq!(status, 200);
-    for said in [
+    for text in [
         "Not connected yet.",
         "No Constant Contact account is connected",
         "a•••@e•••.com",
@@ -35,11 +35,14 @@ async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
         &format!("https://leads.example/f/{form}"),
         "&lt;form", // Askama writes &#60;
     ] {
-        let said = said.replace("&lt;", "&#60;");
-        assert!(html.contains(&said), "{said}: {html}");
+        let text = text.replace("&lt;", "&#60;");
+        assert!(html.contains(&text), "{text}: {html}");
     }
     assert!(!html.contains("ada@example.com") && !html.contains("<script"));
-    assert!(!html.contains("style=\""), "the policy allows none");
+    assert!(
+        !html.contains("style=\""),
+        "the policy allows no inline styles"
+    );
     assert_eq!(headers[CACHE_CONTROL], "no-store");
     assert_eq!(headers[REFERRER_POLICY], "no-referrer");
     let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();
@@ -48,15 +51,15 @@ async fn the_page_tells_what_waits_and_why_and_shows_nobodys_address() {
 }
 
 #[tokio::test]
-async fn words_of_constant_contact_that_quote_the_address_show_no_more_of_it() {
+async fn addresses_quoted_by_constant_contact_are_masked_on_the_page() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+    let template = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
     let refused = LeadState::Refused {
         why: RefusalReason::CcRefused,
         detail: Some("'ADA@example.com' is not accepted".into()),
     };
-    stage.end_like(&like, 1..2, &refused).await;
+    stage.settle_copies(&template, 1..2, &refused).await;
     let path = stage.manage_path().await;
 
     let (_, _, html) = stage.page("GET", &path, "").await;
@@ -83,7 +86,7 @@ fn delivered(permission: Permission) -> LeadState {
 }
 
 #[tokio::test]
-async fn the_page_tells_who_of_the_delivered_was_asked_to_confirm_and_who_came_by_import() {
+async fn page_counts_delivered_leads_awaiting_confirmation_and_imported_ones() {
     let stage = Stage::with_customers().await;
     let customer = "engines".parse().unwrap();
     let path = stage.manage_path().await;
@@ -97,15 +100,17 @@ async fn the_page_tells_who_of_the_delivered_was_asked_to_confirm_and_who_came_b
         directory.tally(&customer, &changes, now).await.unwrap();
         stage.page("GET", &path, "").await.2
     };
-    let (asked, imported) = ("asked by Constant Contact", "by bulk import");
+    let (confirmation_text, import_text) = ("asked by Constant Contact", "by bulk import");
 
     let plain = page(&[Permission::Explicit]).await;
-    let asks = page(&[Permission::PendingConfirmation; 2]).await;
+    let pending = page(&[Permission::PendingConfirmation; 2]).await;
     let all = page(&[Permission::Implicit; 3]).await;
 
     assert!(plain.contains("<dt>Delivered</dt><dd>1</dd>"), "{plain}");
-    assert!(!plain.contains(asked) && !plain.contains(imported));
-    assert!(asks.contains("<strong>2</strong> sign-ups: Delivered, and asked by Constant Contact"));
+    assert!(!plain.contains(confirmation_text) && !plain.contains(import_text));
+    assert!(
+        pending.contains("<strong>2</strong> sign-ups: Delivered, and asked by Constant Contact")
+    );
     assert!(all.contains("<dt>Delivered</dt><dd>6</dd>"), "{all}");
     assert!(all.contains("<strong>3</strong> sign-ups: Delivered by bulk import"));
     assert!(all.contains("6 delivered, 0 waiting, 0 not delivered"));
@@ -113,32 +118,32 @@ async fn the_page_tells_who_of_the_delivered_was_asked_to_confirm_and_who_came_b
 }
 
 #[tokio::test]
-async fn a_leads_details_say_its_permission_and_what_was_left_out_and_show_no_address() {
+async fn lead_details_show_permission_and_omitted_fields_but_no_address() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let odd = [("email", "ada@example.com"), ("fax", "1")];
-    crate::csv::sign_up_with(&stage, &form, &odd).await;
+    let fields = [("email", "ada@example.com"), ("fax", "1")];
+    crate::csv::sign_up_with(&stage, &form, &fields).await;
     let path = stage.manage_path().await;
-    let waits = stage.page("GET", &path, "").await.2;
+    let waiting = stage.page("GET", &path, "").await.2;
     stage.memory.ledger.tamper(|record| {
         record.state = delivered(Permission::PendingConfirmation);
     });
 
     let html = stage.page("GET", &path, "").await.2;
 
-    for said in [
+    for text in [
         "Permission at Constant Contact: Pending when delivered: Constant Contact asked them",
         "Not kept, as your form has no such field: fax.",
         "Left out, as Constant Contact would not accept it: Engine of a•••@e•••.com.",
     ] {
-        assert!(html.contains(said), "{said}: {html}");
+        assert!(html.contains(text), "{text}: {html}");
     }
-    assert!(!waits.contains("Permission at") && waits.contains("no such field: fax."));
+    assert!(!waiting.contains("Permission at") && waiting.contains("no such field: fax."));
     assert!(!html.contains("ada@example.com"));
 }
 
 #[tokio::test]
-async fn a_page_costs_five_reads_however_many_leads_there_are() {
+async fn page_takes_five_reads_regardless_of_the_number_of_leads() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for i in 0..60 {
@@ -154,7 +159,7 @@ async fn a_page_costs_five_reads_however_many_leads_there_are() {
 }
 
 #[tokio::test]
-async fn only_a_live_manage_link_opens_the_page() {
+async fn page_opens_only_with_a_valid_unexpired_manage_link() {
     let stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
     let connect = stage
@@ -185,7 +190,7 @@ async fn only_a_live_manage_link_opens_the_page() {
 }
 
 #[tokio::test]
-async fn the_page_of_a_deleted_customer_says_no_more_than_a_forged_link() {
+async fn manage_link_of_a_deleted_customer_opens_no_page_and_no_file() {
     let stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
     stage.delete("/v1/customers/engines").await;
@@ -198,7 +203,7 @@ async fn the_page_of_a_deleted_customer_says_no_more_than_a_forged_link() {
 }
 
 #[tokio::test]
-async fn connecting_leads_on_to_a_link_that_works_once() {
+async fn connect_button_redirects_to_a_connect_link_valid_for_ten_minutes() {
     let stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
 
@@ -214,12 +219,12 @@ async fn connecting_leads_on_to_a_link_that_works_once() {
     assert_eq!(
         link.expires_at - now.as_second(),
         600,
-        "it is followed at once"
+        "short, as it is followed at once"
     );
 }
 
 #[tokio::test]
-async fn the_page_says_of_every_connection_what_is_in_its_way_and_nothing_else() {
+async fn page_shows_only_the_notice_for_the_connections_status() {
     let stage = Stage::with_customers().await;
     let limited = |reason| ConnectionStatus::Limited { reason };
     let dead = ConnectionStatus::NeedsReconnect {
@@ -242,7 +247,7 @@ async fn the_page_says_of_every_connection_what_is_in_its_way_and_nothing_else()
         (ConnectionStatus::Active, "No list is chosen."),
     ];
     let path = stage.manage_path().await;
-    for (number, (status, said)) in cases.iter().enumerate() {
+    for (number, (status, expected)) in cases.iter().enumerate() {
         connect(&stage, status.clone()).await;
         if number == cases.len() - 1 {
             let customer = "engines".parse().unwrap();
@@ -253,15 +258,15 @@ async fn the_page_says_of_every_connection_what_is_in_its_way_and_nothing_else()
 
         let (_, _, html) = stage.page("GET", &path, "").await;
 
-        for (_, words) in &cases {
-            let stands = html.contains(&format!("<strong>{words}</strong>"));
-            assert_eq!(stands, words == said, "{words}, {status:?}");
+        for (_, notice) in &cases {
+            let is_shown = html.contains(&format!("<strong>{notice}</strong>"));
+            assert_eq!(is_shown, notice == expected, "{notice}, {status:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a_form_of_another_site_does_nothing() {
+async fn post_from_another_site_is_rejected_before_anything_is_read() {
     let stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
     let before = stage.memory.faults.steps();
@@ -275,14 +280,14 @@ async fn a_form_of_another_site_does_nothing() {
 
         assert_eq!(response.status(), 403, "{site}");
     }
-    assert_eq!(stage.memory.faults.steps(), before, "nothing was even read");
+    assert_eq!(stage.memory.faults.steps(), before, "nothing was read");
 }
 
 #[tokio::test]
-async fn the_page_goes_by_the_name_that_customers_know_the_service_by() {
+async fn page_shows_the_configured_service_name() {
     let mut stage = Stage::with_customers().await;
     let path = stage.manage_path().await;
-    let (_, _, ours) = stage.page("GET", &path, "").await;
+    let (_, _, default) = stage.page("GET", &path, "").await;
     stage.api.service = "LeadsRUs".to_owned();
 
     let file = format!("{path}/file");
@@ -292,5 +297,5 @@ async fn the_page_goes_by_the_name_that_customers_know_the_service_by() {
         assert!(html.contains(" · LeadsRUs</title>"), "{html}");
         assert!(html.contains("<span>LeadsRUs</span>") && !html.contains("Leadfeed"));
     }
-    assert!(ours.contains("<span>Leadfeed</span>") && ours.contains("class=\"mark\""));
+    assert!(default.contains("<span>Leadfeed</span>") && default.contains("class=\"mark\""));
 }

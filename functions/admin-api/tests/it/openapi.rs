@@ -6,7 +6,7 @@ use crate::document::Document;
 use crate::stage::{Answer, Stage, event};
 
 #[test]
-fn every_route_is_described_and_nothing_else() {
+fn openapi_document_describes_exactly_the_routes() {
     let mut routes: Vec<_> = ROUTES
         .iter()
         .map(|(method, path, _)| (method.to_string(), (*path).to_owned()))
@@ -19,25 +19,29 @@ fn every_route_is_described_and_nothing_else() {
 }
 
 #[test]
-fn every_operation_names_the_problems_it_can_end_in() {
+fn every_operation_describes_its_error_responses() {
     let document = Document::read();
     for (method, path, _) in &ROUTES {
         let operation = document.operation(method, path);
-        let names = |status: &str| operation["responses"][status].is_object();
+        let describes = |status: &str| operation["responses"][status].is_object();
         let takes_body =
             *method == Method::PUT || *method == Method::POST || *method == Method::PATCH;
 
-        assert!(names("401"), "{method} {path}");
+        assert!(describes("401"), "{method} {path}");
         assert_eq!(
             operation["requestBody"].is_object(),
             takes_body,
             "{method} {path}"
         );
         for status in ["400", "413", "415"] {
-            assert_eq!(names(status), takes_body, "{method} {path}: {status}");
+            assert_eq!(describes(status), takes_body, "{method} {path}: {status}");
         }
         let takes_query = operation["parameters"].is_array();
-        assert_eq!(names("422"), takes_body || takes_query, "{method} {path}");
+        assert_eq!(
+            describes("422"),
+            takes_body || takes_query,
+            "{method} {path}"
+        );
         for (status, response) in operation["responses"].as_object().unwrap() {
             let response = document.resolve(response);
             let is_problem = response["content"]["application/problem+json"].is_object();
@@ -51,8 +55,8 @@ fn every_operation_names_the_problems_it_can_end_in() {
 }
 
 #[test]
-#[should_panic(expected = "erased is no \"integer\"")]
-fn a_property_of_another_type_than_the_described_one_does_not_pass() {
+#[should_panic(expected = "erased is not of type \"integer\"")]
+fn property_of_the_wrong_type_fails_the_openapi_check() {
     let mut answer = Answer {
         status: 200,
         headers: Default::default(),
@@ -66,8 +70,8 @@ fn a_property_of_another_type_than_the_described_one_does_not_pass() {
     Document::read().check(&Method::POST, path, &answer);
 }
 
-/// Sends every described property with a value that no property can have: a described one is refused for its value,
-/// one that nobody reads would be refused as unknown.
+/// Sends every described property with a value that no property can have: one that is read is refused for its value,
+/// one that is not read would be refused as unknown.
 #[tokio::test]
 async fn every_described_property_of_a_body_is_read() {
     let stage = Stage::with_customers().await;
@@ -81,7 +85,7 @@ async fn every_described_property_of_a_body_is_read() {
             continue;
         }
         let (known, required) = document.properties(schema);
-        let odd: Value = known
+        let invalid: Value = known
             .keys()
             .map(|name| ((*name).clone(), json!([[]])))
             .collect();
@@ -91,29 +95,29 @@ async fn every_described_property_of_a_body_is_read() {
             .replace("{app_id}", "default");
 
         let answer = stage
-            .send(event(method.as_str(), &target, Some(&odd)))
+            .send(event(method.as_str(), &target, Some(&invalid)))
             .await;
-        let nothing = stage
+        let empty = stage
             .send(event(method.as_str(), &target, Some(&json!({}))))
             .await;
 
         let unread: Vec<_> = answer
-            .faults()
+            .field_errors()
             .into_iter()
             .filter(|(_, code)| *code == "unknown_property")
             .collect();
         assert_eq!(unread, [], "{method} {path}");
-        let faulted: Vec<_> = answer
-            .faults()
+        let refused: Vec<_> = answer
+            .field_errors()
             .into_iter()
             .map(|(field, _)| field.split('[').next().unwrap())
             .collect();
         assert!(
-            known.keys().all(|name| faulted.contains(&name.as_str())),
-            "{method} {path}: {faulted:?}"
+            known.keys().all(|name| refused.contains(&name.as_str())),
+            "{method} {path}: {refused:?}"
         );
-        let mut missing: Vec<_> = nothing
-            .faults()
+        let mut missing: Vec<_> = empty
+            .field_errors()
             .into_iter()
             .map(|(field, _)| field)
             .collect();

@@ -1,4 +1,4 @@
-//! Proof by address.
+//! Looking up a person by address.
 
 use jiff::SignedDuration;
 use leadfeed_shared::domain::lead::LeadState;
@@ -18,7 +18,7 @@ fn ids(answer: &Answer) -> Vec<&Value> {
 }
 
 #[tokio::test]
-async fn all_that_is_held_about_a_person_is_found_by_the_address_newest_first() {
+async fn person_lookup_returns_all_leads_of_an_address_newest_first() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let first = stage.sign_up(&form, "ada@example.com").await;
@@ -34,8 +34,8 @@ async fn all_that_is_held_about_a_person_is_found_by_the_address_newest_first() 
 
     assert_eq!(found.status, 200);
     assert_eq!(ids(&found), [&json!(second), &json!(first)]);
-    let alone = stage.get(&format!("/v1/leads/{second}")).await;
-    assert_eq!(found.body["leads"][0], alone.body);
+    let single = stage.get(&format!("/v1/leads/{second}")).await;
+    assert_eq!(found.body["leads"][0], single.body);
     let consent = &found.body["leads"][1]["consent"];
     assert_eq!(consent["statement"], "Analytical Engines may mail me.");
     assert_eq!(consent["given_at"], "2026-11-23T09:30:00Z");
@@ -44,7 +44,7 @@ async fn all_that_is_held_about_a_person_is_found_by_the_address_newest_first() 
 }
 
 #[tokio::test]
-async fn nothing_of_a_person_is_shown_by_way_of_another_customer() {
+async fn person_lookup_shows_nothing_of_another_customer() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -54,18 +54,18 @@ async fn nothing_of_a_person_is_shown_by_way_of_another_customer() {
 
     let own = find(&stage, "ada@example.com").await;
     let others = stage.post("/v1/customers/looms/people", ada.clone()).await;
-    let nobodys = stage.post("/v1/customers/nobody/people", ada).await;
+    let unknown_customer = stage.post("/v1/customers/nobody/people", ada).await;
 
     assert_eq!(
         (ids(&own), &own.body["suppressed"]),
         (vec![&json!(lead)], &json!(true))
     );
     assert_eq!(others.body, json!({"suppressed": false, "leads": []}));
-    assert_eq!(nobodys.status, 404);
+    assert_eq!(unknown_customer.status, 404);
 }
 
 #[tokio::test]
-async fn an_erased_person_is_held_no_more_and_one_of_a_removed_customer_is() {
+async fn person_lookup_omits_erased_leads_but_finds_those_of_a_removed_customer() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
@@ -82,41 +82,43 @@ async fn an_erased_person_is_held_no_more_and_one_of_a_removed_customer_is() {
 }
 
 #[tokio::test]
-async fn somebody_who_was_signed_up_often_is_shown_page_by_page() {
+async fn person_with_many_leads_is_returned_page_by_page() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = stage.sign_up(&form, "ada@example.com").await;
-    let like = stage.lead(&ada);
-    stage.end_like(&like, 1..41, &LeadState::Queued).await;
+    let template = stage.lead(&ada);
+    stage
+        .settle_copies(&template, 1..41, &LeadState::Queued)
+        .await;
 
     let mut seen = Vec::new();
     let mut sizes = Vec::new();
-    let mut wish = json!({"email": "ada@example.com"});
+    let mut request = json!({"email": "ada@example.com"});
     loop {
-        let page = stage.post(PEOPLE, wish.clone()).await;
+        let page = stage.post(PEOPLE, request.clone()).await;
         sizes.push(ids(&page).len());
         seen.extend(ids(&page).into_iter().map(Value::to_string));
         match page.body.get("next_cursor") {
-            Some(cursor) => wish["cursor"] = cursor.clone(),
+            Some(cursor) => request["cursor"] = cursor.clone(),
             None => break,
         }
     }
-    let stolen = stage.post("/v1/customers/looms/people", wish).await;
+    let other_customer = stage.post("/v1/customers/looms/people", request).await;
 
     assert_eq!(sizes, [20, 20, 1]);
     let mut sorted = seen.clone();
     sorted.sort_unstable_by(|one, other| other.cmp(one));
     sorted.dedup();
     assert_eq!((seen.len(), &seen), (41, &sorted));
-    assert_eq!(stolen.faults(), [("cursor", "malformed")]);
+    assert_eq!(other_customer.field_errors(), [("cursor", "malformed")]);
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused_and_not_repeated() {
+async fn malformed_address_is_rejected_and_not_echoed() {
     let stage = Stage::with_customers().await;
 
     let bad = find(&stage, "SENTINEL").await;
 
-    assert_eq!(bad.faults(), [("email", "email_malformed")]);
+    assert_eq!(bad.field_errors(), [("email", "email_malformed")]);
     assert!(!bad.body.to_string().contains("SENTINEL"));
 }

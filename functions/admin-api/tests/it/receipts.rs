@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, event};
 
-/// The published keys, as somebody without a token gets them.
+/// The published keys, requested without a token.
 async fn published(stage: &Stage) -> JwkSet {
     let mut event = event("GET", "/.well-known/jwks.json", None);
     event["headers"]
@@ -64,7 +64,7 @@ async fn anyone_can_verify_a_receipt_with_the_published_key() {
 }
 
 #[tokio::test]
-async fn a_receipt_changed_on_the_way_is_no_receipt() {
+async fn tampered_receipt_fails_verification() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     let receipt = stage
@@ -85,7 +85,7 @@ async fn a_receipt_changed_on_the_way_is_no_receipt() {
 }
 
 #[tokio::test]
-async fn a_record_changed_in_the_table_has_no_receipt() {
+async fn lead_with_a_tampered_statement_gets_no_receipt() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     stage.memory.ledger.tamper(|record| {
@@ -101,7 +101,7 @@ async fn a_record_changed_in_the_table_has_no_receipt() {
 }
 
 #[tokio::test]
-async fn a_receipt_names_the_brand_that_the_person_agreed_to_whatever_it_is_called_by_now() {
+async fn receipt_names_the_brand_agreed_to_even_after_it_was_renamed() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -122,7 +122,7 @@ async fn a_receipt_names_the_brand_that_the_person_agreed_to_whatever_it_is_call
     assert_eq!(purpose, "e-mail from Analytical Engines");
 }
 
-/// What the receipt of a lead claims that was sealed with this statement.
+/// The claims in the receipt of a lead that was sealed with this statement.
 async fn claims_of(stage: &Stage, lead: &LeadId, statement: &str) -> Value {
     let keys = stage.memory.keys();
     stage.memory.ledger.tamper(|record| {
@@ -134,7 +134,7 @@ async fn claims_of(stage: &Stage, lead: &LeadId, statement: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_receipt_claims_no_brand_that_its_statement_does_not_name_whatever_was_sealed() {
+async fn receipt_names_a_brand_only_if_its_statement_does() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     let renamed = json!({"name": "Engines Ltd", "brand": "Analytical Engines"});
@@ -168,13 +168,16 @@ async fn a_receipt_claims_no_brand_that_its_statement_does_not_name_whatever_was
         let claims = claims_of(&stage, &lead, statement).await;
 
         let party_named = &claims["party_identification"][0]["party_name"];
-        let told = &claims["pii_processing"]["purposes"][0]["purpose"];
-        assert_eq!((party_named, told), (&json!(party), &json!(purpose)));
+        let purpose_stated = &claims["pii_processing"]["purposes"][0]["purpose"];
+        assert_eq!(
+            (party_named, purpose_stated),
+            (&json!(party), &json!(purpose))
+        );
     }
 }
 
 #[tokio::test]
-async fn a_receipt_says_on_which_page_and_takes_it_for_no_privacy_notice() {
+async fn receipt_shows_page_and_origin_but_not_as_a_privacy_notice() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     let (page, site) = ("https://engines.example/news", "https://looms.example");
@@ -191,7 +194,7 @@ async fn a_receipt_says_on_which_page_and_takes_it_for_no_privacy_notice() {
 }
 
 #[tokio::test]
-async fn a_time_of_receipt_changed_in_the_table_has_no_receipt() {
+async fn lead_with_a_tampered_received_at_gets_no_receipt() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     stage.memory.ledger.tamper(|record| {
@@ -207,7 +210,7 @@ async fn a_time_of_receipt_changed_in_the_table_has_no_receipt() {
 }
 
 #[tokio::test]
-async fn an_erased_lead_has_no_receipt_and_an_unknown_one_neither() {
+async fn erased_and_unknown_leads_have_no_receipt() {
     let stage = Stage::with_customers().await;
     let lead = stage.sign_up(&stage.form().await, "ada@example.com").await;
     stage.delete(&format!("/v1/leads/{lead}")).await;

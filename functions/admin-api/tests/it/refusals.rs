@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use crate::stage::{Stage, event};
 
 #[tokio::test]
-async fn nobody_is_served_without_the_token() {
+async fn request_without_a_valid_token_gets_401() {
     let stage = Stage::with_customers().await;
     let with = |authorization: Option<&str>| {
         let mut event = event("GET", "/v1/customers/engines", None);
@@ -43,7 +43,7 @@ async fn nobody_is_served_without_the_token() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_not_found_and_a_wrong_method_told_the_right_ones() {
+async fn unknown_path_gets_404_and_wrong_method_gets_405_with_allow() {
     let stage = Stage::new();
 
     for path in [
@@ -71,7 +71,7 @@ async fn an_unknown_path_is_not_found_and_a_wrong_method_told_the_right_ones() {
 }
 
 #[tokio::test]
-async fn a_body_is_json_and_of_bounded_size() {
+async fn body_must_be_json_of_limited_size() {
     let stage = Stage::with_customers().await;
     let put = |kind: Option<&str>, body: &str| {
         let mut event = event("PUT", "/v1/customers/engines", Some(&Value::Null));
@@ -126,9 +126,9 @@ async fn a_body_is_json_and_of_bounded_size() {
     }
 }
 
-/// Fails one step of a request after the other until it gets through.
+/// Fails each step of a request in turn, then lets it succeed.
 #[tokio::test]
-async fn whatever_step_fails_the_answer_is_503_and_the_same_request_works_later() {
+async fn failure_at_any_step_gets_503_and_the_same_request_succeeds_later() {
     let form = json!({"name": "News", "consent_statement": "Analytical Engines may mail me."});
     let customer = json!({"name": "Engines", "brand": "Analytical Engines"});
     let person = json!({"email": "ada@example.com"});

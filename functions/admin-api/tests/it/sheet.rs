@@ -1,4 +1,4 @@
-//! The file for a spreadsheet, which tells of whom no upload may have, and files of one form.
+//! The file for a spreadsheet, which also has leads that no upload may have, and files of one form.
 
 use std::collections::BTreeSet;
 
@@ -31,9 +31,9 @@ fn imported() -> LeadState {
     }
 }
 
-/// A lead of each person, which ended so.
-async fn people(stage: &Stage, form: &str, ends: &[(&str, LeadState)]) {
-    for (who, state) in ends {
+/// Signs up one person for each state, and puts their lead into that state.
+async fn sign_up_in_states(stage: &Stage, form: &str, states: &[(&str, LeadState)]) {
+    for (who, state) in states {
         let lead = stage.sign_up(form, &format!("{who}@example.com")).await;
         stage.memory.ledger.tamper(|record| {
             if record.lead.id == lead {
@@ -59,13 +59,13 @@ fn names(answer: &Answer) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn a_spreadsheet_tells_of_all_but_those_who_left_and_an_upload_of_those_who_can_go_in() {
+async fn spreadsheet_has_leads_that_uploads_omit_but_no_opted_out_or_erased_ones() {
     use RefusalReason as R;
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let why = WaitReason::NotConnected;
     let robot = QuarantineReason::TooFast;
-    let ends = [
+    let states = [
         ("waits", LeadState::waits(why)),
         ("delivered", imported()),
         ("refused", refused(R::CcRefused, None)),
@@ -79,16 +79,16 @@ async fn a_spreadsheet_tells_of_all_but_those_who_left_and_an_upload_of_those_wh
         ("erased", LeadState::Erased),
         ("never", refused(R::InvalidAddress, None)),
     ];
-    people(&stage, &form, &ends).await;
-    let never = json!({"email": "never@example.com"});
+    sign_up_in_states(&stage, &form, &states).await;
+    let suppressed = json!({"email": "never@example.com"});
     stage
-        .post("/v1/customers/engines/suppressions", never)
+        .post("/v1/customers/engines/suppressions", suppressed)
         .await;
-    let of = async |query: &str| names(&stage.get(&format!("{CSV}?{query}")).await);
+    let names_in = async |query: &str| names(&stage.get(&format!("{CSV}?{query}")).await);
     let set = |names: &[&str]| BTreeSet::from_iter(names.iter().map(|name| (*name).to_owned()));
 
     assert_eq!(
-        of("status=all&dialect=spreadsheet").await,
+        names_in("status=all&dialect=spreadsheet").await,
         set(&[
             "waits",
             "delivered",
@@ -100,44 +100,44 @@ async fn a_spreadsheet_tells_of_all_but_those_who_left_and_an_upload_of_those_wh
         ])
     );
     let uploadable = set(&["waits", "delivered", "refused", "ended"]);
-    assert_eq!(of("status=all").await, uploadable);
+    assert_eq!(names_in("status=all").await, uploadable);
     let pending = set(&["waits", "refused", "ended"]);
-    assert_eq!(of("dialect=spreadsheet&look=true").await, pending);
-    assert_eq!(of("look=true").await, pending);
+    assert_eq!(names_in("dialect=spreadsheet&look=true").await, pending);
+    assert_eq!(names_in("look=true").await, pending);
 }
 
 #[tokio::test]
-async fn a_spreadsheet_says_in_words_what_became_of_each_lead() {
+async fn spreadsheet_describes_each_leads_outcome_in_words() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let words = "address;=1 is not valid";
     let robot = QuarantineReason::Honeypot;
-    let ends = [
+    let states = [
         ("bo", refused(RefusalReason::InvalidAddress, Some(words))),
         ("cy", imported()),
         ("di", LeadState::Quarantined { why: robot }),
     ];
-    people(&stage, &form, &ends).await;
-    let odd = [("email", "admin@example.com"), ("fax", "1"), ("=x", "1")];
-    sign_up_with(&stage, &form, &odd).await;
+    sign_up_in_states(&stage, &form, &states).await;
+    let fields = [("email", "admin@example.com"), ("fax", "1"), ("=x", "1")];
+    sign_up_with(&stage, &form, &fields).await;
 
     let file = stage
         .get(&format!("{CSV}?status=all&dialect=spreadsheet"))
         .await;
 
-    let told = rows(file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap());
-    let told: Vec<_> = told
+    let rows_read = rows(file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap());
+    let rows_read: Vec<_> = rows_read
         .iter()
         .map(|row| {
             ["Status", "Reason", "Form", "Permission", "Notes"].map(|cell| row[cell].as_str())
         })
         .collect();
-    let role = "An address that is kept but not mailed by Constant Contact, such as admin@; \
+    let role_notes = "An address that is kept but not mailed by Constant Contact, such as admin@; \
                 Not kept, as your form has no such field: =x, fax";
     assert_eq!(
-        told,
+        rows_read,
         [
-            ["On the way", "", "Newsletter", "", role],
+            ["On the way", "", "Newsletter", "", role_notes],
             [
                 "Set aside",
                 "Looks like a robot filled in the form",
@@ -165,12 +165,12 @@ async fn a_spreadsheet_says_in_words_what_became_of_each_lead() {
     let file = stage
         .get(&format!("{CSV}?status=exported&dialect=spreadsheet"))
         .await;
-    let told = rows(file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap());
-    assert_eq!(told[0]["Status"], "Exported");
+    let rows_read = rows(file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap());
+    assert_eq!(rows_read[0]["Status"], "Exported");
 }
 
 /// A second form beside the newsletter's.
-async fn fair(stage: &Stage) -> String {
+async fn trade_fair_form(stage: &Stage) -> String {
     let body =
         json!({"name": "Trade fair", "consent_statement": "Analytical Engines may mail me."});
     let answer = stage.post("/v1/customers/engines/forms", body).await;
@@ -178,9 +178,9 @@ async fn fair(stage: &Stage) -> String {
 }
 
 #[tokio::test]
-async fn a_file_of_one_form_marks_its_own_leads_only_and_is_named_after_it() {
+async fn file_of_one_form_marks_only_that_forms_leads_and_is_named_after_it() {
     let stage = Stage::with_customers().await;
-    let (news, fair) = (stage.form().await, fair(&stage).await);
+    let (news, fair) = (stage.form().await, trade_fair_form(&stage).await);
     for (form, email) in [
         (&news, "ada@example.com"),
         (&fair, "ada@example.com"),
@@ -189,34 +189,34 @@ async fn a_file_of_one_form_marks_its_own_leads_only_and_is_named_after_it() {
         stage.sign_up(form, email).await;
         stage.memory.clock.advance(SignedDuration::from_mins(1));
     }
-    let of = async |query: &str| stage.get(&format!("{CSV}?{query}")).await;
+    let file = async |query: &str| stage.get(&format!("{CSV}?{query}")).await;
 
-    let first = of(&format!("form={fair}")).await;
+    let first = file(&format!("form={fair}")).await;
     stage.memory.clock.advance(SignedDuration::from_millis(1));
-    let others = of("look=true").await;
-    let nobodys = of("form=frm_01ARZ3NDEKTSV4RRFFQ69G5FAV").await;
-    let wrong = of("form=fair").await;
+    let others = file("look=true").await;
+    let unknown_form = file("form=frm_01ARZ3NDEKTSV4RRFFQ69G5FAV").await;
+    let malformed = file("form=fair").await;
 
     assert_eq!(names(&first), BTreeSet::from(["ada".into(), "bo".into()]));
-    let named =
+    let disposition =
         format!("attachment; filename=\"engines-{fair}-undelivered-2026-11-23-part-1.csv\"");
-    assert_eq!(first.headers[CONTENT_DISPOSITION], named.as_str());
+    assert_eq!(first.headers[CONTENT_DISPOSITION], disposition.as_str());
     assert_eq!(
         names(&others),
         BTreeSet::from(["ada".into()]),
-        "of the newsletter"
+        "the newsletter's lead"
     );
-    assert_eq!(names(&nobodys), BTreeSet::new());
+    assert_eq!(names(&unknown_form), BTreeSet::new());
     assert_eq!(
-        (wrong.status, wrong.faults()),
+        (malformed.status, malformed.field_errors()),
         (422, vec![("form", "malformed")])
     );
 }
 
 #[tokio::test]
-async fn the_parts_of_one_form_go_on_with_that_form_and_with_no_other() {
+async fn parts_of_one_forms_file_continue_with_that_form_only() {
     let stage = Stage::with_customers().await;
-    let (news, fair) = (stage.form().await, fair(&stage).await);
+    let (news, fair) = (stage.form().await, trade_fair_form(&stage).await);
     let long = "x".repeat(3_900);
     for i in 0..160 {
         let email = format!("p{i}@example.com");
@@ -233,27 +233,27 @@ async fn the_parts_of_one_form_go_on_with_that_form_and_with_no_other() {
     let link = first.headers[LINK].to_str().unwrap().to_owned();
     let next = link.split(['<', '>']).nth(1).unwrap();
     let second = stage.get(next).await;
-    let elsewhere = stage.get(&next.replace(&fair, &news)).await;
+    let other_form = stage.get(&next.replace(&fair, &news)).await;
 
     let both: BTreeSet<_> = names(&first).union(&names(&second)).cloned().collect();
     let odd = (0..80).map(|i| format!("p{}", 2 * i + 1));
     assert_eq!(both, odd.collect());
     assert_eq!(names(&first).len() + names(&second).len(), 80);
-    assert_eq!(elsewhere.faults(), [("cursor", "malformed")]);
+    assert_eq!(other_form.field_errors(), [("cursor", "malformed")]);
 }
 
 #[tokio::test]
-async fn the_page_offers_files_of_one_form_where_there_are_several() {
+async fn page_offers_files_of_one_form_if_there_are_several() {
     let stage = Stage::with_customers().await;
     let news = stage.form().await;
     let path = stage.manage_path().await;
     let page = async |at: &str| stage.page("GET", at, "").await.2;
-    let alone = page(&path).await;
-    let fair = fair(&stage).await;
+    let one_form = page(&path).await;
+    let fair = trade_fair_form(&stage).await;
     stage.sign_up(&news, "ada@example.com").await;
     stage.sign_up(&fair, "bo@example.com").await;
 
-    let two = page(&path).await;
+    let two_forms = page(&path).await;
     let of_fair = page(&format!("{path}/file?status=undelivered&form={fair}")).await;
     let sheet = page(&format!("{path}/file?status=all&dialect=spreadsheet")).await;
     let download = format!("status=undelivered&dialect=upload&form={fair}");
@@ -261,14 +261,14 @@ async fn the_page_offers_files_of_one_form_where_there_are_several() {
         .page("POST", &format!("{path}/leads.csv"), &download)
         .await;
 
-    assert!(!alone.contains("Of one form only"));
-    for said in [
+    assert!(!one_form.contains("Of one form only"));
+    for text in [
         "Of one form only".to_owned(),
         format!("{path}/file?status=undelivered&amp;form={fair}"),
         "Trade fair: waiting, for Constant Contact’s upload".to_owned(),
         "Newsletter: all, for a spreadsheet".to_owned(),
     ] {
-        assert!(two.contains(&said), "{said}: {two}");
+        assert!(two_forms.contains(&text), "{text}: {two_forms}");
     }
     assert!(of_fair.contains("Of one form only: <strong>Trade fair</strong>"));
     assert!(of_fair.contains(&format!("name=\"form\" value=\"{fair}\"")));
@@ -278,8 +278,7 @@ async fn the_page_offers_files_of_one_form_where_there_are_several() {
 }
 
 #[tokio::test]
-async fn an_upload_has_a_long_street_in_two_lines_and_a_states_code_and_its_page_says_what_it_cuts()
-{
+async fn upload_splits_long_streets_abbreviates_states_and_reports_shortened_values() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let street = "Building 5, Floor 3, Analytical Engines Company, 1 Main Street";

@@ -6,11 +6,11 @@ use crate::stage::Stage;
 
 const FORMS: &str = "/v1/customers/engines/forms";
 
-/// What a form has for whoever comes unsigned.
+/// Properties that only a form that accepts unsigned leads has.
 const PUBLIC: [&str; 4] = ["submit_url", "hosted_url", "snippet_html", "snippet_fetch"];
 
 #[tokio::test]
-async fn a_form_for_signed_leads_alone_offers_no_other_way() {
+async fn signed_only_form_has_no_public_url_or_snippet() {
     let stage = Stage::with_customers().await;
     let (name, statement) = ("News", "Analytical Engines may mail me.");
     let body = json!({"name": name, "consent_statement": statement, "signed_only": true});
@@ -31,20 +31,20 @@ async fn a_form_for_signed_leads_alone_offers_no_other_way() {
 }
 
 #[tokio::test]
-async fn a_form_is_for_everybody_unless_it_says_otherwise_and_can_be_changed_to_and_fro() {
+async fn form_accepts_unsigned_leads_by_default_and_signed_only_can_be_set_and_reset() {
     let stage = Stage::with_customers().await;
     let target = format!("/v1/forms/{}", stage.form().await);
-    let usual = stage.get(&target).await;
+    let default = stage.get(&target).await;
 
-    let only = stage.patch(&target, json!({"signed_only": true})).await;
-    let other = stage.patch(&target, json!({"name": "Weekly"})).await;
+    let set = stage.patch(&target, json!({"signed_only": true})).await;
+    let renamed = stage.patch(&target, json!({"name": "Weekly"})).await;
     let reset = stage.patch(&target, json!({"signed_only": null})).await;
-    let wrong = stage.patch(&target, json!({"signed_only": "yes"})).await;
+    let invalid = stage.patch(&target, json!({"signed_only": "yes"})).await;
 
     for (answer, signed_only) in [
-        (&usual, false),
-        (&only, true),
-        (&other, true),
+        (&default, false),
+        (&set, true),
+        (&renamed, true),
         (&reset, false),
     ] {
         assert_eq!(answer.body["signed_only"], signed_only);
@@ -52,5 +52,5 @@ async fn a_form_is_for_everybody_unless_it_says_otherwise_and_can_be_changed_to_
             assert_eq!(answer.body[public].is_string(), !signed_only, "{public}");
         }
     }
-    assert_eq!(wrong.faults(), [("signed_only", "wrong_type")]);
+    assert_eq!(invalid.field_errors(), [("signed_only", "wrong_type")]);
 }

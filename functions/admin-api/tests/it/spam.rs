@@ -19,18 +19,18 @@ fn captcha(secret: Option<&str>) -> Value {
 }
 
 #[tokio::test]
-async fn a_form_has_a_honeypot_and_limits_unless_it_says_otherwise() {
+async fn form_has_a_honeypot_and_rate_limits_by_default() {
     let stage = Stage::with_customers().await;
 
-    let usual = stage.post(FORMS, form(json!({}))).await;
+    let default = stage.post(FORMS, form(json!({}))).await;
     let limits = json!({"per_minute": 5, "per_day": 7, "per_day_and_address": 2});
     let own = json!({"spam": {"honeypot": "homepage"}, "rate_limits": limits});
     let own = stage.post(FORMS, form(own)).await;
     let without = stage.post(FORMS, form(json!({"spam": {}}))).await;
 
-    assert_eq!(usual.body["spam"], json!({"honeypot": "contact_website"}));
+    assert_eq!(default.body["spam"], json!({"honeypot": "contact_website"}));
     assert_eq!(
-        usual.body["rate_limits"],
+        default.body["rate_limits"],
         json!({
             "per_minute": 600, "per_minute_and_origin": 60,
             "per_day": 5000, "per_day_and_address": 20,
@@ -42,22 +42,23 @@ async fn a_form_has_a_honeypot_and_limits_unless_it_says_otherwise() {
     assert_eq!(own.body["rate_limits"]["per_day"], 7);
     assert_eq!(own.body["rate_limits"]["per_day_and_address"], 2);
     assert_eq!(without.body["spam"], json!({}));
-    for (answer, carries) in [(&usual, "contact_website"), (&own, "homepage")] {
+    for (answer, honeypot_name) in [(&default, "contact_website"), (&own, "homepage")] {
         for snippet in ["snippet_html", "snippet_fetch"] {
-            let field = format!(r#"<input name="{carries}" tabindex="-1" autocomplete="off">"#);
+            let field =
+                format!(r#"<input name="{honeypot_name}" tabindex="-1" autocomplete="off">"#);
             assert!(answer.text(snippet).contains(&field));
         }
     }
     assert!(!without.text("snippet_html").contains("tabindex"));
     assert!(
-        usual
+        default
             .text("snippet_fetch")
             .contains(r#"fetch(form.action + "/time","#)
     );
 }
 
 #[tokio::test]
-async fn a_captchas_secret_is_stored_apart_and_never_shown() {
+async fn captcha_secret_is_stored_separately_and_never_shown() {
     let stage = Stage::with_customers().await;
     let body = form(json!({"spam": captcha(Some("SENTINEL"))}));
 
@@ -77,7 +78,7 @@ async fn a_captchas_secret_is_stored_apart_and_never_shown() {
     );
     let without_scripts = "<noscript><p>This form checks that you are not a robot.";
     assert!(made.text("snippet_html").contains(without_scripts));
-    // A used answer never passes again.
+    // A captcha's answer is valid only once.
     let scripted = made.text("snippet_fetch");
     assert!(scripted.contains("window.hcaptcha?.reset();"), "{scripted}");
     assert_eq!(secret().as_deref(), Some("SENTINEL"));
@@ -95,7 +96,7 @@ async fn a_captchas_secret_is_stored_apart_and_never_shown() {
 }
 
 #[tokio::test]
-async fn a_customers_end_is_the_end_of_its_captchas_secrets() {
+async fn deleting_a_customer_deletes_its_captcha_secrets() {
     let stage = Stage::with_customers().await;
     let body = form(json!({"spam": captcha(Some("secret"))}));
     let id = stage
@@ -111,7 +112,7 @@ async fn a_customers_end_is_the_end_of_its_captchas_secrets() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_is_named() {
+async fn invalid_spam_settings_and_rate_limits_are_reported() {
     let stage = Stage::with_customers().await;
     for (more, at, code) in [
         (
@@ -151,12 +152,12 @@ async fn what_cannot_be_is_named() {
         ),
     ] {
         let answer = stage.post(FORMS, form(more)).await;
-        assert_eq!(answer.faults(), [(at, code)]);
+        assert_eq!(answer.field_errors(), [(at, code)]);
     }
 }
 
-/// A robot signs up.
-async fn robot(stage: &Stage, form: &str, email: &str) -> LeadId {
+/// Signs up with the honeypot filled in.
+async fn sign_up_as_robot(stage: &Stage, form: &str, email: &str) -> LeadId {
     let form = stage.memory.intake().form(form).await.unwrap();
     let fields = [("email", email), ("contact_website", "x")];
     stage.memory.sign_up(&form, &fields).await.lead
@@ -165,7 +166,7 @@ async fn robot(stage: &Stage, form: &str, email: &str) -> LeadId {
 #[tokio::test]
 async fn a_quarantined_lead_is_found_and_released() {
     let stage = Stage::with_customers().await;
-    let lead = robot(&stage, &stage.form().await, "ada@example.com").await;
+    let lead = sign_up_as_robot(&stage, &stage.form().await, "ada@example.com").await;
 
     let found = stage
         .get("/v1/customers/engines/leads?status=quarantined")
@@ -189,15 +190,15 @@ async fn a_quarantined_lead_is_found_and_released() {
 }
 
 #[tokio::test]
-async fn quarantined_leads_are_released_together_where_it_is_asked_for_and_only_then() {
+async fn replay_releases_quarantined_leads_only_when_requested() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for email in ["ada@example.com", "grace@example.com"] {
-        robot(&stage, &form, email).await;
+        sign_up_as_robot(&stage, &form, email).await;
     }
-    let replay = async |wish| {
+    let replay = async |request| {
         let path = "/v1/customers/engines/replays";
-        let answer = stage.post(path, wish).await;
+        let answer = stage.post(path, request).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         (answer.body["leads"].clone(), answer.body["others"].clone())
     };
@@ -206,9 +207,9 @@ async fn quarantined_leads_are_released_together_where_it_is_asked_for_and_only_
     let captchas = replay(json!({"status": "quarantined", "reason": "captcha"})).await;
     let dry = replay(json!({"status": "quarantined", "dry_run": true})).await;
     assert!(stage.memory.queue.sent().is_empty());
-    let wish = json!({"status": "quarantined", "reason": "honeypot"});
-    let released = replay(wish.clone()).await;
-    let twice = replay(wish).await;
+    let request = json!({"status": "quarantined", "reason": "honeypot"});
+    let released = replay(request.clone()).await;
+    let twice = replay(request).await;
 
     let both = (json!({"quarantined.honeypot": 2}), json!(0));
     assert_eq!(plain, (json!({}), json!(2)));
@@ -219,28 +220,28 @@ async fn quarantined_leads_are_released_together_where_it_is_asked_for_and_only_
 }
 
 #[tokio::test]
-async fn a_customers_own_page_releases_nothing_that_is_set_aside() {
+async fn customers_page_cannot_release_quarantined_leads() {
     let stage = Stage::with_customers().await;
-    robot(&stage, &stage.form().await, "ada@example.com").await;
+    sign_up_as_robot(&stage, &stage.form().await, "ada@example.com").await;
     let path = format!("{}/retry", stage.manage_path().await);
 
     let label = "label=quarantined.honeypot";
-    let (asked, _, _) = stage.page("GET", &format!("{path}?{label}"), "").await;
+    let (preview_status, _, _) = stage.page("GET", &format!("{path}?{label}"), "").await;
     let (done, _, _) = stage.page("POST", &path, label).await;
 
-    assert_eq!((asked, done), (404, 404));
+    assert_eq!((preview_status, done), (404, 404));
     assert!(stage.memory.queue.sent().is_empty());
 }
 
 #[tokio::test]
-async fn health_tells_of_as_many_leads_set_aside_as_raise_the_alarm_and_who_has_most() {
+async fn health_reports_quarantined_leads_by_customer_from_the_alarms_threshold_on() {
     let mut stage = Stage::with_customers().await;
     stage.api.admin.quarantine_alarm = 3;
     let engines = stage.form().await;
     let form = json!({"name": "News", "consent_statement": "Looms may mail me."});
     let looms = stage.post("/v1/customers/looms/forms", form).await;
     let looms = looms.text("form_id");
-    let told = async || {
+    let finding = async || {
         let health = stage.get("/v1/health").await;
         let checks = health.body["checks"].as_array().unwrap().clone();
         let check = checks
@@ -249,12 +250,12 @@ async fn health_tells_of_as_many_leads_set_aside_as_raise_the_alarm_and_who_has_
         check.unwrap()["detail"].clone()
     };
 
-    robot(&stage, &engines, "ada0@example.com").await;
-    robot(&stage, &looms, "ada1@example.com").await;
-    assert_eq!(told().await, json!(null));
-    robot(&stage, &looms, "ada2@example.com").await;
+    sign_up_as_robot(&stage, &engines, "ada0@example.com").await;
+    sign_up_as_robot(&stage, &looms, "ada1@example.com").await;
+    assert_eq!(finding().await, json!(null));
+    sign_up_as_robot(&stage, &looms, "ada2@example.com").await;
 
-    let words = told().await;
-    let whose = "looms (2), engines (1)";
-    assert!(words.as_str().unwrap().contains(whose), "{words}");
+    let detail = finding().await;
+    let by_customer = "looms (2), engines (1)";
+    assert!(detail.as_str().unwrap().contains(by_customer), "{detail}");
 }

@@ -44,38 +44,38 @@ async fn an_app_is_stored_and_its_secret_is_not_shown() {
 }
 
 #[tokio::test]
-async fn an_app_without_limits_has_the_usual_ones_and_a_wrong_one_is_not_repeated() {
+async fn app_without_limits_gets_the_defaults_and_invalid_values_are_not_echoed() {
     let stage = Stage::new();
 
-    let usual = stage
+    let default = stage
         .put(
             "/v1/apps/default",
             json!({"client_id": "a", "client_secret": "b"}),
         )
         .await;
-    let wrong =
+    let invalid =
         json!({"client_id": "SENTINEL 1", "client_secret": ["SENTINEL"], "calls_per_day": -1});
-    let wrong = stage.put("/v1/apps/default", wrong).await;
-    let unnamed = stage.put("/v1/apps/No", json!({})).await;
+    let invalid = stage.put("/v1/apps/default", invalid).await;
+    let malformed_id = stage.put("/v1/apps/No", json!({})).await;
 
     assert_eq!(
-        usual.body,
+        default.body,
         json!({"app_id": "default", "calls_per_second": 4, "calls_per_day": 10_000})
     );
     assert_eq!(
-        wrong.faults(),
+        invalid.field_errors(),
         [
             ("client_id", "malformed"),
             ("client_secret", "wrong_type"),
             ("calls_per_day", "out_of_range")
         ]
     );
-    assert!(!wrong.body.to_string().contains("SENTINEL"));
-    assert_eq!(unnamed.faults(), [("app_id", "malformed")]);
+    assert!(!invalid.body.to_string().contains("SENTINEL"));
+    assert_eq!(malformed_id.field_errors(), [("app_id", "malformed")]);
 }
 
 #[tokio::test]
-async fn an_app_that_is_stored_again_keeps_the_limits_that_are_not_said() {
+async fn updating_an_app_keeps_the_limits_it_omits() {
     let stage = Stage::new();
     let limits = json!({"client_id": "a", "client_secret": "b", "calls_per_second": 2, "calls_per_day": 5_000});
     let rotated = json!({"client_id": "a", "client_secret": "c"});
@@ -95,7 +95,7 @@ async fn an_app_that_is_stored_again_keeps_the_limits_that_are_not_said() {
 }
 
 #[tokio::test]
-async fn the_budget_tells_what_is_left_today() {
+async fn budget_shows_the_calls_left_today() {
     let stage = Stage::new();
     let midnight = "2026-11-24T00:00:00Z";
     let state = |spent| BudgetState {
@@ -119,7 +119,7 @@ async fn the_budget_tells_what_is_left_today() {
     assert_eq!(assumed.body["calls_today"], 3958);
     assert_eq!(
         reserve.body["calls_left_today"], 0,
-        "the rest is for connecting"
+        "the rest is reserved for connecting"
     );
     let checks = health.body["checks"].as_array().unwrap();
     let budget = checks
@@ -137,46 +137,50 @@ async fn the_budget_tells_what_is_left_today() {
     assert_eq!(closed.body["calls_left_today"], 0);
     assert_eq!(closed.text("closed_until"), midnight);
     assert_eq!(
-        stage.get("/v1/budget?app_id=A").await.faults(),
+        stage.get("/v1/budget?app_id=A").await.field_errors(),
         [("app_id", "malformed")]
     );
 }
 
-/// What health says is wrong, by check.
-async fn transient_failures(stage: &Stage) -> Vec<(String, String)> {
+/// The failing checks of the stack's health, each with its detail.
+async fn failing_checks(stage: &Stage) -> Vec<(String, String)> {
     let health = stage.get("/v1/health").await;
     assert_eq!(health.status, 200);
     let checks = health.body["checks"].as_array().unwrap().iter();
-    let wrong = checks.filter(|check| check["ok"] == false).map(|check| {
-        let word = |name: &str| check[name].as_str().unwrap().to_owned();
-        (word("name"), word("detail"))
+    let failing = checks.filter(|check| check["ok"] == false).map(|check| {
+        let property = |name: &str| check[name].as_str().unwrap().to_owned();
+        (property("name"), property("detail"))
     });
-    let wrong: Vec<_> = wrong.collect();
-    let status = if wrong.is_empty() { "ok" } else { "attention" };
+    let failing: Vec<_> = failing.collect();
+    let status = if failing.is_empty() {
+        "ok"
+    } else {
+        "attention"
+    };
     assert_eq!(health.text("status"), status);
-    wrong
+    failing
 }
 
-async fn trouble(stage: &Stage) -> (String, String) {
-    let mut transient_failures = transient_failures(stage).await;
-    assert_eq!(transient_failures.len(), 1, "{transient_failures:?}");
-    transient_failures.remove(0)
+async fn only_failing_check(stage: &Stage) -> (String, String) {
+    let mut failing = failing_checks(stage).await;
+    assert_eq!(failing.len(), 1, "{failing:?}");
+    failing.remove(0)
 }
 
 #[tokio::test]
-async fn a_stack_without_an_application_says_how_to_store_one() {
+async fn health_of_a_stack_without_an_app_says_how_to_store_one() {
     let mut stage = Stage::new();
-    assert_eq!(transient_failures(&stage).await, []);
+    assert_eq!(failing_checks(&stage).await, []);
     stage.api.admin.apps = MemoryApps::default();
 
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
 
     assert_eq!(check, "app");
-    assert!(words.contains("PUT /v1/apps/default"), "{words}");
+    assert!(detail.contains("PUT /v1/apps/default"), "{detail}");
 }
 
 #[tokio::test]
-async fn health_says_of_what_waits_for_the_operator_what_to_do() {
+async fn health_reports_dead_letters_late_leads_and_a_used_up_budget() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let customer: CustomerId = "engines".parse().unwrap();
@@ -186,32 +190,32 @@ async fn health_says_of_what_waits_for_the_operator_what_to_do() {
         lead: stage.sign_up(&form, "ada@example.com").await,
     };
     stage.memory.dead_letters.send(&[lead]).await.unwrap();
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
     assert_eq!(check, "dead_letters");
-    assert!(words.starts_with("1 messages"), "{words}");
+    assert!(detail.starts_with("1 messages"), "{detail}");
     assert_eq!(stage.memory.dead_letters.receive(1).len(), 1);
 
     stage.memory.clock.advance(SignedDuration::from_hours(3));
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
     assert_eq!(check, "deliveries");
-    assert!(words.contains("for 3 hours"), "{words}");
+    assert!(detail.contains("for 3 hours"), "{detail}");
     stage.memory.drain_all().await;
     assert_eq!(
-        transient_failures(&stage).await,
+        failing_checks(&stage).await,
         [],
-        "it waits for its customer now"
+        "the lead waits for its customer now"
     );
 
     let now = stage.memory.clock.now();
     let spent = BudgetState::assumed(Default::default(), now).paused(now, Pause::Day);
     stage.memory.budget.set(&AppId::default_app(), spent);
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
     assert_eq!(check, "budget");
-    assert!(words.contains("2026-11-24T00:00:00Z"), "{words}");
+    assert!(detail.contains("2026-11-24T00:00:00Z"), "{detail}");
 }
 
 #[tokio::test]
-async fn an_application_that_has_never_called_has_not_used_its_calls_up_late_in_the_day() {
+async fn health_does_not_report_the_budget_of_an_unused_app_late_in_the_day() {
     let stage = Stage::new();
     let own: AppId = "own".parse().unwrap();
     stage.memory.apps.set_limits(&own, Default::default());
@@ -224,41 +228,41 @@ async fn an_application_that_has_never_called_has_not_used_its_calls_up_late_in_
     };
     stage.memory.budget.set(&AppId::default_app(), called);
 
-    assert_eq!(transient_failures(&stage).await, []);
+    assert_eq!(failing_checks(&stage).await, []);
 }
 
 #[tokio::test]
-async fn a_lead_is_late_for_health_as_soon_as_the_alarm_is_asked_to_ring_for_it() {
+async fn health_uses_the_alarms_threshold_for_late_leads() {
     let mut stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
     stage.memory.clock.advance(SignedDuration::from_mins(6));
-    assert_eq!(transient_failures(&stage).await, []);
+    assert_eq!(failing_checks(&stage).await, []);
 
     stage.api.admin.oldest_lead_alarm = SignedDuration::from_mins(5);
 
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
     assert_eq!(check, "deliveries");
-    assert!(words.contains("for 6 minutes"), "{words}");
+    assert!(detail.contains("for 6 minutes"), "{detail}");
 }
 
 #[tokio::test]
-async fn health_names_who_has_to_connect_again() {
+async fn health_names_customers_that_have_to_reconnect() {
     let stage = Stage::with_customers().await;
     let (reason, since) = (ReconnectReason::InvalidGrant, now());
     connect(&stage, ConnectionStatus::NeedsReconnect { reason, since }).await;
 
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
 
     assert_eq!(check, "connections");
     assert!(
-        words.contains("engines") && !words.contains("looms"),
-        "{words}"
+        detail.contains("engines") && !detail.contains("looms"),
+        "{detail}"
     );
 }
 
 #[tokio::test]
-async fn health_tells_programs_of_every_lost_connection_and_people_of_ten() {
+async fn health_lists_every_lost_connection_but_names_only_ten_in_its_text() {
     let stage = Stage::new();
     let (reason, since) = (ReconnectReason::InvalidGrant, now());
     let dead = ConnectionStatus::NeedsReconnect { reason, since };
@@ -270,11 +274,11 @@ async fn health_tells_programs_of_every_lost_connection_and_people_of_ten() {
         assert!(stage.memory.directory.put_connection(&other).await.unwrap());
     }
 
-    let (_, words) = trouble(&stage).await;
+    let (_, detail) = only_failing_check(&stage).await;
     let health = stage.get("/v1/health").await.body;
 
-    assert!(words.contains("looms-009") && !words.contains("looms-010"));
-    assert!(words.contains("and 110 more"), "{words}");
+    assert!(detail.contains("looms-009") && !detail.contains("looms-010"));
+    assert!(detail.contains("and 110 more"), "{detail}");
     let lost = health["lost_connections"].as_array().unwrap();
     assert_eq!(lost.len(), 120);
     assert_eq!(
@@ -287,9 +291,9 @@ async fn health_tells_programs_of_every_lost_connection_and_people_of_ten() {
 }
 
 #[tokio::test]
-async fn health_says_what_is_in_the_way_of_a_limited_connection() {
+async fn health_says_why_a_connection_is_limited() {
     let stage = Stage::with_customers().await;
-    for (reason, told) in [
+    for (reason, advice) in [
         (
             LimitedReason::MissingPrivilege,
             "the user who connected cannot add contacts; the account owner or a manager must connect",
@@ -309,30 +313,30 @@ async fn health_says_what_is_in_the_way_of_a_limited_connection() {
     ] {
         connect(&stage, ConnectionStatus::Limited { reason }).await;
 
-        let (check, words) = trouble(&stage).await;
+        let (check, detail) = only_failing_check(&stage).await;
 
         assert_eq!(check, "connections");
-        assert!(words.contains(&format!("engines ({told})")), "{words}");
+        assert!(detail.contains(&format!("engines ({advice})")), "{detail}");
     }
 }
 
 #[tokio::test]
-async fn health_names_an_application_of_ones_own_whose_calls_are_used_up() {
+async fn health_names_a_non_default_app_whose_daily_calls_are_used_up() {
     let stage = Stage::new();
     let own: AppId = "own".parse().unwrap();
     stage.memory.apps.set_limits(&own, Default::default());
-    assert_eq!(transient_failures(&stage).await, []);
+    assert_eq!(failing_checks(&stage).await, []);
     let spent = BudgetState::assumed(Default::default(), now()).paused(now(), Pause::Day);
     stage.memory.budget.set(&own, spent);
 
-    let (check, words) = trouble(&stage).await;
+    let (check, detail) = only_failing_check(&stage).await;
 
     assert_eq!(check, "budget");
-    assert!(words.ends_with("Applications: own."), "{words}");
+    assert!(detail.ends_with("Applications: own."), "{detail}");
 }
 
 #[tokio::test]
-async fn what_cannot_be_looked_at_is_named_and_hides_nothing_else() {
+async fn health_names_a_check_that_cannot_run_and_still_runs_the_others() {
     let stage = Stage::new();
     for (step, check) in [
         (1, "directory"),
@@ -343,8 +347,8 @@ async fn what_cannot_be_looked_at_is_named_and_hides_nothing_else() {
     ] {
         let next = stage.memory.faults.steps() + step;
         stage.memory.faults.at(next, Fault::FailBefore);
-        let (named, words) = trouble(&stage).await;
-        assert_eq!(named, check);
-        assert!(words.contains("could not be"), "{words}");
+        let (failing, detail) = only_failing_check(&stage).await;
+        assert_eq!(failing, check);
+        assert!(detail.contains("could not be"), "{detail}");
     }
 }

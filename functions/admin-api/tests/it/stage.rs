@@ -1,4 +1,4 @@
-//! A stack in memory and a way to ask it. Every answer is held against `docs/openapi.yaml` in passing.
+//! A stack in memory and a client for it. Every answer is also checked against `docs/openapi.yaml`.
 
 use std::future::poll_fn;
 use std::ops::Range;
@@ -85,7 +85,7 @@ impl Stage {
         self.send(event("PATCH", target, Some(&body))).await
     }
 
-    /// Makes a form of `engines` and gives its id.
+    /// Creates a form of `engines` and returns its id.
     pub async fn form(&self) -> String {
         let statement = "Analytical Engines may mail me.";
         let body = json!({"name": "Newsletter", "consent_statement": statement});
@@ -97,12 +97,12 @@ impl Stage {
     pub async fn send(&self, event: Value) -> Answer {
         let request = from_str(&event.to_string()).unwrap();
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let answer = Answer::of(self.ask(request).await);
+        let answer = Answer::of(self.respond(request).await);
         Document::read().check(&method, &path, &answer);
         answer
     }
 
-    /// Asks for a page as a browser does; gives its status, headers and HTML.
+    /// Requests a page as a browser does; returns its status, headers and HTML.
     pub async fn page(&self, method: &str, target: &str, form: &str) -> (u16, HeaderMap, String) {
         let mut event = event(method, target, None);
         event["headers"]["accept"] = "text/html".into();
@@ -113,14 +113,14 @@ impl Stage {
             .unwrap()
             .remove("authorization");
         event["body"] = form.into();
-        let response = self.ask(from_str(&event.to_string()).unwrap()).await;
+        let response = self.respond(from_str(&event.to_string()).unwrap()).await;
         let headers = response.headers().clone();
         let (status, body) = (response.status().as_u16(), response.into_body());
         let html = String::from_utf8(body.to_vec()).unwrap();
         (status, headers, html)
     }
 
-    /// The address of the page of `engines`.
+    /// The path of the page of `engines`.
     pub async fn manage_path(&self) -> String {
         let link = self
             .post("/v1/customers/engines/manage-links", json!({}))
@@ -153,16 +153,16 @@ impl Stage {
         self.memory.ledger.look(&customer, id).unwrap().lead
     }
 
-    /// `engines` keeps its leads for so many days from now on.
-    pub async fn keep_for(&self, days: i64) {
+    /// Changes the retention of `engines`.
+    pub async fn set_retention(&self, days: i64) {
         let settings =
             json!({"name": "Engines", "brand": "Analytical Engines", "retention_days": days});
         let answer = self.put("/v1/customers/engines", settings).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
-    /// For how much longer a lead of `engines` is kept, where that is settled.
-    pub fn kept_for(&self, id: &LeadId) -> Option<SignedDuration> {
+    /// For how much longer a lead of `engines` is kept, if that is determined.
+    pub fn remaining_retention(&self, id: &LeadId) -> Option<SignedDuration> {
         let until = self
             .memory
             .ledger
@@ -170,8 +170,12 @@ impl Stage {
         Some(until.duration_since(self.memory.clock.now()))
     }
 
-    /// Does work while every port call takes so long.
-    pub async fn slowly<T>(&self, call: SignedDuration, work: impl Future<Output = T>) -> T {
+    /// Does the work while every port call takes this long.
+    pub async fn with_slow_calls<T>(
+        &self,
+        call: SignedDuration,
+        work: impl Future<Output = T>,
+    ) -> T {
         let mut work = pin!(work);
         let mut seen = self.memory.faults.steps();
         poll_fn(|context| {
@@ -185,12 +189,12 @@ impl Stage {
         .await
     }
 
-    /// Writes leads like this one into the ledger that came so many seconds later and ended so.
-    pub async fn end_like(&self, like: &Lead, seconds: Range<i64>, state: &LeadState) {
+    /// Records copies of a lead, received this many seconds later and settled with this state.
+    pub async fn settle_copies(&self, template: &Lead, seconds: Range<i64>, state: &LeadState) {
         let ledger = &self.memory.ledger;
         for second in seconds {
-            let at = like.received_at + SignedDuration::from_secs(second);
-            let mut lead = like.clone();
+            let at = template.received_at + SignedDuration::from_secs(second);
+            let mut lead = template.clone();
             lead.id = LeadId::at(at, 0);
             lead.received_at = at;
             let customer = &lead.customer;
@@ -208,7 +212,7 @@ impl Stage {
         }
     }
 
-    async fn ask(&self, request: Request) -> Response<Body> {
+    async fn respond(&self, request: Request) -> Response<Body> {
         handle(&self.api, request).await
     }
 }
@@ -231,8 +235,8 @@ impl Answer {
         self.body[property].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Fields at fault with their codes.
-    pub fn faults(&self) -> Vec<(&str, &str)> {
+    /// Invalid fields with their codes.
+    pub fn field_errors(&self) -> Vec<(&str, &str)> {
         let errors = self.body["errors"].as_array().into_iter().flatten();
         errors
             .filter_map(|error| Some((error["field"].as_str()?, error["code"].as_str()?)))
@@ -240,7 +244,7 @@ impl Answer {
     }
 }
 
-/// An event of the gateway, as `events/admin-get-health.json` with another request in it.
+/// An event of the gateway: `events/admin-get-health.json` with another request in it.
 pub fn event(method: &str, target: &str, body: Option<&Value>) -> Value {
     let mut event: Value =
         serde_json::from_str(include_str!("../../../../events/admin-get-health.json")).unwrap();

@@ -1,4 +1,4 @@
-//! The file as it is uploaded: who is in it, in how many parts, and who is marked as gone out.
+//! The file for an upload: who is in it, in how many parts, and who is marked as exported.
 
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ async fn parts(stage: &Stage, query: &str) -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn an_upload_has_one_row_of_each_address_which_is_its_newest_leads() {
+async fn upload_has_one_row_per_address_from_its_newest_lead() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for (email, name) in [
@@ -53,17 +53,17 @@ async fn an_upload_has_one_row_of_each_address_which_is_its_newest_leads() {
     let upload = stage.get(CSV).await;
     stage.memory.clock.advance(SignedDuration::from_millis(1));
     let again = stage.get(CSV).await;
-    let once_more = stage.get(&format!("{CSV}?status=exported")).await;
+    let exported = stage.get(&format!("{CSV}?status=exported")).await;
 
-    assert_eq!(names(&sheet), ["New", "Bo", "Old"], "each with its way");
+    assert_eq!(names(&sheet), ["New", "Bo", "Old"], "every lead is in it");
     assert_eq!(names(&upload), ["New", "Bo"]);
     assert_eq!(upload.headers["leadfeed-rows"], "2");
-    assert_eq!(names(&again), [""; 0], "the older one was marked with it");
-    assert_eq!(once_more.bytes, upload.bytes);
+    assert_eq!(names(&again), [""; 0], "the older lead was marked, too");
+    assert_eq!(exported.bytes, upload.bytes);
 }
 
 #[tokio::test]
-async fn whom_the_customer_does_not_want_mailed_is_in_no_file() {
+async fn suppressed_addresses_are_in_no_file() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = stage.sign_up(&form, "ada@example.com").await;
@@ -88,7 +88,7 @@ async fn whom_the_customer_does_not_want_mailed_is_in_no_file() {
 
     let customer = "engines".parse().unwrap();
     let record = stage.memory.ledger.lead(&customer, &ada).await.unwrap();
-    assert_eq!(record.unwrap().exported_at, None, "not even marked");
+    assert_eq!(record.unwrap().exported_at, None, "not marked as exported");
     let removals = "/v1/customers/engines/suppression-removals";
     stage.post(removals, person).await;
     let answer = stage.get(CSV).await;
@@ -96,7 +96,7 @@ async fn whom_the_customer_does_not_want_mailed_is_in_no_file() {
 }
 
 #[tokio::test]
-async fn an_address_that_begins_like_a_formula_is_in_no_upload_and_quoted_in_a_spreadsheet() {
+async fn formula_like_addresses_are_omitted_from_uploads_and_escaped_in_spreadsheets() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     for email in ["=1+1@example.com", "-1@example.com", "a+1@example.com"] {
@@ -118,7 +118,7 @@ async fn an_address_that_begins_like_a_formula_is_in_no_upload_and_quoted_in_a_s
 }
 
 #[tokio::test]
-async fn what_is_too_much_for_one_file_comes_in_numbered_parts() {
+async fn large_file_is_split_into_numbered_parts_with_each_lead_once() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let long = "x".repeat(3_900);
@@ -148,11 +148,11 @@ async fn what_is_too_much_for_one_file_comes_in_numbered_parts() {
         );
         read.extend(rows.iter().map(|row| row["Email Address"].clone()));
     }
-    assert_eq!(read, emails, "nobody twice, nobody missing");
+    assert_eq!(read, emails, "each lead exactly once");
 }
 
 #[tokio::test]
-async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
+async fn exported_lead_is_replayed_only_when_exported_leads_are_requested() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -179,15 +179,15 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
     let tallies = stage.memory.directory.tallies(&customer).await.unwrap();
     let counts = Counts::from([("exported".into(), 1), ("waiting.not_connected".into(), 0)]);
     assert_eq!(tallies[0].counts, counts);
-    let put_back = stage.post("/v1/customers/engines/replays", json!({})).await;
+    let replayed = stage.post("/v1/customers/engines/replays", json!({})).await;
     assert_eq!(
-        (&put_back.body["leads"], &put_back.body["exported"]),
+        (&replayed.body["leads"], &replayed.body["exported"]),
         (&json!({}), &json!(1))
     );
 
-    let asked = json!({"status": "exported"});
-    let asked = stage.post("/v1/customers/engines/replays", asked).await;
-    assert_eq!(asked.body["leads"], json!({"exported": 1}));
+    let requested = json!({"status": "exported"});
+    let requested = stage.post("/v1/customers/engines/replays", requested).await;
+    assert_eq!(requested.body["leads"], json!({"exported": 1}));
     let record = stage.memory.ledger.lead(&customer, &lead).await.unwrap();
     let record = record.unwrap();
     assert_eq!(
@@ -197,12 +197,12 @@ async fn who_went_out_in_a_file_is_not_sent_unless_asked() {
 }
 
 #[tokio::test]
-async fn a_button_pressed_twice_gives_the_same_people_and_nobody_who_came_since() {
+async fn downloading_a_file_twice_returns_the_same_people_without_newer_leads() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
     let path = stage.manage_path().await;
-    let press = async |button: &str| {
+    let download = async |button: &str| {
         stage
             .page("POST", &format!("{path}/leads.csv"), button)
             .await
@@ -210,16 +210,16 @@ async fn a_button_pressed_twice_gives_the_same_people_and_nobody_who_came_since(
     };
 
     stage.memory.clock.advance(SignedDuration::from_mins(1));
-    let button = button_of(&stage.page("GET", &format!("{path}/file"), "").await.2);
-    let first = press(&button).await;
+    let button = download_form(&stage.page("GET", &format!("{path}/file"), "").await.2);
+    let first = download(&button).await;
     stage.memory.clock.advance(SignedDuration::from_mins(1));
     stage.sign_up(&form, "bo@example.com").await;
-    let second = press(&button).await;
+    let second = download(&button).await;
 
     assert!(first.contains("ada@example.com"));
     assert_eq!(second, first);
-    let later = button_of(&stage.page("GET", &format!("{path}/file"), "").await.2);
-    let later = press(&later).await;
+    let later = download_form(&stage.page("GET", &format!("{path}/file"), "").await.2);
+    let later = download(&later).await;
     assert!(later.contains("bo@example.com") && !later.contains("ada@example.com"));
     let customer = "engines".parse().unwrap();
     let tallies = stage.memory.directory.tallies(&customer).await.unwrap();
@@ -228,15 +228,14 @@ async fn a_button_pressed_twice_gives_the_same_people_and_nobody_who_came_since(
 }
 
 #[tokio::test]
-async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_as_many_as_the_page_says()
- {
+async fn slow_downloads_have_each_person_once_and_as_many_rows_as_the_preview_says() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = stage.sign_up(&form, "ada@example.com").await;
-    let like = stage.lead(&ada);
+    let template = stage.lead(&ada);
     let mut emails = BTreeSet::from(["ada@example.com".to_owned()]);
     for i in 1..3_000 {
-        let lead = another(&stage, &like, i);
+        let lead = from_another_person(&stage, &template, i);
         let queued = stage
             .memory
             .ledger
@@ -249,12 +248,15 @@ async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_
     let call = SignedDuration::from_millis(70);
 
     let download = format!("{path}/leads.csv");
-    let (mut read, mut page_at) = (Vec::new(), format!("{path}/file"));
+    let (mut read, mut page_path) = (Vec::new(), format!("{path}/file"));
     loop {
-        let page = stage.slowly(call, stage.page("GET", &page_at, "")).await.2;
-        let button = button_of(&page);
-        let pressed = stage.slowly(call, stage.page("POST", &download, &button));
-        let rows = rows(pressed.await.2.as_bytes());
+        let page = stage
+            .with_slow_calls(call, stage.page("GET", &page_path, ""))
+            .await
+            .2;
+        let button = download_form(&page);
+        let downloaded = stage.with_slow_calls(call, stage.page("POST", &download, &button));
+        let rows = rows(downloaded.await.2.as_bytes());
         assert!(page.contains(&format!(": {} people", rows.len())), "{page}");
         read.extend(rows.iter().map(|row| row["Email Address"].clone()));
         match page
@@ -263,7 +265,7 @@ async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_
             .unwrap()
             .split_once('"')
         {
-            Some((next, _)) if next.contains("cursor=") => page_at = next.replace("&#38;", "&"),
+            Some((next, _)) if next.contains("cursor=") => page_path = next.replace("&#38;", "&"),
             _ => break,
         }
     }
@@ -272,19 +274,19 @@ async fn parts_that_take_longer_to_mark_than_to_look_at_have_everybody_once_and_
     assert_eq!(BTreeSet::from_iter(read), emails, "nobody missing");
 }
 
-/// A lead like this one of another person, so many seconds later.
-fn another(stage: &Stage, like: &Lead, second: i64) -> Lead {
-    let at = like.received_at + SignedDuration::from_secs(second);
+/// A lead like this one, from another person and this many seconds later.
+fn from_another_person(stage: &Stage, template: &Lead, second: i64) -> Lead {
+    let at = template.received_at + SignedDuration::from_secs(second);
     samples::another(
-        like,
+        template,
         second.unsigned_abs().into(),
         at,
         &stage.api.admin.keys,
     )
 }
 
-/// What the page's form sends.
-fn button_of(page: &str) -> String {
+/// What the download button of a page sends.
+fn download_form(page: &str) -> String {
     let form = page.split("leads.csv\">").nth(1).unwrap();
     let fields = form
         .split("</form>")

@@ -1,4 +1,4 @@
-//! The page that asks for a correction: what it keeps, and what it does not let go.
+//! The page that asks for a correction: what it keeps, and what it still refuses.
 
 use lambda_http::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, REFERER};
 use lambda_http::{Body, Response};
@@ -7,7 +7,7 @@ use leadfeed_shared::domain::lead::LeadState;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::Forms as _;
 
-use crate::stage::{FORM, all_hidden, browsers, request, text, world};
+use crate::stage::{FORM, from_browser, hidden_fields, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
@@ -18,27 +18,27 @@ async fn post(memory: &Memory, path: &str, body: &str) -> Response<Body> {
     handle(&memory.intake(), request).await
 }
 
-/// Presses the page's button once more, with what a person sees left as it is and the box ticked.
-async fn press_again(memory: &Memory, page: &str, typed: &str) -> Response<Body> {
-    let body = format!("{}&{typed}&consent=yes", all_hidden(page));
+/// Submits the page once more, with its hidden fields, these visible ones and the box ticked.
+async fn resubmit(memory: &Memory, page: &str, typed: &str) -> Response<Body> {
+    let body = format!("{}&{typed}&consent=yes", hidden_fields(page));
     post(memory, &format!("/f/{FORM}"), &body).await
 }
 
 #[tokio::test]
-async fn a_box_that_was_not_ticked_is_marked_itself_and_says_why() {
+async fn unticked_consent_box_is_marked_invalid_with_its_error() {
     let (memory, _) = world().await;
 
     let page = text(&post(&memory, &format!("/f/{FORM}"), "email=ada%40example.com").await);
 
-    let at_fault = r#"name="consent" value="yes" required aria-invalid="true" aria-describedby="error-consent">"#;
-    assert!(page.contains(at_fault), "{page}");
+    let invalid_box = r#"name="consent" value="yes" required aria-invalid="true" aria-describedby="error-consent">"#;
+    assert!(page.contains(invalid_box), "{page}");
     assert!(page.contains(r#"<label class="option top-aligned at-fault">"#));
     assert!(page.contains(r#"id="error-consent">please tick the box"#));
     assert_eq!(page.matches(" aria-invalid=").count(), 1);
 }
 
 #[tokio::test]
-async fn a_source_that_is_refused_is_refused_again() {
+async fn refused_source_stays_refused_when_the_page_is_resubmitted() {
     for (source, mapped) in [
         ("consent_source=purchased", None),
         ("source=web&source=rented", None),
@@ -53,36 +53,36 @@ async fn a_source_that_is_refused_is_refused_again() {
 
         let unticked = post(&memory, &format!("/f/{FORM}"), &format!("{ada}&{source}")).await;
         let page = text(&unticked);
-        let ticked = press_again(&memory, &page, ada).await;
-        let once_more = press_again(&memory, &text(&ticked), ada).await;
+        let ticked = resubmit(&memory, &page, ada).await;
+        let ticked_again = resubmit(&memory, &text(&ticked), ada).await;
 
         assert_eq!(unticked.status(), 422, "{source}");
         assert_eq!(
-            (ticked.status(), once_more.status()),
+            (ticked.status(), ticked_again.status()),
             (422.try_into().unwrap(), 422.try_into().unwrap()),
             "{source}"
         );
         assert!(
             !page.contains("custom_fields[Source]"),
-            "nobody types a source"
+            "a source is not a visible field"
         );
         assert!(memory.ledger.all().is_empty());
     }
 }
 
-/// A snippet into which nobody has put the page's address.
+/// As a snippet sends it if nobody has filled in the page's address.
 #[tokio::test]
-async fn an_empty_page_is_the_one_that_the_browser_told_through_a_correction_too() {
+async fn empty_page_url_is_replaced_by_the_referer_even_after_a_correction() {
     let (memory, _) = world().await;
     let body = "email=ada&consent=yes&consent_page_url=";
-    let mut request = browsers(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body));
+    let mut request = from_browser(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body));
     let origin = "https://www.engines.example/";
     request
         .headers_mut()
         .insert(REFERER, origin.parse().unwrap());
 
     let page = text(&handle(&memory.intake(), request).await);
-    let corrected = press_again(&memory, &page, "email=ada%40example.com").await;
+    let corrected = resubmit(&memory, &page, "email=ada%40example.com").await;
 
     assert_eq!(corrected.status(), 303);
     let consent = memory.ledger.all()[0].lead.consent.clone();
@@ -90,7 +90,7 @@ async fn an_empty_page_is_the_one_that_the_browser_told_through_a_correction_too
 }
 
 #[tokio::test]
-async fn lines_and_choices_are_kept_through_a_correction() {
+async fn correction_page_keeps_line_breaks_and_multiple_choices() {
     let (memory, _) = world().await;
     let body = "email=ada&consent=yes&street=1+Main+St%0D%0AApt+4&custom_fields[Engine]=a&custom_fields[Engine]=b";
 
@@ -105,7 +105,7 @@ async fn lines_and_choices_are_kept_through_a_correction() {
 }
 
 #[tokio::test]
-async fn a_required_field_is_asked_for_also_where_a_source_may_fill_it() {
+async fn required_field_is_asked_for_even_if_a_mapped_source_could_fill_it() {
     let (memory, mut form) = world().await;
     let field = "custom_fields[Lead source]";
     form.required = vec![field.to_owned()];
@@ -113,21 +113,21 @@ async fn a_required_field_is_asked_for_also_where_a_source_may_fill_it() {
     memory.directory.put_form(&form).await.unwrap();
     let (path, ada) = (format!("/f/{FORM}"), "email=ada%40example.com&consent=yes");
 
-    let unsaid = post(&memory, &path, &format!("{ada}&lead_source=")).await;
-    let page = text(&unsaid);
-    let typed = "email=ada%40example.com&custom_fields[Lead source]=web";
-    let said = press_again(&memory, &page, typed).await;
+    let without = post(&memory, &path, &format!("{ada}&lead_source=")).await;
+    let page = text(&without);
+    let fields = "email=ada%40example.com&custom_fields[Lead source]=web";
+    let with = resubmit(&memory, &page, fields).await;
 
-    assert_eq!(unsaid.status(), 422);
+    assert_eq!(without.status(), 422);
     assert!(page.contains(&format!("name=\"{field}\"")), "{page}");
     assert!(page.contains("marked below"), "{page}");
-    assert_eq!(said.status(), 303, "{}", text(&said));
+    assert_eq!(with.status(), 303, "{}", text(&with));
     let contact = &memory.ledger.all()[0].lead.contact;
     assert_eq!(contact.custom_fields["Lead source"], "web");
 }
 
 #[tokio::test]
-async fn what_a_form_says_by_itself_is_not_asked() {
+async fn required_field_with_a_constant_value_is_not_asked_for() {
     let (memory, mut form) = world().await;
     form.required = vec!["city".to_owned()];
     form.constants = [("city".to_owned(), "London".to_owned())].into();
@@ -139,7 +139,7 @@ async fn what_a_form_says_by_itself_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_fault_that_the_page_does_not_show_is_said_above_it() {
+async fn error_in_a_field_not_on_the_page_is_shown_above_the_form() {
     let (memory, _) = world().await;
     let body = "email=ada%40example.com&consent=yes&consent_given_at=11%2F23%2F2026";
 
@@ -152,7 +152,7 @@ async fn a_fault_that_the_page_does_not_show_is_said_above_it() {
 }
 
 #[tokio::test]
-async fn a_web_to_lead_forms_own_mapping_and_honeypot_hold() {
+async fn web_to_lead_applies_the_forms_mapping_and_honeypot() {
     let (memory, mut form) = world().await;
     form.mapped = [("title".to_owned(), "custom_fields[Salutation]".to_owned())].into();
     form.screening.honeypot = Some("company".into());
@@ -165,13 +165,13 @@ async fn a_web_to_lead_forms_own_mapping_and_honeypot_hold() {
     post(&memory, path, &body("robot%40example.com", "&company=x")).await;
 
     let leads = memory.ledger.all();
-    let of = |email: &str| {
+    let record_of = |email: &str| {
         leads
             .iter()
             .find(|record| record.lead.contact.email.as_str() == email)
             .unwrap()
     };
-    let ada = &of("ada@example.com").lead.contact;
+    let ada = &record_of("ada@example.com").lead.contact;
     assert_eq!(
         (
             ada.custom_fields["Salutation"].as_str(),
@@ -180,13 +180,13 @@ async fn a_web_to_lead_forms_own_mapping_and_honeypot_hold() {
         ("Dr", "")
     );
     assert!(matches!(
-        of("robot@example.com").state,
+        record_of("robot@example.com").state,
         LeadState::Quarantined { .. }
     ));
 }
 
 #[tokio::test]
-async fn a_label_of_which_nothing_is_seen_is_no_field() {
+async fn invisible_characters_in_labels_are_removed_and_empty_labels_dropped() {
     let (memory, _) = world().await;
     let body = "email=ada%40example.com&consent=yes&custom_fields[%00]=x&custom_fields[%E2%80%AE]=y\
                 &custom_fields[En%00gine]=a&custom_fields[Engine]=b";
@@ -199,7 +199,7 @@ async fn a_label_of_which_nothing_is_seen_is_no_field() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_a_page_to_a_browser_and_names_what_is_allowed() {
+async fn wrong_method_gets_browsers_a_page_and_an_allow_header() {
     let (memory, _) = world().await;
     let mut request = request("GET", "/servlet/servlet.WebToLead", "", "");
     request

@@ -1,4 +1,4 @@
-//! Forms as others make them: salesforce.com's, in old charsets, with names of their own.
+//! Forms made for other systems: salesforce.com's, in old charsets, with field names of their own.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use lambda_http::{Body, Request, RequestExt as _};
 use lead_webhook::handle;
 use leadfeed_shared::ports::Forms as _;
 
-use crate::stage::{FORM, hidden, json, request, text, world};
+use crate::stage::{FORM, hidden_value, json, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
@@ -26,7 +26,7 @@ fn web_to_lead(encoding: &str, body: &str) -> Request {
 }
 
 #[tokio::test]
-async fn a_salesforce_form_is_read_in_the_charset_its_address_names() {
+async fn salesforce_form_is_decoded_in_the_charset_its_url_names() {
     let (memory, _) = world().await;
 
     let latin = web_to_lead("ISO-8859-1", "first_name=Andr%E9&last_name=%26%23321%3Buk");
@@ -50,7 +50,7 @@ async fn a_salesforce_form_is_read_in_the_charset_its_address_names() {
 }
 
 #[tokio::test]
-async fn salesforces_other_names_stand_in_where_the_usual_ones_are_empty() {
+async fn salesforce_alternative_fields_are_used_if_the_usual_ones_are_empty() {
     let (memory, _) = world().await;
     let body = "phone=&mobile=555&state_code=MA&country_code=US&state=&recordType=x&submit=Go";
 
@@ -64,7 +64,7 @@ async fn salesforces_other_names_stand_in_where_the_usual_ones_are_empty() {
 }
 
 #[tokio::test]
-async fn a_second_phone_state_or_country_is_noted_or_kept_where_the_form_maps_it() {
+async fn second_state_or_country_is_noted_and_a_mapped_mobile_is_kept() {
     let (memory, mut form) = world().await;
     let mobile = "custom_fields[Mobile]".to_owned();
     form.mapped = [("mobile".to_owned(), mobile)].into();
@@ -82,7 +82,7 @@ async fn a_second_phone_state_or_country_is_noted_or_kept_where_the_form_maps_it
 }
 
 #[tokio::test]
-async fn a_salesforce_opt_out_box_is_no_opt_in() {
+async fn salesforce_opt_out_overrides_a_ticked_consent_box() {
     let (memory, _) = world().await;
 
     let answer = handle(&memory.intake(), web_to_lead("UTF-8", "emailOptOut=1")).await;
@@ -92,25 +92,25 @@ async fn a_salesforce_opt_out_box_is_no_opt_in() {
 }
 
 #[tokio::test]
-async fn a_corrected_salesforce_form_still_leads_to_its_own_page() {
+async fn correcting_a_salesforce_form_keeps_its_return_url_and_lead_source() {
     let (memory, _) = world().await;
-    let wanting = "retURL=https%3A%2F%2Fengines.example%2Fok&emailOptOut=1&lead_source=Web";
+    let opted_out = "retURL=https%3A%2F%2Fengines.example%2Fok&emailOptOut=1&lead_source=Web";
 
-    let page = text(&handle(&memory.intake(), web_to_lead("UTF-8", wanting)).await);
-    let back = hidden(&page, "return_url");
-    let body = format!("email=ada%40example.com&consent=yes&return_url={back}");
+    let page = text(&handle(&memory.intake(), web_to_lead("UTF-8", opted_out)).await);
+    let return_url = hidden_value(&page, "return_url");
+    let body = format!("email=ada%40example.com&consent=yes&return_url={return_url}");
     let mut corrected = request("POST", &format!("/f/{FORM}"), FORM_TYPE, &body);
     corrected
         .headers_mut()
         .insert(ACCEPT, "text/html".parse().unwrap());
     let answer = handle(&memory.intake(), corrected).await;
 
-    assert_eq!(hidden(&page, "lead_source"), "Web");
+    assert_eq!(hidden_value(&page, "lead_source"), "Web");
     assert_eq!(answer.headers()[LOCATION], "https://engines.example/ok");
 }
 
 #[tokio::test]
-async fn a_form_with_names_of_its_own_keeps_what_was_typed_under_ours() {
+async fn correction_page_refills_mapped_fields_under_our_names() {
     let (memory, mut form) = world().await;
     form.mapped = [
         ("mail".to_owned(), "email".to_owned()),
@@ -119,12 +119,12 @@ async fn a_form_with_names_of_its_own_keeps_what_was_typed_under_ours() {
     .into();
     memory.directory.put_form(&form).await.unwrap();
     let body = "mail=ada%40&q1=difference&utm_source=fair&consent=yes";
-    let mut wanting = request("POST", &format!("/f/{FORM}"), FORM_TYPE, body);
-    wanting
+    let mut incomplete = request("POST", &format!("/f/{FORM}"), FORM_TYPE, body);
+    incomplete
         .headers_mut()
         .insert(ACCEPT, "text/html".parse().unwrap());
 
-    let page = text(&handle(&memory.intake(), wanting).await);
+    let page = text(&handle(&memory.intake(), incomplete).await);
 
     assert!(page.contains(r#"name="email" value="ada@""#), "{page}");
     assert!(page.contains(r#"name="custom_fields[Engine]" value="difference""#));
@@ -135,7 +135,7 @@ async fn a_form_with_names_of_its_own_keeps_what_was_typed_under_ours() {
 }
 
 #[tokio::test]
-async fn a_box_of_another_name_is_the_forms_and_json_says_consent() {
+async fn renamed_consent_field_replaces_the_default_one_but_not_json_consent() {
     let (memory, mut form) = world().await;
     form.consent_field = "newsletter".into();
     memory.directory.put_form(&form).await.unwrap();
@@ -149,19 +149,19 @@ async fn a_box_of_another_name_is_the_forms_and_json_says_consent() {
         answer.status().as_u16()
     };
 
-    let said = post(r#"{"email":"a@example.com","consent":{"given":true}}"#).await;
-    let ticked = post(r#"{"email":"b@example.com","newsletter":"yes"}"#).await;
-    let other = post(r#"{"email":"c@example.com","consent":"yes"}"#).await;
-    let taken_back =
+    let object = post(r#"{"email":"a@example.com","consent":{"given":true}}"#).await;
+    let renamed = post(r#"{"email":"b@example.com","newsletter":"yes"}"#).await;
+    let default_name = post(r#"{"email":"c@example.com","consent":"yes"}"#).await;
+    let withdrawn =
         post(r#"{"email":"d@example.com","newsletter":"yes","consent":{"given":false}}"#).await;
-    let hidden = post(r#"{"email":"e@example.com","x":{"newsletter":"yes"}}"#).await;
+    let nested = post(r#"{"email":"e@example.com","x":{"newsletter":"yes"}}"#).await;
 
-    assert_eq!([said, ticked], [202, 202]);
-    assert_eq!([other, taken_back, hidden], [422, 422, 422]);
+    assert_eq!([object, renamed], [202, 202]);
+    assert_eq!([default_name, withdrawn, nested], [422, 422, 422]);
 }
 
 #[tokio::test]
-async fn a_body_in_base64_is_read_like_any_other() {
+async fn base64_body_is_decoded() {
     let (memory, _) = world().await;
     let event = include_str!("../../../../events/lead-form-post.json");
     let mut event: serde_json::Value = serde_json::from_str(event).unwrap();
@@ -178,7 +178,7 @@ async fn a_body_in_base64_is_read_like_any_other() {
 }
 
 #[tokio::test]
-async fn the_address_of_origin_is_the_gateways_whatever_headers_claim() {
+async fn client_ip_is_the_gateways_whatever_the_headers_claim() {
     let (memory, _) = world().await;
     let event = include_str!("../../../../events/lead-form-post.json");
     let mut event: serde_json::Value = serde_json::from_str(event).unwrap();
@@ -201,7 +201,7 @@ async fn the_address_of_origin_is_the_gateways_whatever_headers_claim() {
 }
 
 #[tokio::test]
-async fn a_field_nobody_knows_is_named_in_a_rehearsal() {
+async fn rehearsal_notes_unknown_fields() {
     let (memory, _) = world().await;
     let mut rehearsal = web_to_lead("UTF-8", "debug=1&00N50000001abcd=difference");
     rehearsal.headers_mut().remove(ACCEPT);

@@ -1,4 +1,4 @@
-//! A moment of fuzzing: the entries of `fuzz/`, which go on without end there.
+//! A short run of the fuzz targets in `fuzz/`, which run without end there.
 
 use proptest::collection::vec;
 use proptest::prelude::{any, prop, proptest};
@@ -7,8 +7,8 @@ use proptest::test_runner::Config;
 
 use crate::entries;
 
-/// What parsers trip over, mixed with anything.
-fn nasty() -> impl Strategy<Value = Vec<u8>> {
+/// Tokens that parsers trip over, mixed with random bytes.
+fn hostile_bytes() -> impl Strategy<Value = Vec<u8>> {
     let bits: [&[u8]; 24] = [
         b"=",
         b"&",
@@ -43,19 +43,19 @@ proptest! {
     #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(500) })]
 
     #[test]
-    fn no_body_makes_a_panic_or_a_5xx(choice: u8, body in nasty()) {
+    fn no_body_causes_a_panic_or_5xx(choice: u8, body in hostile_bytes()) {
         let mut data = vec![choice];
         data.extend(body);
         entries::body(&data);
     }
 
     #[test]
-    fn no_header_makes_a_panic_or_a_5xx(lines in vec(nasty(), 0..11)) {
+    fn no_header_causes_a_panic_or_5xx(lines in vec(hostile_bytes(), 0..11)) {
         entries::headers(&lines.join(&b'\n'));
     }
 
     #[test]
-    fn no_query_makes_a_panic_or_a_5xx_or_is_told_again(data in nasty()) {
+    fn no_query_causes_a_panic_or_5xx_or_is_echoed(data in hostile_bytes()) {
         entries::query(&data);
     }
 }

@@ -19,7 +19,7 @@ async fn post(memory: &Memory, keys: &[&[u8]], body: &str) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn the_same_key_and_body_get_the_same_answer() {
+async fn repeated_key_and_body_get_the_same_answer() {
     let (memory, _) = world().await;
 
     let first = post(&memory, &[b"\"order-7\""], ADA).await;
@@ -32,7 +32,7 @@ async fn the_same_key_and_body_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn another_body_under_a_key_is_refused() {
+async fn reusing_a_key_with_another_body_is_refused() {
     let (memory, _) = world().await;
     post(&memory, &[b"order-7"], ADA).await;
 
@@ -44,9 +44,9 @@ async fn another_body_under_a_key_is_refused() {
 }
 
 #[tokio::test]
-async fn a_key_at_work_is_to_be_asked_for_again() {
+async fn key_in_flight_is_answered_409_with_retry_after() {
     let (memory, _) = world().await;
-    // The first request dies once its key is claimed: after the form is read and an earlier lead looked for.
+    // The first request crashes after it has read the form, looked for an earlier lead and claimed its key.
     memory
         .faults
         .at(memory.faults.steps() + 3, Fault::CrashAfter);
@@ -69,7 +69,7 @@ async fn a_key_at_work_is_to_be_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_too_long_or_unprintable_or_not_alone_is_refused() {
+async fn overlong_unprintable_empty_or_repeated_key_is_refused() {
     let (memory, _) = world().await;
     let long = [b'k'; 256];
     let bad: [&[&[u8]]; 5] = [&[&long], &[b"a\tb"], &[b"\xff"], &[b""], &[b"a", b"b"]];

@@ -1,34 +1,34 @@
-//! The public door, from gateway event to answer, on ports in memory.
+//! The public endpoints, from gateway event to answer, on ports in memory.
 //!
 //! Where each promise of the intake is tested (`shared` is `shared/src`):
 //!
-//! | what comes | where |
+//! | input | where |
 //! |---|---|
-//! | form posts, JSON, closed and unknown forms, sizes, types, return addresses, markup, queries | `door` |
+//! | form posts, JSON, closed and unknown forms, sizes, types, return URLs, markup, queries | `submissions` |
 //! | the page that asks for a correction | `corrections` |
-//! | web-to-lead, charsets, base64, names of a form's own, headers that lie | `dialects` |
-//! | charsets, multipart, beacons, what cannot be read | `charset.rs`, `body.rs` |
+//! | web-to-lead, charsets, base64, mapped field names, forged headers | `dialects` |
+//! | charsets, multipart, beacons, unreadable bodies | `charset.rs`, `body.rs` |
 //! | the largest lead, and too many fields | `sizes` |
 //! | numbers, depth and count of fields | `shared/domain/submission.rs` |
 //! | addresses, long ones among them | `shared/domain/email.rs`, `tests/client/long_address.rs` |
 //! | phones, names and values beyond the limits | `shared/domain/lead/parse.rs`, `shared/domain/contact.rs` |
 //! | opt-in, sources, statements, times given, certificates | `shared/domain/consent.rs` |
 //! | honeypot, time, captcha, release | `spam`, `shared/app/intake/tests/screening.rs`, `tests/contract/captcha.rs` |
-//! | outages, closed forms, methods, as a person and a script see them | `outages` |
-//! | whose name stands on a page | `whose` |
+//! | outages, closed forms, methods, as seen by a person and a script | `outages` |
+//! | which brand a page shows | `branding` |
 //! | bursts | `spam`, `shared/app/intake/tests/rates.rs` |
 //! | double clicks, keys, lost answers | `keys`, `shared/app/intake/tests` |
 //! | signatures | `signed.rs`, `webhooks`, `tests/webhooks` |
 //! | queue or table down, kills at every step | `tests/contract/kills` |
 //! | suppressed addresses, receipts, changed records | `functions/admin-api/tests/it` |
-//! | anything | `fuzz` |
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+//! | random input | `fuzz` |
+#![expect(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
 #[path = "../../../../tests/support/bare_start.rs"]
 mod bare_start;
+mod branding;
 mod corrections;
 mod dialects;
-mod door;
 #[path = "../../../../fuzz/entries.rs"]
 mod entries;
 mod fuzz;
@@ -40,5 +40,5 @@ mod rehearsals;
 mod sizes;
 mod spam;
 mod stage;
+mod submissions;
 mod webhooks;
-mod whose;

@@ -1,4 +1,4 @@
-//! What a person and a script see where a lead cannot be taken.
+//! What a person and a script see if a lead cannot be accepted.
 
 use lambda_http::http::header::{ACCEPT, RETRY_AFTER};
 use lambda_http::{Body, Request, Response};
@@ -10,7 +10,7 @@ use leadfeed_shared::ports::Forms as _;
 use crate::stage::{FORM, json, request, text, world};
 use crate::webhooks::{ADA, signed};
 
-fn browsers_post() -> Request {
+fn browser_post() -> Request {
     let body = "email=ada%40example.com&consent=yes&first_name=Ada";
     let kind = "application/x-www-form-urlencoded";
     let mut request = request("POST", &format!("/f/{FORM}"), kind, body);
@@ -20,7 +20,7 @@ fn browsers_post() -> Request {
     request
 }
 
-async fn from_page(memory: &Memory, method: &str, path: &str) -> Response<Body> {
+async fn from_script(memory: &Memory, method: &str, path: &str) -> Response<Body> {
     let body = r#"{"email":"ada@example.com","consent":{"given":true}}"#;
     let mut request = request(method, path, "application/json", body);
     let origin = "https://engines.example".parse().unwrap();
@@ -28,7 +28,7 @@ async fn from_page(memory: &Memory, method: &str, path: &str) -> Response<Body> 
     handle(&memory.intake(), request).await
 }
 
-fn keeps_what_was_typed(answer: &Response<Body>) -> bool {
+fn keeps_input(answer: &Response<Body>) -> bool {
     let page = text(answer);
     page.contains(r#"role="alert""#)
         && page.contains(r#"name="email" value="ada@example.com""#)
@@ -36,38 +36,38 @@ fn keeps_what_was_typed(answer: &Response<Body>) -> bool {
 }
 
 #[tokio::test]
-async fn a_person_at_an_outage_keeps_what_was_typed_and_may_press_again() {
+async fn outage_page_keeps_the_input_and_resubmitting_works() {
     let (memory, _) = world().await;
-    // After the form is read: neither the queue nor the table takes it.
+    // After the form is read, both the queue and the table fail.
     let steps = memory.faults.steps();
     memory.faults.at(steps + 2, Fault::FailBefore);
     memory.faults.at(steps + 3, Fault::FailBefore);
 
-    let down = handle(&memory.intake(), browsers_post()).await;
-    let again = handle(&memory.intake(), browsers_post()).await;
+    let down = handle(&memory.intake(), browser_post()).await;
+    let again = handle(&memory.intake(), browser_post()).await;
 
     assert_eq!(down.status(), 503);
     assert_eq!(down.headers()[RETRY_AFTER], "5");
-    assert!(keeps_what_was_typed(&down), "{}", text(&down));
+    assert!(keeps_input(&down), "{}", text(&down));
     assert_eq!(again.status(), 303);
     assert_eq!(memory.ledger.all().len(), 1);
 }
 
 #[tokio::test]
-async fn a_person_at_a_flooded_form_keeps_what_was_typed() {
+async fn rate_limited_page_keeps_the_input() {
     let (memory, mut form) = world().await;
     form.screening.rates.per_minute = 0;
     memory.directory.put_form(&form).await.unwrap();
 
-    let full = handle(&memory.intake(), browsers_post()).await;
+    let full = handle(&memory.intake(), browser_post()).await;
 
     assert_eq!(full.status(), 429);
     assert!(full.headers().contains_key(RETRY_AFTER));
-    assert!(keeps_what_was_typed(&full), "{}", text(&full));
+    assert!(keeps_input(&full), "{}", text(&full));
 }
 
 #[tokio::test]
-async fn a_script_on_an_allowed_page_can_read_why_a_lead_was_not_taken() {
+async fn script_on_an_allowed_origin_can_read_that_the_form_is_closed() {
     let (memory, form) = world().await;
     let path = format!("/f/{FORM}");
     let closed = Form {
@@ -81,7 +81,7 @@ async fn a_script_on_an_allowed_page_can_read_why_a_lead_was_not_taken() {
         ("GET", format!("{path}/time"), 410),
         ("OPTIONS", path, 204),
     ] {
-        let answer = from_page(&memory, method, &path).await;
+        let answer = from_script(&memory, method, &path).await;
 
         assert_eq!(answer.status(), status);
         let headers = answer.headers();
@@ -97,21 +97,21 @@ async fn a_script_on_an_allowed_page_can_read_why_a_lead_was_not_taken() {
 }
 
 #[tokio::test]
-async fn a_closed_form_takes_nothing_by_any_door() {
+async fn closed_form_is_refused_on_every_endpoint() {
     let (memory, form) = world().await;
     let closed = Form {
         open: false,
         ..form
     };
     memory.directory.put_form(&closed).await.unwrap();
-    let salesforces = "/servlet/servlet.WebToLead";
+    let servlet = "/servlet/servlet.WebToLead";
     let body = format!("oid={FORM}&email=ada%40example.com&consent=on");
     let kind = "application/x-www-form-urlencoded";
 
     for request in [
         request("GET", &format!("/f/{FORM}"), "", ""),
         request("POST", &format!("/f/{FORM}"), kind, &body),
-        request("POST", salesforces, kind, &body),
+        request("POST", servlet, kind, &body),
         signed(&memory, 2, "msg_1", 0, ADA),
     ] {
         let (method, uri) = (request.method().clone(), request.uri().clone());
@@ -125,7 +125,7 @@ async fn a_closed_form_takes_nothing_by_any_door() {
 }
 
 #[tokio::test]
-async fn an_address_says_which_methods_it_takes() {
+async fn each_path_reports_its_allowed_methods() {
     let (memory, _) = world().await;
     let form = format!("/f/{FORM}");
     for (method, path, allowed) in [

@@ -1,26 +1,25 @@
-//! The largest lead there can be still fits where leads are kept.
+//! The largest possible lead still fits into the queue and the table.
 
 use lambda_http::Body;
 use lead_webhook::handle;
 
 use crate::stage::{FORM, request, world};
 
-/// Bytes of a message of SQS, by the older and stricter of its limits.
-const MESSAGE: usize = 256 * 1024;
-/// Bytes of a row of DynamoDB.
-const ROW: usize = 400 * 1024;
+/// Bytes of an SQS message, by the older and stricter of its limits.
+const MESSAGE_LIMIT: usize = 256 * 1024;
+/// Bytes of a DynamoDB item.
+const ROW_LIMIT: usize = 400 * 1024;
 /// Bytes that a form may send.
-const BODY: usize = 64 * 1024;
+const BODY_LIMIT: usize = 64 * 1024;
 
-/// As many custom fields as fit into a body, with labels of so many of this character and values of it, of up to so
-/// many bytes.
-fn full(character: &[u8], label: usize, most: usize) -> Vec<u8> {
+/// A body filled with custom fields: labels of so many of this character, and values of it of up to `most` bytes.
+fn filled_body(character: &[u8], label: usize, most: usize) -> Vec<u8> {
     let mut body = b"email=ada%40example.com&consent=yes".to_vec();
     for field in 0..97 {
         let number = format!("{field}]=");
         let label = character.repeat(label);
         let name = [&b"&custom_fields["[..], &label, number.as_bytes()].concat();
-        let Some(room) = BODY.checked_sub(body.len() + name.len()) else {
+        let Some(room) = BODY_LIMIT.checked_sub(body.len() + name.len()) else {
             break;
         };
         body.extend(name);
@@ -30,11 +29,11 @@ fn full(character: &[u8], label: usize, most: usize) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn the_largest_lead_fits_into_a_message_and_into_a_row() {
+async fn largest_lead_fits_into_a_message_and_a_row() {
     let form = "application/x-www-form-urlencoded";
     let euro = "application/x-www-form-urlencoded; charset=windows-1252";
-    // One value that fills the body, some long ones, and long labels whose every value is cut, with a note of each.
-    let shapes = [(0, BODY), (0, 4_000), (80, 560)];
+    // One value that fills the body, some long ones, and long labels with values that are all cut and noted.
+    let shapes = [(0, BODY_LIMIT), (0, 4_000), (80, 560)];
     for (kind, character) in [
         (form, &b"\""[..]),
         (form, b"\\"),
@@ -44,22 +43,25 @@ async fn the_largest_lead_fits_into_a_message_and_into_a_row() {
         for (label, most) in shapes {
             let (memory, _) = world().await;
             let mut request = request("POST", &format!("/f/{FORM}"), kind, "");
-            *request.body_mut() = Body::Binary(full(character, label, most));
+            *request.body_mut() = Body::Binary(filled_body(character, label, most));
 
             let answer = handle(&memory.intake(), request).await;
 
-            let of = format!("{character:?} {label} {most}");
-            assert_eq!(answer.status(), 202, "{of}");
+            let case = format!("{character:?} {label} {most}");
+            assert_eq!(answer.status(), 202, "{case}");
             let message = serde_json::to_vec(&memory.queue.sent()[0]).unwrap().len();
             let row = serde_json::to_vec(&memory.ledger.all()[0]).unwrap().len();
-            assert!(message > BODY && message < MESSAGE, "{of}: {message}");
-            assert!(row < ROW, "{of}: {row}");
+            assert!(
+                message > BODY_LIMIT && message < MESSAGE_LIMIT,
+                "{case}: {message}"
+            );
+            assert!(row < ROW_LIMIT, "{case}: {row}");
         }
     }
 }
 
 #[tokio::test]
-async fn one_long_value_costs_nobody_the_lead() {
+async fn lead_with_one_overlong_value_is_accepted_with_a_note() {
     let long = "x".repeat(4_096);
     for name in ["__VIEWSTATE", "custom_fields[Message]", "first_name"] {
         let (memory, _) = world().await;
@@ -81,7 +83,7 @@ async fn one_long_value_costs_nobody_the_lead() {
 }
 
 #[tokio::test]
-async fn a_hundred_fields_are_taken_and_one_more_is_not() {
+async fn a_hundred_fields_are_accepted_and_one_more_is_refused() {
     for (fields, status) in [(100, 202), (101, 400), (10_000, 413)] {
         let (memory, _) = world().await;
         let more: String = (2..fields).map(|field| format!("&f{field}=1")).collect();

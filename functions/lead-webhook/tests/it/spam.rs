@@ -7,12 +7,12 @@ use leadfeed_shared::domain::form::statement;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::{Clock as _, Forms as _};
 
-use crate::stage::{FORM, all_hidden, browsers, hidden, json, request, text, world};
+use crate::stage::{FORM, from_browser, hidden_fields, hidden_value, json, request, text, world};
 
 const FORM_TYPE: &str = "application/x-www-form-urlencoded";
 
 fn post(body: &str) -> Request {
-    browsers(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body))
+    from_browser(request("POST", &format!("/f/{FORM}"), FORM_TYPE, body))
 }
 
 async fn get(memory: &Memory, path: &str) -> Response<Body> {
@@ -24,7 +24,7 @@ async fn get(memory: &Memory, path: &str) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn a_filled_honeypot_is_answered_like_a_success() {
+async fn filled_honeypot_is_quarantined_but_answered_like_a_success() {
     let (memory, _) = world().await;
     let body = "email=ada%40example.com&consent=yes&contact_website=x";
 
@@ -37,33 +37,36 @@ async fn a_filled_honeypot_is_answered_like_a_success() {
 }
 
 #[tokio::test]
-async fn the_hosted_form_carries_its_time_its_own_address_and_a_field_nobody_sees() {
+async fn hosted_form_contains_its_time_its_url_and_a_honeypot() {
     let (memory, _) = world().await;
     let page = text(&get(&memory, &format!("/f/{FORM}")).await);
 
-    let time = hidden(&page, "form_time");
+    let time = hidden_value(&page, "form_time");
     let body = format!("email=ada%40example.com&consent=yes&form_time={time}");
     let at_once = handle(&memory.intake(), post(&body)).await;
 
-    let own = format!("https://leads.example/f/{FORM}");
-    assert_eq!(hidden(&page, "consent_page_url"), own);
+    let own_url = format!("https://leads.example/f/{FORM}");
+    assert_eq!(hidden_value(&page, "consent_page_url"), own_url);
     assert!(page.contains(r#"<div class="unseen" aria-hidden="true">"#));
     assert_eq!(at_once.status(), 303);
     assert_eq!(memory.ledger.all()[0].state.as_str(), "quarantined");
 }
 
 #[tokio::test]
-async fn after_a_mistake_the_form_keeps_its_first_time_and_shows_no_hidden_field() {
+async fn correction_page_keeps_the_first_form_time_and_hidden_fields_hidden() {
     let (memory, _) = world().await;
     let body = "email=ada&consent=yes&form_time=1.aa&consent_statement=S&contact_website=&\
         return_url=https%3A%2F%2Fengines.example%2Fok&xxTrustedFormCertUrl=https%3A%2F%2Fcert.example%2F1";
 
     let page = text(&handle(&memory.intake(), post(body)).await);
 
-    assert_eq!(hidden(&page, "form_time"), "1.aa");
-    assert_eq!(hidden(&page, "return_url"), "https://engines.example/ok");
+    assert_eq!(hidden_value(&page, "form_time"), "1.aa");
     assert_eq!(
-        hidden(&page, "xxTrustedFormCertUrl"),
+        hidden_value(&page, "return_url"),
+        "https://engines.example/ok"
+    );
+    assert_eq!(
+        hidden_value(&page, "xxTrustedFormCertUrl"),
         "https://cert.example/1"
     );
     for name in ["consent_statement", "contact_website", "form_time"] {
@@ -75,23 +78,23 @@ async fn after_a_mistake_the_form_keeps_its_first_time_and_shows_no_hidden_field
 }
 
 #[tokio::test]
-async fn a_form_that_carried_no_time_is_corrected_as_fast_as_its_person_can() {
+async fn correction_of_a_form_without_a_time_is_never_too_fast() {
     let (memory, _) = world().await;
-    let wanting = handle(&memory.intake(), post("email=ada%40example.com")).await;
+    let incomplete = handle(&memory.intake(), post("email=ada%40example.com")).await;
 
-    let page = all_hidden(&text(&wanting));
-    let body = format!("{page}&email=ada%40example.com&consent=yes");
+    let page_fields = hidden_fields(&text(&incomplete));
+    let body = format!("{page_fields}&email=ada%40example.com&consent=yes");
     let corrected = handle(&memory.intake(), post(&body)).await;
 
-    assert_eq!(wanting.status(), 422);
+    assert_eq!(incomplete.status(), 422);
     assert_eq!(corrected.status(), 303);
     assert_eq!(memory.ledger.all()[0].state.as_str(), "queued");
 }
 
 #[tokio::test]
-async fn a_person_agrees_to_what_the_page_showed_though_the_form_says_something_else_by_now() {
+async fn consent_is_to_the_statement_shown_even_if_the_form_has_changed_since() {
     let (memory, mut form) = world().await;
-    let page = all_hidden(&text(&get(&memory, &format!("/f/{FORM}")).await));
+    let page_fields = hidden_fields(&text(&get(&memory, &format!("/f/{FORM}")).await));
     let (shown, brand) = (form.statement().text.clone(), "Analytical Engines");
     let next = "Analytical Engines and its friends may mail me.";
     form.statements
@@ -99,7 +102,7 @@ async fn a_person_agrees_to_what_the_page_showed_though_the_form_says_something_
     memory.directory.put_form(&form).await.unwrap();
     memory.clock.advance(SignedDuration::from_secs(10));
 
-    let body = format!("{page}&email=ada%40example.com&consent=yes");
+    let body = format!("{page_fields}&email=ada%40example.com&consent=yes");
     let sent = handle(&memory.intake(), post(&body)).await;
 
     assert_eq!(sent.status(), 303);
@@ -108,7 +111,7 @@ async fn a_person_agrees_to_what_the_page_showed_though_the_form_says_something_
 }
 
 #[tokio::test]
-async fn a_script_gets_the_forms_time_where_its_page_may() {
+async fn script_on_an_allowed_origin_can_fetch_the_form_time() {
     let (memory, _) = world().await;
 
     let answer = get(&memory, &format!("/f/{FORM}/time")).await;
@@ -122,7 +125,7 @@ async fn a_script_gets_the_forms_time_where_its_page_may() {
 }
 
 #[tokio::test]
-async fn a_form_with_a_captcha_shows_it_and_asks_again_where_it_fails() {
+async fn captcha_is_shown_and_asked_for_again_after_a_failure() {
     let (memory, mut form) = world().await;
     form.screening.captcha = Some(Captcha {
         provider: CaptchaProvider::Turnstile,
@@ -153,9 +156,9 @@ async fn a_form_with_a_captcha_shows_it_and_asks_again_where_it_fails() {
     assert!(memory.ledger.all().is_empty());
 }
 
-/// What each provider's documentation asks for.
+/// As each provider's documentation requires.
 #[tokio::test]
-async fn a_page_may_frame_what_its_captcha_comes_in_and_nothing_else() {
+async fn content_security_policy_allows_frames_only_from_the_captcha_provider() {
     let (memory, mut form) = world().await;
     for (provider, frames) in [
         (
@@ -189,7 +192,7 @@ async fn a_page_may_frame_what_its_captcha_comes_in_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn beyond_the_limit_a_form_says_when_to_come_again() {
+async fn submission_over_the_rate_limit_is_refused_with_retry_after() {
     let (memory, mut form) = world().await;
     form.screening.rates.per_minute = 1;
     memory.directory.put_form(&form).await.unwrap();
@@ -214,7 +217,7 @@ async fn beyond_the_limit_a_form_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_rehearsal_is_screened_and_cut_as_the_lead_would_be() {
+async fn rehearsal_is_screened_and_cut_like_a_real_lead() {
     let (memory, mut form) = world().await;
     let long = "x".repeat(60);
     let rehearse = async |more: &str| {
@@ -231,49 +234,52 @@ async fn a_rehearsal_is_screened_and_cut_as_the_lead_would_be() {
         on_failure: OnFailure::Refuse,
     });
     memory.directory.put_form(&form).await.unwrap();
-    let without = rehearse("").await;
+    let without_captcha = rehearse("").await;
     let body = format!("oid={FORM}&debug=1&email=ada%40example.com&consent=on");
     let path = "/servlet/servlet.WebToLead";
-    let asked = browsers(request("POST", path, FORM_TYPE, &body));
-    let shown = handle(&memory.intake(), asked).await;
-    let with = json(&rehearse("cf-turnstile-response=a").await);
+    let from_page = from_browser(request("POST", path, FORM_TYPE, &body));
+    let shown = handle(&memory.intake(), from_page).await;
+    let with_captcha = json(&rehearse("cf-turnstile-response=a").await);
 
     assert_eq!(plain["would_be"]["status"], "queued");
     assert_eq!(plain["contact"]["first_name"], long[..50]);
     assert_eq!(plain["notes"][0]["what"], "cut");
     assert_eq!(robot["would_be"]["status"], "quarantined");
     assert_eq!(robot["would_be"]["why"], "honeypot");
-    assert_eq!(without.status(), 422);
-    assert_eq!(json(&without)["code"], "captcha_failed");
+    assert_eq!(without_captcha.status(), 422);
+    assert_eq!(json(&without_captcha)["code"], "captcha_failed");
     assert_eq!(shown.status(), 422);
-    assert!(!text(&shown).contains("<form"), "its button would send it");
-    assert_eq!(with["would_be"]["status"], "queued");
+    assert!(
+        !text(&shown).contains("<form"),
+        "its button would submit for real"
+    );
+    assert_eq!(with_captcha["would_be"]["status"], "queued");
     assert!(memory.ledger.all().is_empty());
 }
 
 #[tokio::test]
-async fn a_rehearsal_says_what_would_be_done_and_does_nothing() {
+async fn web_to_lead_rehearsal_reports_the_outcome_and_stores_nothing() {
     let (memory, _) = world().await;
     let fields = format!(
         "oid={FORM}&debug=1&debugEmail=dev%40example.com&first_name=%3CAda%3E&company=Engines&\
          email=ada%40example.com&retURL=https%3A%2F%2Fengines.example%2Fok"
     );
     let path = "/servlet/servlet.WebToLead";
-    let ask = |body: &str| request("POST", path, FORM_TYPE, body);
+    let rehearsal = |body: &str| request("POST", path, FORM_TYPE, body);
     let agreed = format!("{fields}&consent=on");
 
-    let told = handle(&memory.intake(), ask(&agreed)).await;
-    let shown = handle(&memory.intake(), browsers(ask(&agreed))).await;
-    let wanting = handle(&memory.intake(), ask(&fields)).await;
+    let reported = handle(&memory.intake(), rehearsal(&agreed)).await;
+    let shown = handle(&memory.intake(), from_browser(rehearsal(&agreed))).await;
+    let refused = handle(&memory.intake(), rehearsal(&fields)).await;
 
-    assert_eq!(told.status(), 200);
-    assert_eq!(json(&told)["status"], "nothing_kept");
-    assert_eq!(json(&told)["contact"]["company_name"], "Engines");
-    assert_eq!(json(&told)["return_url"], "https://engines.example/ok");
+    assert_eq!(reported.status(), 200);
+    assert_eq!(json(&reported)["status"], "nothing_kept");
+    assert_eq!(json(&reported)["contact"]["company_name"], "Engines");
+    assert_eq!(json(&reported)["return_url"], "https://engines.example/ok");
     assert!(text(&shown).contains("Nothing was kept"));
     assert!(text(&shown).contains("&#60;Ada&#62;"));
-    assert_eq!(wanting.status(), 422);
-    assert_eq!(json(&wanting)["code"], "consent_required");
+    assert_eq!(refused.status(), 422);
+    assert_eq!(json(&refused)["code"], "consent_required");
     assert!(memory.ledger.all().is_empty());
     assert!(memory.queue.sent().is_empty());
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 pub const FORM: &str = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV";
 
-/// At half past a minute, when no submission has to agree on an id with others: so that steps can be counted.
+/// In the middle of a minute, where no submission claims its content, so that steps can be counted.
 pub async fn world() -> (Memory, Form) {
     let minute = Timestamp::now().as_second().div_euclid(60) * 60;
     let memory = Memory::new(Timestamp::from_second(minute + 30).unwrap());
@@ -48,8 +48,8 @@ pub fn request(method: &str, path: &str, kind: &str, body: &str) -> Request {
         .with_raw_http_path(path)
 }
 
-/// The same request as a browser's.
-pub fn browsers(mut request: Request) -> Request {
+/// The same request as sent by a browser.
+pub fn from_browser(mut request: Request) -> Request {
     request
         .headers_mut()
         .insert(ACCEPT, "text/html".parse().unwrap());
@@ -65,14 +65,14 @@ pub fn text(response: &Response<Body>) -> String {
 }
 
 /// The value of a hidden field of a page.
-pub fn hidden(page: &str, name: &str) -> String {
+pub fn hidden_value(page: &str, name: &str) -> String {
     let start = format!(r#"<input type="hidden" name="{name}" value=""#);
     let (_, rest) = page.split_once(&start).unwrap();
     rest.split_once('"').unwrap().0.to_owned()
 }
 
-/// All that a page hides, as its browser sends it.
-pub fn all_hidden(page: &str) -> String {
+/// All hidden fields of a page, as a browser sends them.
+pub fn hidden_fields(page: &str) -> String {
     let fields = page.split(r#"<input type="hidden" name=""#).skip(1);
     let pairs = fields.map(|rest| {
         let (name, rest) = rest.split_once(r#"" value=""#).unwrap();

@@ -6,11 +6,11 @@ use leadfeed_shared::ports::{Clock as _, Forms as _};
 use secrecy::ExposeSecret as _;
 use standardwebhooks::Webhook;
 
-use crate::stage::{FORM, browsers, json, request, text, world};
+use crate::stage::{FORM, from_browser, json, request, text, world};
 
 pub const ADA: &str = r#"{"email":"ada@example.com","consent":true}"#;
 
-/// A message of the form's owner, as a library of Standard Webhooks signs it.
+/// A message of the form's owner, signed by the library of Standard Webhooks.
 pub fn signed(memory: &Memory, generation: u32, id: &str, seconds_ago: i64, body: &str) -> Request {
     let form = FORM.parse().unwrap();
     let secret = memory.keys().webhook_secret(&form, generation);
@@ -39,7 +39,7 @@ fn header(request: &Request, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_webhook_is_taken_by_this_secret_or_the_one_before_it() {
+async fn webhook_needs_the_current_or_previous_secret_and_a_recent_time() {
     let (memory, _) = world().await;
     for (generation, seconds_ago, status) in [
         (2, 0, 202),
@@ -61,15 +61,15 @@ async fn a_webhook_is_taken_by_this_secret_or_the_one_before_it() {
 }
 
 #[tokio::test]
-async fn whatever_is_wrong_with_a_signature_the_answer_is_the_same() {
+async fn every_bad_signature_gets_the_same_401() {
     let (memory, _) = world().await;
     let good = signed(&memory, 2, "msg_1", 0, ADA);
-    let all = ["webhook-id", "webhook-timestamp", "webhook-signature"];
-    let mut bad: Vec<Request> = all
+    let names = ["webhook-id", "webhook-timestamp", "webhook-signature"];
+    let mut bad: Vec<Request> = names
         .iter()
         .map(|missing| {
-            let left = all.map(|name| (name, header(&good, name)));
-            let mut request = with_headers(ADA, left);
+            let headers = names.map(|name| (name, header(&good, name)));
+            let mut request = with_headers(ADA, headers);
             request.headers_mut().remove(*missing);
             request
         })
@@ -86,11 +86,12 @@ async fn whatever_is_wrong_with_a_signature_the_answer_is_the_same() {
         ("webhook-signature", signature.replace("v1,", "v1,A")),
         ("webhook-signature", signature.replace("v1,", "")),
     ] {
-        let mut left = all.map(|name| (name, header(&good, name)));
-        left.iter_mut()
+        let mut headers = names.map(|name| (name, header(&good, name)));
+        headers
+            .iter_mut()
             .filter(|(known, _)| *known == name)
-            .for_each(|(_, old)| *old = value.clone());
-        bad.push(with_headers(ADA, left));
+            .for_each(|(_, header_value)| *header_value = value.clone());
+        bad.push(with_headers(ADA, headers));
     }
     let mut tampered = signed(&memory, 2, "msg_1", 0, ADA);
     *tampered.body_mut() = Body::from(ADA.replace("ada", "eve"));
@@ -109,7 +110,7 @@ async fn whatever_is_wrong_with_a_signature_the_answer_is_the_same() {
 }
 
 #[tokio::test]
-async fn a_signed_body_need_not_be_in_utf_8() {
+async fn signed_body_does_not_have_to_be_utf_8() {
     let (memory, _) = world().await;
     let secret = memory.keys().webhook_secret(&FORM.parse().unwrap(), 2);
     let body = b"email=ada%40example.com&consent=yes&first_name=Andr\xe9";
@@ -132,7 +133,7 @@ async fn a_signed_body_need_not_be_in_utf_8() {
 }
 
 #[tokio::test]
-async fn a_well_signed_message_whose_id_is_none_is_told_so() {
+async fn correctly_signed_message_with_a_malformed_id_is_answered_400() {
     let (memory, _) = world().await;
     for id in ["two words", &"k".repeat(256)] {
         let answer = handle(&memory.intake(), signed(&memory, 2, id, 0, ADA)).await;
@@ -144,7 +145,7 @@ async fn a_well_signed_message_whose_id_is_none_is_told_so() {
 }
 
 #[tokio::test]
-async fn one_good_signature_of_several_is_enough() {
+async fn one_valid_signature_of_several_is_enough() {
     let (memory, _) = world().await;
     let good = signed(&memory, 2, "msg_1", 0, ADA);
     let several = format!(
@@ -164,7 +165,7 @@ async fn one_good_signature_of_several_is_enough() {
 }
 
 #[tokio::test]
-async fn a_message_sent_again_is_a_duplicate_however_late_and_by_whichever_secret() {
+async fn redelivered_message_is_a_duplicate_even_if_signed_by_another_secret() {
     let (memory, _) = world().await;
 
     let first = handle(&memory.intake(), signed(&memory, 1, "msg_1", 250, ADA)).await;
@@ -181,7 +182,7 @@ async fn a_message_sent_again_is_a_duplicate_however_late_and_by_whichever_secre
 }
 
 #[tokio::test]
-async fn a_signed_sender_tells_where_the_person_agreed_and_a_form_cannot() {
+async fn only_a_signed_sender_can_state_the_persons_ip_and_user_agent() {
     let (memory, _) = world().await;
     let body = r#"{"email":"ada@example.com","consent":{"given":true,"ip":"2001:db8::7","user_agent":"Browser/1"}}"#;
     let path = format!("/f/{FORM}");
@@ -193,19 +194,19 @@ async fn a_signed_sender_tells_where_the_person_agreed_and_a_form_cannot() {
     )
     .await;
 
-    let mut told: Vec<_> = memory
+    let mut recorded: Vec<_> = memory
         .ledger
         .all()
         .into_iter()
         .map(|record| (record.lead.consent.ip, record.lead.consent.user_agent))
         .collect();
-    told.sort();
+    recorded.sort();
     let browser = (Some("2001:db8::7".to_owned()), Some("Browser/1".to_owned()));
-    assert_eq!(told, [(None, None), browser]);
+    assert_eq!(recorded, [(None, None), browser]);
 }
 
 #[tokio::test]
-async fn what_is_no_address_of_the_internet_is_not_taken_for_one() {
+async fn invalid_consent_ip_is_dropped() {
     let (memory, _) = world().await;
     let body = r#"{"email":"ada@example.com","consent":{"given":true,"ip":"the office"}}"#;
 
@@ -216,7 +217,7 @@ async fn what_is_no_address_of_the_internet_is_not_taken_for_one() {
 }
 
 #[tokio::test]
-async fn a_server_that_relays_one_office_is_not_held_to_the_limit_of_one_address() {
+async fn webhooks_are_exempt_from_the_limit_per_origin() {
     let (memory, mut form) = world().await;
     form.screening.rates.per_origin = 1;
     memory.directory.put_form(&form).await.unwrap();
@@ -230,35 +231,35 @@ async fn a_server_that_relays_one_office_is_not_held_to_the_limit_of_one_address
 }
 
 #[tokio::test]
-async fn a_form_for_signed_leads_alone_takes_no_others() {
+async fn signed_only_form_rejects_unsigned_leads() {
     let (memory, mut form) = world().await;
     form.signed_only = true;
     memory.directory.put_form(&form).await.unwrap();
-    let (own, time) = (format!("/f/{FORM}"), format!("/f/{FORM}/time"));
+    let (form_path, time_path) = (format!("/f/{FORM}"), format!("/f/{FORM}/time"));
     let (urlencoded, json_type) = ("application/x-www-form-urlencoded", "application/json");
     let salesforce = format!("oid={FORM}&email=ada%40example.com&consent=yes");
-    let rehearsed = format!("{salesforce}&debug=1");
+    let rehearsal = format!("{salesforce}&debug=1");
     let servlet = "/servlet/servlet.WebToLead";
 
     for (method, path, kind, body) in [
-        ("POST", own.as_str(), json_type, ADA),
+        ("POST", form_path.as_str(), json_type, ADA),
         (
             "POST",
-            &own,
+            &form_path,
             urlencoded,
             "email=ada%40example.com&consent=yes",
         ),
-        ("GET", &own, "", ""),
-        ("GET", &time, "", ""),
+        ("GET", &form_path, "", ""),
+        ("GET", &time_path, "", ""),
         ("POST", servlet, urlencoded, &salesforce),
-        ("POST", servlet, urlencoded, &rehearsed),
+        ("POST", servlet, urlencoded, &rehearsal),
     ] {
-        let told = handle(&memory.intake(), request(method, path, kind, body)).await;
-        let shown = browsers(request(method, path, kind, body));
+        let refused = handle(&memory.intake(), request(method, path, kind, body)).await;
+        let shown = from_browser(request(method, path, kind, body));
         let shown = handle(&memory.intake(), shown).await;
 
-        assert_eq!(told.status(), 403, "{method} {path}");
-        assert_eq!(json(&told)["code"], "signature_required");
+        assert_eq!(refused.status(), 403, "{method} {path}");
+        assert_eq!(json(&refused)["code"], "signature_required");
         assert_eq!(shown.status(), 403, "{method} {path}");
         assert!(text(&shown).contains("post to the form&#39;s webhook address"));
         assert!(!text(&shown).contains("<form"));
@@ -270,17 +271,17 @@ async fn a_form_for_signed_leads_alone_takes_no_others() {
 }
 
 #[tokio::test]
-async fn a_script_can_read_that_a_form_takes_signed_leads_alone() {
+async fn script_can_read_that_a_form_is_signed_only() {
     let (memory, mut form) = world().await;
     form.signed_only = true;
     memory.directory.put_form(&form).await.unwrap();
     let path = format!("/f/{FORM}");
     for (method, status) in [("OPTIONS", 204), ("POST", 403)] {
-        let mut asked = request(method, &path, "application/json", ADA);
+        let mut from_script = request(method, &path, "application/json", ADA);
         let origin = "https://engines.example".parse().unwrap();
-        asked.headers_mut().insert("origin", origin);
+        from_script.headers_mut().insert("origin", origin);
 
-        let answer = handle(&memory.intake(), asked).await;
+        let answer = handle(&memory.intake(), from_script).await;
 
         assert_eq!(answer.status(), status);
         let allowed = &answer.headers()["access-control-allow-origin"];

@@ -15,7 +15,7 @@ pub struct Browser {
     pub cookies: HashMap<String, String>,
 }
 
-/// What it was answered.
+/// The response to a request.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -42,34 +42,40 @@ impl Browser {
         self.send(stage, "GET", path, None).await
     }
 
-    /// Comes back from the authorization server, and on to the page that this leads to, which names nothing that the
-    /// server said.
-    pub async fn land(&mut self, stage: &Stage, back: &str) -> Answer {
-        let answer = self.get(stage, back).await;
+    /// Comes back from the authorization server and follows the redirect, whose URL contains nothing that the server
+    /// said.
+    pub async fn follow_callback(&mut self, stage: &Stage, callback: &str) -> Answer {
+        let answer = self.get(stage, callback).await;
         let to = answer.location();
         assert!(to.starts_with("/connect/") && !to.contains('?'), "{to}");
         self.get(stage, to).await
     }
 
-    /// Sends a form as a page that was shown just now has it: with the session it was shown to, and `terms=yes` for a
-    /// tick beside the terms of Analytical Engines.
+    /// Sends a form as from a page that was just shown: with the current session, and with the terms of Analytical
+    /// Engines for `terms=yes`.
     pub async fn post(&mut self, stage: &Stage, path: &str, body: &str) -> Answer {
         let cookie = self.cookies.values().next();
         let session = stage.connect.session(cookie.map(String::as_str));
         let shown_to = session.map_or_else(String::new, |session| session.fingerprint());
-        let body = ticked(body, &fingerprint(&terms("Analytical Engines")));
+        let body = with_terms(body, &fingerprint(&terms("Analytical Engines")));
         let body = format!("session={shown_to}&{body}");
         self.send(stage, "POST", path, Some(&body)).await
     }
 
-    /// Sends the form of a page that is shown already, filled in with more; `terms=yes` is the tick beside its terms.
-    pub async fn press(&mut self, stage: &Stage, on: &Answer, path: &str, body: &str) -> Answer {
-        let (_, form) = on.body.split_once(&format!("action=\"{path}\"")).unwrap();
+    /// Sends the form of a page shown earlier, with more fields filled in; `terms=yes` ticks that page's terms.
+    pub async fn submit_form(
+        &mut self,
+        stage: &Stage,
+        page: &Answer,
+        path: &str,
+        body: &str,
+    ) -> Answer {
+        let (_, form) = page.body.split_once(&format!("action=\"{path}\"")).unwrap();
         let value = |name: &str| {
             let (_, field) = form.split_once(&format!("name=\"{name}\" value=\""))?;
             Some(field.split_once('"')?.0)
         };
-        let body = ticked(body, value("terms").unwrap_or("none to tick"));
+        let body = with_terms(body, value("terms").unwrap_or("none to tick"));
         let account =
             value("account").map_or_else(String::new, |account| format!("account={account}&"));
         let body = format!("session={}&{account}{body}", value("session").unwrap());
@@ -83,7 +89,7 @@ impl Browser {
         path: &str,
         body: Option<&str>,
     ) -> Answer {
-        let answer = ask(stage, self.event(method, path, body)).await;
+        let answer = handle_event(stage, self.event(method, path, body)).await;
         if let Some(cookie) = answer.headers.get("set-cookie") {
             let (name, rest) = cookie.split_once('=').unwrap();
             let (value, _) = rest.split_once(';').unwrap();
@@ -111,12 +117,12 @@ impl Browser {
     }
 }
 
-fn ticked(body: &str, terms: &str) -> String {
+fn with_terms(body: &str, terms: &str) -> String {
     body.replace("terms=yes", &format!("terms={terms}"))
 }
 
-/// What the function answers to an event of the HTTP API.
-pub async fn ask(stage: &Stage, event: Value) -> Answer {
+/// The function's response to an event of the HTTP API.
+pub async fn handle_event(stage: &Stage, event: Value) -> Answer {
     let request = request::from_str(&event.to_string()).unwrap();
     let response = handle(&stage.connect, request).await;
     let (parts, body) = response.into_parts();

@@ -16,28 +16,30 @@ const UNCONFIRMED: ConnectionStatus = ConnectionStatus::Limited {
 #[tokio::test]
 async fn a_callback_without_state_is_refused_without_a_token_call() {
     let stage = Stage::new().await;
-    let (mut browser, _) = stage.departed().await;
+    let (mut browser, _) = stage.started().await;
 
-    let answer = browser.land(&stage, "/oauth/callback?code=abc").await;
+    let answer = browser
+        .follow_callback(&stage, "/oauth/callback?code=abc")
+        .await;
 
     assert_eq!(answer.status, 400);
     assert_eq!(stage.exchanges(), 0);
 }
 
 #[tokio::test]
-async fn an_unknown_or_expired_state_means_start_again() {
+async fn unknown_or_expired_state_asks_to_start_again() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
+    let (mut browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
 
     for unknown in ["", "x", &state[1..], &state.to_lowercase()] {
         let path = format!("/oauth/callback?code=abc&state={unknown}");
-        let answer = browser.land(&stage, &path).await;
+        let answer = browser.follow_callback(&stage, &path).await;
         assert_eq!(answer.status, 400, "{unknown}");
         assert!(answer.body.contains("Please start again"));
     }
     stage.memory.clock.advance(SignedDuration::from_mins(10));
-    let late = browser.land(&stage, &back).await;
+    let late = browser.follow_callback(&stage, &callback).await;
 
     assert_eq!(late.status, 400);
     assert!(late.body.contains("Please start again"));
@@ -45,60 +47,67 @@ async fn an_unknown_or_expired_state_means_start_again() {
 }
 
 #[tokio::test]
-async fn a_state_is_good_once_and_the_connection_it_made_stays() {
+async fn state_is_single_use_and_reusing_it_keeps_the_connection() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let first = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
-    let row = stage.row().await;
+    let (mut owner, state) = stage.started().await;
+    let first = owner
+        .get(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
+    let row = stage.connection().await;
 
     let mut stranger = Browser::default();
-    for again in [&mut browser, &mut stranger] {
-        let answer = again.land(&stage, &stage.agreed(LOOMS, &state)).await;
+    for browser in [&mut owner, &mut stranger] {
+        let answer = browser
+            .follow_callback(&stage, &stage.callback_url(LOOMS, &state))
+            .await;
         assert_eq!(answer.status, 400);
     }
 
     assert_eq!(first.location(), "/connect/lists");
-    assert_eq!(stage.row().await, row);
+    assert_eq!(stage.connection().await, row);
     assert_eq!(stage.exchanges(), 1);
 }
 
 #[tokio::test]
-async fn another_browser_is_refused_and_burns_the_state() {
+async fn callback_in_another_browser_is_refused_and_uses_up_the_state() {
     let stage = Stage::new().await;
-    let (mut victim, _) = stage.departed().await;
+    let (mut victim, _) = stage.started().await;
     for cookieless in [true, false] {
-        let (mut attacker, state) = stage.departed().await;
-        let back = stage.agreed(LOOMS, &state);
+        let (mut attacker, state) = stage.started().await;
+        let callback = stage.callback_url(LOOMS, &state);
         let mut other = Browser::default();
         let other = if cookieless { &mut other } else { &mut victim };
 
-        assert_eq!(other.land(&stage, &back).await.status, 403);
-        assert_eq!(attacker.land(&stage, &back).await.status, 409);
+        assert_eq!(other.follow_callback(&stage, &callback).await.status, 403);
+        assert_eq!(
+            attacker.follow_callback(&stage, &callback).await.status,
+            409
+        );
     }
 
     assert_eq!(stage.exchanges(), 0);
-    assert!(stage.row().await.is_none());
+    assert!(stage.connection().await.is_none());
 }
 
 #[tokio::test]
-async fn looking_at_the_way_back_without_walking_it_burns_nothing() {
+async fn head_request_to_the_callback_does_not_use_up_the_state() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
+    let (mut browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
 
-    let head = browser.send(&stage, "HEAD", &back, None).await;
+    let head = browser.send(&stage, "HEAD", &callback, None).await;
 
     assert_eq!(head.status, 403);
-    let answer = browser.get(&stage, &back).await;
+    let answer = browser.get(&stage, &callback).await;
     assert_eq!(answer.location(), "/connect/lists");
 }
 
 #[tokio::test]
-async fn declining_keeps_what_was_connected() {
+async fn declining_keeps_the_earlier_connection() {
     let stage = Stage::new().await;
-    stage.complete(ENGINES).await;
-    let row = stage.row().await;
-    let (mut browser, state) = stage.departed().await;
+    stage.connected_with_list(ENGINES).await;
+    let row = stage.connection().await;
+    let (mut browser, state) = stage.started().await;
 
     let path = format!("/oauth/callback?error=access_denied&error_description=x&state={state}");
     let answer = browser.get(&stage, &path).await;
@@ -106,13 +115,13 @@ async fn declining_keeps_what_was_connected() {
 
     assert_eq!(page.status, 200);
     assert!(page.body.contains("You declined"));
-    assert_eq!(stage.row().await, row);
+    assert_eq!(stage.connection().await, row);
     let again = browser.post(&stage, "/connect/again", "").await;
     assert_eq!(again.query()["prompt"], "login");
 }
 
 #[tokio::test]
-async fn a_refused_application_is_told_apart_from_an_outage() {
+async fn authorization_error_tells_a_refused_application_from_an_outage() {
     let stage = Stage::new().await;
     for (error, status) in [
         ("unauthorized_client", 400),
@@ -120,47 +129,55 @@ async fn a_refused_application_is_told_apart_from_an_outage() {
         ("server_error", 502),
         ("temporarily_unavailable", 502),
     ] {
-        let (mut browser, state) = stage.departed().await;
+        let (mut browser, state) = stage.started().await;
         let path = format!("/oauth/callback?error={error}&state={state}");
-        assert_eq!(browser.land(&stage, &path).await.status, status, "{error}");
+        assert_eq!(
+            browser.follow_callback(&stage, &path).await.status,
+            status,
+            "{error}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_dead_code_stores_nothing() {
+async fn invalid_code_stores_nothing() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
+    let (mut browser, state) = stage.started().await;
 
     let path = format!("/oauth/callback?code=replayed&state={state}");
-    let answer = browser.land(&stage, &path).await;
+    let answer = browser.follow_callback(&stage, &path).await;
 
     assert_eq!(answer.status, 400);
-    assert!(stage.row().await.is_none());
+    assert!(stage.connection().await.is_none());
     assert!(!stage.has_tokens().await);
 }
 
 #[tokio::test]
-async fn a_lost_or_unreadable_token_answer_is_not_asked_for_again() {
+async fn failed_or_lost_token_exchange_is_not_retried() {
     for error in [TokenError::AnswerLost, TokenError::Unavailable] {
         let stage = Stage::new().await;
-        let (mut browser, state) = stage.departed().await;
+        let (mut browser, state) = stage.started().await;
         stage.memory.crm.token_answer_next(error);
 
-        let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+        let answer = browser
+            .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+            .await;
 
         assert_eq!(answer.status, 502);
         assert_eq!(stage.exchanges(), 1);
-        assert!(stage.row().await.is_none());
+        assert!(stage.connection().await.is_none());
         let again = browser.post(&stage, "/connect/again", "").await;
         let state = again.query()["state"].clone();
-        let answer = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+        let answer = browser
+            .get(&stage, &stage.callback_url(ENGINES, &state))
+            .await;
         assert_eq!(answer.location(), "/connect/lists");
     }
 }
 
 #[tokio::test]
-async fn a_grant_that_is_not_enough_names_what_is_missing() {
-    for (edit, word) in [
+async fn insufficient_grant_is_refused_and_the_missing_scope_named() {
+    for (edit, missing) in [
         (
             (|grant| Grant {
                 refresh: None,
@@ -184,66 +201,73 @@ async fn a_grant_that_is_not_enough_names_what_is_missing() {
         ),
     ] {
         let stage = Stage::new().await;
-        let (mut browser, state) = stage.departed().await;
+        let (mut browser, state) = stage.started().await;
         stage.memory.crm.edit_grants(edit);
 
-        let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+        let answer = browser
+            .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+            .await;
 
         assert_eq!(answer.status, 400);
-        assert!(answer.body.contains(word), "{}", answer.body);
-        assert!(stage.row().await.is_none());
+        assert!(answer.body.contains(missing), "{}", answer.body);
+        assert!(stage.connection().await.is_none());
         assert!(!stage.has_tokens().await);
     }
 }
 
 #[tokio::test]
-async fn two_callbacks_at_one_moment_are_one_exchange() {
+async fn concurrent_callbacks_exchange_the_code_once() {
     let stage = Stage::new().await;
-    let (browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
-    let mut twin = Browser {
+    let (browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
+    let mut other_tab = Browser {
         cookies: browser.cookies.clone(),
     };
     let mut browser = browser;
 
-    let (one, two) = tokio::join!(browser.land(&stage, &back), twin.land(&stage, &back));
+    let (one, two) = tokio::join!(
+        browser.follow_callback(&stage, &callback),
+        other_tab.follow_callback(&stage, &callback)
+    );
 
     let mut statuses = [one.status, two.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
     assert_eq!(stage.exchanges(), 1);
-    assert_eq!(twin.get(&stage, "/connect/lists").await.status, 200);
+    assert_eq!(other_tab.get(&stage, "/connect/lists").await.status, 200);
 }
 
 #[tokio::test]
-async fn a_wrong_issuer_is_refused_and_an_absent_one_is_not() {
+async fn wrong_issuer_is_refused_and_the_right_one_accepted() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
+    let (mut browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
     let wrong = browser
-        .land(&stage, &format!("{back}&iss=https://evil.example"))
+        .follow_callback(&stage, &format!("{callback}&iss=https://evil.example"))
         .await;
     assert_eq!((wrong.status, stage.exchanges()), (400, 0));
 
-    let (mut browser, state) = stage.departed().await;
+    let (mut browser, state) = stage.started().await;
     let right = "https%3A%2F%2Fidentity.constantcontact.com%2Foauth2%2Faus1lm3ry9mF7x2Ja0h8";
-    let back = stage.agreed(ENGINES, &state);
-    let right = browser.get(&stage, &format!("{back}&iss={right}")).await;
+    let callback = stage.callback_url(ENGINES, &state);
+    let right = browser
+        .get(&stage, &format!("{callback}&iss={right}"))
+        .await;
     assert_eq!(right.location(), "/connect/lists");
 }
 
 #[tokio::test]
-async fn of_what_an_answer_says_twice_the_first_counts() {
+async fn first_of_repeated_callback_parameters_counts() {
     let stage = Stage::new().await;
-    let right = "https%3A%2F%2Fidentity.constantcontact.com%2Foauth2%2Faus1lm3ry9mF7x2Ja0h8";
-    let issuers = format!("iss=https://evil.example&iss={right}");
+    let right_issuer = "https%3A%2F%2Fidentity.constantcontact.com%2Foauth2%2Faus1lm3ry9mF7x2Ja0h8";
+    let issuers = format!("iss=https://evil.example&iss={right_issuer}");
     for first in [issuers.as_str(), "state=x"] {
-        let (mut browser, state) = stage.departed().await;
-        let agreed = stage.agreed(ENGINES, &state);
-        let (path, said) = agreed.split_once('?').unwrap();
+        let (mut browser, state) = stage.started().await;
+        let callback = stage.callback_url(ENGINES, &state);
+        let (path, parameters) = callback.split_once('?').unwrap();
 
         let answer = browser
-            .land(&stage, &format!("{path}?{first}&{said}"))
+            .follow_callback(&stage, &format!("{path}?{first}&{parameters}"))
             .await;
 
         assert_eq!((answer.status, stage.exchanges()), (400, 0), "{first}");
@@ -251,9 +275,9 @@ async fn of_what_an_answer_says_twice_the_first_counts() {
 }
 
 #[tokio::test]
-async fn another_account_waits_for_a_word_however_often_it_is_connected() {
+async fn different_account_stays_unconfirmed_until_somebody_confirms_it() {
     let stage = Stage::new().await;
-    stage.complete(ENGINES).await;
+    stage.connected_with_list(ENGINES).await;
 
     stage.connected(LOOMS).await;
     assert_eq!(stage.status().await, UNCONFIRMED);
@@ -262,10 +286,10 @@ async fn another_account_waits_for_a_word_however_often_it_is_connected() {
     let page = browser.get(&stage, answer.location()).await;
     assert_eq!(page.status, 409);
     assert!(page.body.contains("Jacquard Looms"));
-    let early = browser
+    let unconfirmed = browser
         .post(&stage, "/connect/lists", "new_list=x&terms=yes")
         .await;
-    assert_eq!(early.location(), "/connect/lists");
+    assert_eq!(unconfirmed.location(), "/connect/lists");
     assert_eq!(
         browser.get(&stage, "/connect/lists").await.location(),
         "/connect/account"
@@ -274,7 +298,7 @@ async fn another_account_waits_for_a_word_however_often_it_is_connected() {
     let confirmed = browser.post(&stage, "/connect/account", "").await;
 
     assert_eq!(confirmed.location(), "/connect/lists");
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     assert_eq!(row.status, ConnectionStatus::Active);
     assert_eq!(
         (row.account.id.as_str(), row.terms, row.lists),
@@ -283,7 +307,7 @@ async fn another_account_waits_for_a_word_however_often_it_is_connected() {
 }
 
 #[tokio::test]
-async fn a_user_without_rights_is_noted_and_told_who_has_to_connect() {
+async fn user_without_privileges_is_recorded_and_told_who_has_to_connect() {
     let stage = Stage::new().await;
     stage
         .memory
@@ -301,17 +325,17 @@ async fn a_user_without_rights_is_noted_and_told_who_has_to_connect() {
 }
 
 #[tokio::test]
-async fn a_user_without_rights_does_not_stop_a_connection_that_works() {
+async fn user_without_privileges_does_not_break_a_working_connection() {
     let stage = Stage::new().await;
-    stage.complete(ENGINES).await;
-    let row = stage.row().await.unwrap();
+    stage.connected_with_list(ENGINES).await;
+    let row = stage.connection().await.unwrap();
     stage.memory.crm.set_privileges(ENGINES, &[]);
 
     let (mut browser, answer) = stage.connected(ENGINES).await;
 
     let page = browser.get(&stage, answer.location()).await;
     assert_eq!(page.status, 403);
-    let after = stage.row().await.unwrap();
+    let after = stage.connection().await.unwrap();
     let with_new_tokens = Connection {
         generation: row.generation + 1,
         token_expires_at: after.token_expires_at,
@@ -321,54 +345,58 @@ async fn a_user_without_rights_does_not_stop_a_connection_that_works() {
 }
 
 #[tokio::test]
-async fn an_application_that_may_not_use_the_account_is_told_so() {
+async fn forbidden_application_is_explained_and_not_connected() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
+    let (mut browser, state) = stage.started().await;
     stage.memory.crm.answer_next(CrmError::Forbidden);
 
-    let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+    let answer = browser
+        .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
 
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("approved for other people’s accounts"));
-    assert!(stage.row().await.is_none());
+    assert!(stage.connection().await.is_none());
 }
 
 #[tokio::test]
-async fn a_passing_trouble_of_the_api_is_waited_out() {
+async fn transient_api_errors_are_retried() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
+    let (mut browser, state) = stage.started().await;
     stage.memory.crm.answer_next(CrmError::Unavailable);
     stage.memory.crm.answer_next(CrmError::THROTTLED);
 
-    let answer = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+    let answer = browser
+        .get(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
 
     assert_eq!(answer.location(), "/connect/lists");
 }
 
 #[tokio::test]
-async fn a_code_is_exchanged_by_the_secret_of_the_moment_at_the_first_try() {
+async fn rotated_client_secret_is_used_at_the_first_exchange() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
+    let (mut browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
     let (memory, app) = (&stage.memory, AppId::default_app());
     memory.crm.register("client", "new-secret");
     memory.apps.set(&app, "client", "new-secret");
 
-    let answer = browser.get(&stage, &back).await;
+    let answer = browser.get(&stage, &callback).await;
 
     assert_eq!(answer.location(), "/connect/lists");
     assert_eq!(stage.exchanges(), 1);
 }
 
 #[tokio::test]
-async fn a_wrong_client_secret_is_tried_once() {
+async fn wrong_client_secret_is_tried_only_once() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
+    let (mut browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
     stage.memory.crm.register("client", "unknown-here");
 
-    let answer = browser.land(&stage, &back).await;
+    let answer = browser.follow_callback(&stage, &callback).await;
 
     assert_eq!((answer.status, stage.exchanges()), (503, 1));
-    assert!(stage.row().await.is_none());
+    assert!(stage.connection().await.is_none());
 }

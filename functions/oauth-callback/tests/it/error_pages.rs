@@ -1,4 +1,4 @@
-//! How what went wrong is said, and at which addresses.
+//! Error pages: what they say, and at which URLs.
 
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::budget::{BudgetState, Limits, Pause};
@@ -8,18 +8,18 @@ use leadfeed_shared::domain::ids::AppId;
 use leadfeed_shared::fakes::Fault;
 use leadfeed_shared::ports::{Clock as _, Connections as _};
 
-use crate::browser::{Browser, ask};
+use crate::browser::{Browser, handle_event};
 use crate::stage::{ENGINES, Stage};
 
 #[tokio::test]
-async fn whatever_comes_of_it_no_code_or_state_stays_in_the_address_bar() {
+async fn failed_callback_redirects_to_a_url_without_code_or_state() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let back = stage.agreed(ENGINES, &state);
-    let refused = format!("{back}&iss=https://evil.example");
+    let (mut browser, state) = stage.started().await;
+    let callback = stage.callback_url(ENGINES, &state);
+    let refused = format!("{callback}&iss=https://evil.example");
 
     for (browser, path) in [
-        (&mut Browser::default(), back.as_str()),
+        (&mut Browser::default(), callback.as_str()),
         (&mut browser, refused.as_str()),
         (&mut Browser::default(), "/oauth/callback?code=abc"),
         (
@@ -38,21 +38,21 @@ async fn whatever_comes_of_it_no_code_or_state_stays_in_the_address_bar() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_to_the_lists_of_a_connection_that_is_no_longer_good_reads_why() {
+async fn lists_page_of_a_broken_connection_says_why() {
     let limited = |reason| ConnectionStatus::Limited { reason };
     let not_allowed = "Constant Contact does not allow this yet";
-    let dead = ConnectionStatus::NeedsReconnect {
+    let needs_reconnect = ConnectionStatus::NeedsReconnect {
         reason: ReconnectReason::InvalidGrant,
         since: Timestamp::UNIX_EPOCH,
     };
-    for (status, code, said) in [
+    for (status, code, expected) in [
         (limited(LimitedReason::AppDeactivated), 403, not_allowed),
         (limited(LimitedReason::MissingScope), 403, not_allowed),
-        (dead, 409, "No account is connected yet"),
+        (needs_reconnect, 409, "No account is connected yet"),
     ] {
         let stage = Stage::new().await;
-        let mut browser = stage.complete(ENGINES).await;
-        let generation = stage.row().await.unwrap().generation;
+        let mut browser = stage.connected_with_list(ENGINES).await;
+        let generation = stage.connection().await.unwrap().generation;
         let directory = &stage.memory.directory;
         let set = directory.set_status(&stage.customer, generation, &status);
         assert!(set.await.unwrap());
@@ -60,17 +60,17 @@ async fn whoever_comes_back_to_the_lists_of_a_connection_that_is_no_longer_good_
         let page = browser.get(&stage, "/connect/lists").await;
 
         assert_eq!(page.status, code, "{status:?}");
-        assert!(page.body.contains(said), "{}", page.body);
+        assert!(page.body.contains(expected), "{}", page.body);
     }
 }
 
 #[tokio::test]
-async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there() {
+async fn error_page_url_returns_5xx_only_to_a_browser_with_a_session() {
     let stage = Stage::new().await;
-    let (mut sent, _) = stage.departed().await;
+    let (mut redirected, _) = stage.started().await;
     let mut stranger = Browser::default();
     let mut forger = Browser::default();
-    for (name, cookie) in &sent.cookies {
+    for (name, cookie) in &redirected.cookies {
         forger.cookies.insert(name.clone(), format!("{cookie}A"));
     }
 
@@ -81,7 +81,7 @@ async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there()
         ("app_unknown", 503),
     ] {
         let path = format!("/connect/trouble/{code}");
-        assert_eq!(sent.get(&stage, &path).await.status, status, "{code}");
+        assert_eq!(redirected.get(&stage, &path).await.status, status, "{code}");
         for other in [&mut stranger, &mut forger] {
             let page = other.get(&stage, &path).await;
             assert_eq!(page.status, 400, "{code}");
@@ -91,16 +91,18 @@ async fn no_address_makes_a_server_error_for_a_browser_that_was_not_sent_there()
 }
 
 #[tokio::test]
-async fn where_the_days_calls_are_spent_no_code_is_exchanged_and_no_link_is_used_up() {
+async fn spent_daily_budget_prevents_the_exchange_and_keeps_the_link_usable() {
     let stage = Stage::new().await;
     let (app, now) = (AppId::default_app(), stage.memory.clock.now());
-    let (mut departed, state) = stage.departed().await;
+    let (mut browser, state) = stage.started().await;
     let (mut late, link) = (Browser::default(), stage.link().await);
     late.get(&stage, &link).await;
     let spent = BudgetState::assumed(Limits::default(), now).paused(now, Pause::Day);
     stage.memory.budget.set(&app, spent);
 
-    let landed = departed.land(&stage, &stage.agreed(ENGINES, &state)).await;
+    let landed = browser
+        .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
     let started = late.post(&stage, &link, "").await;
 
     assert_eq!(stage.exchanges(), 0);
@@ -110,48 +112,52 @@ async fn where_the_days_calls_are_spent_no_code_is_exchanged_and_no_link_is_used
         assert!(page.body.contains("24 November 2026, 00:00 (UTC)"));
         assert!(!page.body.contains("<button"));
     }
-    let anew = BudgetState::assumed(Limits::default(), now);
-    stage.memory.budget.set(&app, anew);
+    let unused = BudgetState::assumed(Limits::default(), now);
+    stage.memory.budget.set(&app, unused);
     assert_eq!(late.post(&stage, &link, "").await.status, 303);
 }
 
 #[tokio::test]
-async fn a_code_is_not_exchanged_where_the_calls_behind_it_would_come_too_late() {
+async fn code_is_not_exchanged_if_the_calls_after_it_would_have_to_wait() {
     let limits = Limits::default();
     let retry_after = SignedDuration::from_secs(30);
-    let resting = |state: BudgetState, now| state.paused(now, Pause::For(retry_after));
-    let ending = |state: BudgetState, _| BudgetState {
+    let throttled = |state: BudgetState, now| state.paused(now, Pause::For(retry_after));
+    let nearly_spent = |state: BudgetState, _| BudgetState {
         spent: limits.per_day - 2,
         ..state
     };
-    for (change, status) in [
-        (&resting as &dyn Fn(_, _) -> BudgetState, "busy"),
-        (&ending, "no_calls"),
+    for (change, code) in [
+        (&throttled as &dyn Fn(_, _) -> BudgetState, "busy"),
+        (&nearly_spent, "no_calls"),
     ] {
         let stage = Stage::new().await;
         let now = stage.memory.clock.now();
-        let (mut browser, state) = stage.departed().await;
+        let (mut browser, state) = stage.started().await;
         let budget = change(BudgetState::assumed(limits, now), now);
         stage.memory.budget.set(&AppId::default_app(), budget);
 
-        let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+        let page = browser
+            .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+            .await;
 
         assert_eq!((page.status, stage.exchanges()), (503, 0));
-        assert!(page.body.contains(status), "{}", page.body);
+        assert!(page.body.contains(code), "{}", page.body);
     }
 }
 
 #[tokio::test]
-async fn a_rest_that_the_api_asks_for_is_named_and_no_made_up_time_is() {
+async fn retry_time_given_by_the_api_is_shown_and_forged_ones_are_refused() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
+    let (mut browser, state) = stage.started().await;
     let retry_after = SignedDuration::from_mins(30);
     stage
         .memory
         .crm
         .answer_next(CrmError::Throttled { retry_after });
 
-    let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+    let page = browser
+        .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
 
     assert_eq!(page.status, 503);
     assert!(page.body.contains("12:31 (UTC)"), "{}", page.body);
@@ -162,12 +168,12 @@ async fn a_rest_that_the_api_asks_for_is_named_and_no_made_up_time_is() {
 }
 
 #[tokio::test]
-async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen() {
+async fn failing_to_create_the_new_list_keeps_the_rest_of_the_choice() {
     let throttled = |minutes| CrmError::Throttled {
         retry_after: SignedDuration::from_mins(minutes),
     };
     let until = "The new list cannot be created before 23 November 2026, 12:31 (UTC)";
-    for (failure, status, why) in [
+    for (failure, status, message) in [
         (
             Some(CrmError::Unavailable),
             502,
@@ -183,7 +189,7 @@ async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen(
     ] {
         let stage = Stage::new().await;
         let (mut browser, _) = stage.connected(ENGINES).await;
-        let list = &stage.row().await.unwrap().catalog.lists[0].id;
+        let list = &stage.connection().await.unwrap().catalog.lists[0].id;
         let choice = format!("list={list}&new_list=From+the+web&terms=yes");
         match &failure {
             Some(error) => stage.memory.crm.answer_next(error.clone()),
@@ -198,32 +204,32 @@ async fn a_new_list_that_nobody_answered_for_costs_nothing_else_that_was_chosen(
 
         let shown = &page.body;
         assert_eq!(page.status, status, "{failure:?}");
-        assert!(shown.contains(why), "{shown}");
-        let asks_to_wait = page.headers.contains_key("retry-after");
-        assert_eq!(asks_to_wait, status == 503, "{failure:?}");
+        assert!(shown.contains(message), "{shown}");
+        let has_retry_after = page.headers.contains_key("retry-after");
+        assert_eq!(has_retry_after, status == 503, "{failure:?}");
         assert!(shown.contains("Choose one that is there, or save again later."));
         assert!(shown.contains("value=\"From the web\" aria-invalid"));
         let ticked = format!("value=\"{list}\" checked");
         assert!(shown.contains(&ticked) && shown.matches(" checked").count() == 2);
         assert!(!shown.contains("was not connected"));
-        assert_eq!(stage.row().await.unwrap().lists, vec![]);
+        assert_eq!(stage.connection().await.unwrap().lists, vec![]);
         stage.memory.clock.advance(SignedDuration::from_mins(31));
         let saved = browser
-            .press(&stage, &page, "/connect/lists", &choice)
+            .submit_form(&stage, &page, "/connect/lists", &choice)
             .await;
         assert_eq!(saved.location(), "/connect/done");
-        assert_eq!(stage.row().await.unwrap().lists.len(), 2);
+        assert_eq!(stage.connection().await.unwrap().lists.len(), 2);
     }
 }
 
 #[tokio::test]
-async fn a_program_reads_what_to_do_and_when() {
+async fn problem_details_say_what_to_do_and_when_to_retry() {
     let stage = Stage::new().await;
     let link = stage.link().await;
     let program = async |path: &str| {
         let mut event = Browser::default().event("GET", path, None);
         event["headers"]["accept"] = "*/*".into();
-        ask(&stage, event).await
+        handle_event(&stage, event).await
     };
 
     stage.memory.faults.next(Fault::FailBefore);

@@ -1,4 +1,4 @@
-//! Connecting through the door of the function, on ports in memory.
+//! Connecting through the function's handler, on ports in memory.
 #![cfg(test)]
 
 #[path = "../../../../tests/support/bare_start.rs"]

@@ -8,10 +8,10 @@ use crate::browser::{Answer, Browser};
 use crate::log::Log;
 use crate::stage::{ENGINES, LOOMS, Stage};
 
-/// What must be seen by nobody: the marks of tokens, codes, secrets and refusals.
+/// Stands for tokens, codes, secrets and refusals: must appear nowhere.
 const SENTINEL: &str = "SENTINEL";
 
-fn marked(grant: Grant) -> Grant {
+fn with_sentinels(grant: Grant) -> Grant {
     Grant {
         access: SENTINEL.into(),
         refresh: Some(SENTINEL.into()),
@@ -19,15 +19,15 @@ fn marked(grant: Grant) -> Grant {
     }
 }
 
-fn useless(grant: Grant) -> Grant {
+fn without_refresh_token(grant: Grant) -> Grant {
     Grant {
         refresh: None,
-        ..marked(grant)
+        ..with_sentinels(grant)
     }
 }
 
-/// A world in which everything secret is marked.
-async fn marked_stage() -> Stage {
+/// A stage whose client secret is the sentinel.
+async fn sentinel_stage() -> Stage {
     let stage = Stage::new().await;
     stage.memory.crm.register("client", SENTINEL);
     stage
@@ -37,20 +37,20 @@ async fn marked_stage() -> Stage {
     stage
 }
 
-async fn come_back(stage: &Stage, arrange: impl FnOnce(&Stage), query: &str) -> String {
-    let (mut browser, state) = stage.departed().await;
+async fn output_of_callback(stage: &Stage, arrange: impl FnOnce(&Stage), query: &str) -> String {
+    let (mut browser, state) = stage.started().await;
     arrange(stage);
     let path = format!("/oauth/callback?state={state}&{query}");
-    let answer = browser.land(stage, &path).await;
+    let answer = browser.follow_callback(stage, &path).await;
     assert_ne!(answer.status, 500);
     let lists = browser.get(stage, "/connect/lists").await;
     format!("{answer:?}{lists:?}")
 }
 
 #[tokio::test]
-async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
+async fn no_failure_leaks_a_secret_to_a_page_log_or_event() {
     let log = Log::begin();
-    let mut seen = String::new();
+    let mut output = String::new();
 
     for error in [
         TokenError::InvalidGrant,
@@ -58,10 +58,10 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
         TokenError::Unavailable,
         TokenError::AnswerLost,
     ] {
-        let stage = marked_stage().await;
+        let stage = sentinel_stage().await;
         let arrange = |stage: &Stage| stage.memory.crm.token_answer_next(error);
-        seen += &come_back(&stage, arrange, "code=SENTINEL").await;
-        seen += &format!("{:?}", stage.memory.events.published());
+        output += &output_of_callback(&stage, arrange, "code=SENTINEL").await;
+        output += &format!("{:?}", stage.memory.events.published());
     }
     for query in [
         "",
@@ -69,7 +69,7 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
         "error=SENTINEL&error_description=SENTINEL",
         "code=SENTINEL&iss=SENTINEL",
     ] {
-        seen += &come_back(&marked_stage().await, |_| {}, query).await;
+        output += &output_of_callback(&sentinel_stage().await, |_| {}, query).await;
     }
     let refusal = Refusal::of(SENTINEL, SENTINEL);
     for error in [
@@ -77,94 +77,100 @@ async fn no_failure_shows_a_secret_on_a_page_in_a_log_or_in_an_event() {
         CrmError::NotFound(refusal),
         CrmError::Forbidden,
     ] {
-        let stage = marked_stage().await;
+        let stage = sentinel_stage().await;
         let code = stage.memory.crm.authorize(ENGINES, "client");
         let arrange = |stage: &Stage| stage.memory.crm.answer_next(error);
-        seen += &come_back(&stage, arrange, &format!("code={code}")).await;
+        output += &output_of_callback(&stage, arrange, &format!("code={code}")).await;
     }
-    for edit in [marked as fn(_) -> _, useless] {
-        let stage = marked_stage().await;
+    for edit in [with_sentinels as fn(_) -> _, without_refresh_token] {
+        let stage = sentinel_stage().await;
         let code = stage.memory.crm.authorize(ENGINES, "client");
         let arrange = |stage: &Stage| stage.memory.crm.edit_grants(edit);
-        seen += &come_back(&stage, arrange, &format!("code={code}")).await;
+        output += &output_of_callback(&stage, arrange, &format!("code={code}")).await;
     }
     for path in [
         "/connect/SENTINEL.x",
         "/connect/lists?SENTINEL",
         "/SENTINEL",
     ] {
-        seen += &format!(
+        output += &format!(
             "{:?}",
-            Browser::default().get(&marked_stage().await, path).await
+            Browser::default().get(&sentinel_stage().await, path).await
         );
     }
 
     let log = log.text();
-    assert!(log.contains("a code was not exchanged"), "the log is on");
-    assert!(!seen.contains(SENTINEL));
+    assert!(
+        log.contains("a code was not exchanged"),
+        "logging is captured"
+    );
+    assert!(!output.contains(SENTINEL));
     assert!(!log.contains(SENTINEL));
 }
 
-/// A customer's whole way: connects while leads wait, comes back with another account, and leaves. Goes on as far as
-/// the answers let it; says what was shown, and what no log and no event may say.
-async fn whole_way(stage: &Stage, links: &[String; 2]) -> (String, Vec<String>) {
+/// All steps of a customer: connects while leads wait, connects another account, disconnects. Goes on as far as the
+/// answers allow; returns what was shown, and the secrets that no log and no event may contain.
+async fn run_all_steps(stage: &Stage, links: &[String; 2]) -> (String, Vec<String>) {
     let mut secrets = vec!["SENTINEL".to_owned(), "ada0@example.com".to_owned()];
     secrets.extend((1..20).flat_map(|n| [format!("access-{n}"), format!("refresh-{n}")]));
     let mut shown = String::new();
     for (account, link) in [ENGINES, LOOMS].into_iter().zip(links) {
         let mut browser = Browser::default();
         secrets.push(link.rsplit('/').next().unwrap().to_owned());
-        shown += &seen(&browser.get(stage, link).await);
-        let departed = browser.post(stage, link, "").await;
+        shown += &visible(&browser.get(stage, link).await);
+        let started = browser.post(stage, link, "").await;
         secrets.extend(browser.cookies.values().cloned());
-        if departed.status != 303 {
-            shown += &seen(&departed);
+        if started.status != 303 {
+            shown += &visible(&started);
             continue;
         }
-        let state = departed.query()["state"].clone();
-        let back = stage.agreed(account, &state);
-        secrets.extend([state, code_of(&back)]);
-        shown += &seen(&browser.land(stage, &back).await);
+        let state = started.query()["state"].clone();
+        let callback = stage.callback_url(account, &state);
+        secrets.extend([state, code_of(&callback)]);
+        shown += &visible(&browser.follow_callback(stage, &callback).await);
         for (path, form) in [
             ("/connect/account", ""),
             ("/connect/lists", "new_list=Web&terms=yes"),
             ("/connect/disconnect", ""),
         ] {
             let answer = browser.post(stage, path, form).await;
-            assert!(ANSWERS.contains(&answer.status), "{path}: {answer:?}");
-            shown += &seen(&answer);
-            shown += &seen(&browser.get(stage, "/connect/done").await);
+            assert!(
+                ALLOWED_STATUSES.contains(&answer.status),
+                "{path}: {answer:?}"
+            );
+            shown += &visible(&answer);
+            shown += &visible(&browser.get(stage, "/connect/done").await);
         }
     }
     (shown, secrets)
 }
 
 /// What a person could see of an answer: the address it leads to, and the page below its style.
-fn seen(answer: &Answer) -> String {
+fn visible(answer: &Answer) -> String {
     let page = answer.body.rsplit("</style>").next().unwrap_or_default();
     format!("{:?}{page}", answer.headers.get("location"))
 }
 
-/// What a step that fails may answer.
-const ANSWERS: [u16; 6] = [200, 303, 403, 409, 502, 503];
+/// The statuses that a failing step may answer.
+const ALLOWED_STATUSES: [u16; 6] = [200, 303, 403, 409, 502, 503];
 
-fn code_of(back: &str) -> String {
-    let (_, code) = back.split_once("code=").unwrap();
+fn code_of(callback: &str) -> String {
+    let (_, code) = callback.split_once("code=").unwrap();
     code.split('&').next().unwrap().to_owned()
 }
 
 #[tokio::test]
-async fn every_single_failing_step_of_the_whole_way_is_an_answer_and_says_no_secret() {
+async fn failure_at_any_step_is_answered_and_leaks_no_secret() {
     let ready = async || {
-        let stage = marked_stage().await;
-        stage.leads_that_wait(1).await;
+        let stage = sentinel_stage().await;
+        stage.waiting_leads(1).await;
         let links = [stage.link().await, stage.link().await];
         (stage, links)
     };
-    let (whole, links) = ready().await;
-    let before = whole.memory.faults.steps();
-    whole_way(&whole, &links).await;
-    let steps = whole.memory.faults.steps() - before;
+    let (undisturbed, links) = ready().await;
+    let before = undisturbed.memory.faults.steps();
+    run_all_steps(&undisturbed, &links).await;
+    let steps = undisturbed.memory.faults.steps() - before;
     assert!(steps > 60, "only {steps} steps");
 
     for step in 1..=steps {
@@ -174,14 +180,14 @@ async fn every_single_failing_step_of_the_whole_way_is_an_answer_and_says_no_sec
             let faults = &stage.memory.faults;
             faults.at(faults.steps() + step, fault);
 
-            let (shown, secrets) = whole_way(&stage, &links).await;
+            let (shown, secrets) = run_all_steps(&stage, &links).await;
 
             let events = format!("{:?}", stage.memory.events.published());
             let logged = log.text();
             for secret in &secrets {
                 for (place, text) in [("page", &shown), ("event", &events), ("log", &logged)] {
-                    let said = text.contains(secret.as_str());
-                    assert!(!said, "{step} {fault:?}: {secret} in a {place}");
+                    let is_leaked = text.contains(secret.as_str());
+                    assert!(!is_leaked, "{step} {fault:?}: {secret} in a {place}");
                 }
             }
         }

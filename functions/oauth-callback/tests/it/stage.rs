@@ -41,7 +41,7 @@ impl Stage {
             memory.crm.add_list(account, "Newsletter");
         }
         let customer: CustomerId = "engines".parse().unwrap();
-        let row = row(&customer, memory.clock.now());
+        let row = sample_customer(&customer, memory.clock.now());
         memory.directory.put_customer(&row).await.unwrap();
         Self {
             connect: memory.connect(),
@@ -55,10 +55,11 @@ impl Stage {
         self.link_of(&self.customer).await
     }
 
-    /// Opens the link of another customer.
-    pub async fn of_another_customer(&self, browser: &mut Browser) -> String {
-        let looms = other();
-        self.put(&row(&looms, self.memory.clock.now())).await;
+    /// Opens a link of another customer.
+    pub async fn open_link_of_another_customer(&self, browser: &mut Browser) -> String {
+        let looms = other_customer();
+        self.put_customer(&sample_customer(&looms, self.memory.clock.now()))
+            .await;
         let link = self.link_of(&looms).await;
         let page = browser.get(self, &link).await;
         assert_eq!(page.status, 200);
@@ -67,16 +68,16 @@ impl Stage {
 
     /// Connects another customer to an account, by a user of their own.
     pub async fn connect_another_customer(&self, browser: &mut Browser, account: &str) {
-        let link = self.of_another_customer(browser).await;
+        let link = self.open_link_of_another_customer(browser).await;
         let state = browser.post(self, &link, "").await.query()["state"].clone();
-        let back = self.agreed_as("grace@looms.example", account, &state);
-        let landed = browser.get(self, &back).await;
+        let callback = self.callback_url_as("grace@looms.example", account, &state);
+        let landed = browser.get(self, &callback).await;
         assert_eq!(landed.location(), "/connect/lists");
     }
 
     /// The connection of another customer.
-    pub async fn row_of_another_customer(&self) -> Connection {
-        let row = self.memory.directory.connection(&other()).await;
+    pub async fn connection_of_another_customer(&self) -> Connection {
+        let row = self.memory.directory.connection(&other_customer()).await;
         row.unwrap().unwrap()
     }
 
@@ -98,7 +99,7 @@ impl Stage {
     }
 
     /// A browser that followed a new link to the authorization server, and the state it was sent with.
-    pub async fn departed(&self) -> (Browser, String) {
+    pub async fn started(&self) -> (Browser, String) {
         let mut browser = Browser::default();
         let link = self.link().await;
         browser.get(self, &link).await;
@@ -106,29 +107,29 @@ impl Stage {
         (browser, state)
     }
 
-    /// Where the authorization server sends the browser back to once an account's user has agreed.
-    pub fn agreed(&self, account: &str, state: &str) -> String {
+    /// The URL that the authorization server redirects to once an account's user has agreed.
+    pub fn callback_url(&self, account: &str, state: &str) -> String {
         let code = self.memory.crm.authorize(account, "client");
         format!("/oauth/callback?code={code}&state={state}")
     }
 
     /// The same, once another user of the account has agreed.
-    pub fn agreed_as(&self, login: &str, account: &str, state: &str) -> String {
+    pub fn callback_url_as(&self, login: &str, account: &str, state: &str) -> String {
         let code = self.memory.crm.authorize_as(login, account, "client");
         format!("/oauth/callback?code={code}&state={state}")
     }
 
-    /// A browser that has connected an account, and what it was answered.
+    /// A browser that has connected an account, and the response to its callback.
     pub async fn connected(&self, account: &str) -> (Browser, Answer) {
-        let (mut browser, state) = self.departed().await;
-        let answer = browser.get(self, &self.agreed(account, &state)).await;
+        let (mut browser, state) = self.started().await;
+        let answer = browser.get(self, &self.callback_url(account, &state)).await;
         (browser, answer)
     }
 
     /// A browser that has connected an account and chosen its list.
-    pub async fn complete(&self, account: &str) -> Browser {
+    pub async fn connected_with_list(&self, account: &str) -> Browser {
         let (mut browser, _) = self.connected(account).await;
-        let list = self.row().await.unwrap().catalog.lists[0].id.clone();
+        let list = self.connection().await.unwrap().catalog.lists[0].id.clone();
         let answer = browser
             .post(self, "/connect/lists", &format!("list={list}&terms=yes"))
             .await;
@@ -145,11 +146,11 @@ impl Stage {
             .unwrap()
     }
 
-    pub async fn put(&self, row: &Customer) {
+    pub async fn put_customer(&self, row: &Customer) {
         self.memory.directory.put_customer(row).await.unwrap();
     }
 
-    pub async fn row(&self) -> Option<Connection> {
+    pub async fn connection(&self) -> Option<Connection> {
         self.memory
             .directory
             .connection(&self.customer)
@@ -157,18 +158,18 @@ impl Stage {
             .unwrap()
     }
 
-    /// Whether any are stored.
+    /// Whether tokens are stored.
     pub async fn has_tokens(&self) -> bool {
         let stored = self.memory.vault.tokens(&self.customer).await;
         stored.unwrap().is_some()
     }
 
     pub async fn status(&self) -> ConnectionStatus {
-        self.row().await.unwrap().status
+        self.connection().await.unwrap().status
     }
 
-    /// Leads that people sent before the account was connected.
-    pub async fn leads_that_wait(&self, count: usize) -> Vec<LeadId> {
+    /// Leads that wait for an account to be connected.
+    pub async fn waiting_leads(&self, count: usize) -> Vec<LeadId> {
         let form = form(&self.customer, self.memory.clock.now());
         self.memory.directory.put_form(&form).await.unwrap();
         let mut leads = Vec::new();
@@ -181,8 +182,8 @@ impl Stage {
         leads
     }
 
-    /// Customers the scheduler will look at.
-    pub async fn lane(&self) -> Vec<(CustomerId, Timestamp)> {
+    /// Lanes that the scheduler will look at.
+    pub async fn due_lanes(&self) -> Vec<(CustomerId, Timestamp)> {
         self.memory
             .ledger
             .due_lanes(self.memory.clock.now(), None, 10)
@@ -195,7 +196,7 @@ impl Stage {
     }
 }
 
-fn other() -> CustomerId {
+fn other_customer() -> CustomerId {
     "looms".parse().unwrap()
 }
 
@@ -209,7 +210,7 @@ fn form(customer: &CustomerId, since: Timestamp) -> Form {
     }
 }
 
-fn row(id: &CustomerId, now: Timestamp) -> Customer {
+fn sample_customer(id: &CustomerId, now: Timestamp) -> Customer {
     Customer {
         id: id.clone(),
         ..samples::customer(now)

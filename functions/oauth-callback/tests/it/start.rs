@@ -6,11 +6,11 @@ use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::fakes::{Call, Fault};
 use leadfeed_shared::ports::Apps as _;
 
-use crate::browser::{Answer, Browser, ask};
+use crate::browser::{Answer, Browser, handle_event};
 use crate::stage::{ENGINES, Stage};
 
 #[tokio::test]
-async fn opening_a_link_shows_a_page_and_burns_nothing() {
+async fn opening_a_link_shows_a_page_and_does_not_use_it_up() {
     let stage = Stage::new().await;
     let link = stage.link().await;
 
@@ -34,7 +34,7 @@ async fn opening_a_link_shows_a_page_and_burns_nothing() {
 }
 
 #[tokio::test]
-async fn the_authorization_asks_for_what_it_needs_and_comes_back_to_the_configured_address() {
+async fn authorization_uses_the_needed_scopes_pkce_and_configured_redirect_uri() {
     let mut stage = Stage::new().await;
     stage.connect.site.pkce = true;
     let (mut browser, link) = (Browser::default(), stage.link().await);
@@ -43,7 +43,7 @@ async fn the_authorization_asks_for_what_it_needs_and_comes_back_to_the_configur
     let mut event = browser.event("POST", &link, Some(""));
     event["headers"]["host"] = "evil.example".into();
     event["headers"]["x-forwarded-host"] = "evil.example".into();
-    let answer = ask(&stage, event).await;
+    let answer = handle_event(&stage, event).await;
     let query = answer.query();
 
     assert_eq!(query["response_type"], "code");
@@ -69,14 +69,14 @@ async fn the_authorization_asks_for_what_it_needs_and_comes_back_to_the_configur
     let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
     browser.cookies.insert(name.to_owned(), value.to_owned());
     let back = browser
-        .get(&stage, &stage.agreed(ENGINES, &query["state"]))
+        .get(&stage, &stage.callback_url(ENGINES, &query["state"]))
         .await;
     assert_eq!(back.location(), "/connect/lists");
     assert_eq!(stage.memory.crm.verifiers(), [true]);
 }
 
 #[tokio::test]
-async fn a_link_starts_one_browser_which_may_click_twice() {
+async fn link_starts_only_one_browser_which_may_click_twice() {
     let stage = Stage::new().await;
     let link = stage.link().await;
     let (mut first, mut second) = (Browser::default(), Browser::default());
@@ -96,7 +96,7 @@ async fn a_link_starts_one_browser_which_may_click_twice() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_or_dies_at_any_step_leaves_its_browser_the_link_and_no_other_one() {
+async fn start_failing_or_crashing_at_any_step_keeps_the_link_for_its_browser_only() {
     for step in 1.. {
         for fault in [Fault::FailAfter, Fault::CrashAfter] {
             let stage = Stage::new().await;
@@ -122,15 +122,17 @@ async fn a_start_that_fails_or_dies_at_any_step_leaves_its_browser_the_link_and_
 }
 
 #[tokio::test]
-async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
+async fn tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
     let mut stage = Stage::new().await;
     let good = stage.link().await;
-    let others = stage.of_another_customer(&mut Browser::default()).await;
-    let (claims, _) = others.split_once('.').unwrap();
+    let link_of_another_customer = stage
+        .open_link_of_another_customer(&mut Browser::default())
+        .await;
+    let (claims, _) = link_of_another_customer.split_once('.').unwrap();
     let (_, signature) = good.split_once('.').unwrap();
-    let own = replace(&mut stage.connect.keys, SigningKeys::new("another".into()));
-    let of_another_stack = stage.link().await;
-    stage.connect.keys = own;
+    let own_keys = replace(&mut stage.connect.keys, SigningKeys::new("another".into()));
+    let link_of_another_stack = stage.link().await;
+    stage.connect.keys = own_keys;
     let mut answers = Vec::new();
     for bad in [
         "/connect/".to_owned(),
@@ -139,7 +141,7 @@ async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
         good.replace("/connect/e", "/connect/f"),
         format!("{good}A"),
         format!("{claims}.{signature}"),
-        of_another_stack,
+        link_of_another_stack,
     ] {
         let answer = Browser::default().get(&stage, &bad).await;
         assert_eq!(
@@ -160,7 +162,7 @@ async fn a_tampered_expired_or_foreign_link_is_refused_and_reveals_nothing() {
 }
 
 #[tokio::test]
-async fn whoever_departs_after_the_application_was_replaced_is_sent_to_the_new_one() {
+async fn start_after_the_application_was_replaced_uses_the_new_client_id() {
     let stage = Stage::new().await;
     let (mut browser, link) = (Browser::default(), stage.link().await);
     browser.get(&stage, &link).await;
@@ -174,7 +176,7 @@ async fn whoever_departs_after_the_application_was_replaced_is_sent_to_the_new_o
 }
 
 #[tokio::test]
-async fn a_link_is_not_burnt_where_the_start_fails_before_that() {
+async fn link_is_not_used_up_by_a_start_that_fails_before_that() {
     let stage = Stage::new().await;
     let link = stage.link().await;
     let mut browser = Browser::default();
@@ -184,20 +186,20 @@ async fn a_link_is_not_burnt_where_the_start_fails_before_that() {
     let answer = browser.post(&stage, &link, "").await;
 
     assert_eq!(answer.status, 503);
-    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
+    assert!(offers_only_the_link_again(&answer), "{}", answer.body);
     assert_eq!(Browser::default().get(&stage, &link).await.status, 200);
     assert_eq!(browser.get(&stage, &link).await.status, 200);
     assert_eq!(browser.post(&stage, &link, "").await.status, 303);
 }
 
-/// Whether all that a page has to press opens its own address once more, which it does not name.
-fn leads_to_the_link_again(page: &Answer) -> bool {
+/// Whether the only button of a page opens its own URL once more, which it does not name.
+fn offers_only_the_link_again(page: &Answer) -> bool {
     let button = r#"<a class="button" href="">Try again</a>"#;
     page.body.contains(button) && !page.body.contains("<form") && !page.body.contains("/connect/")
 }
 
 #[tokio::test]
-async fn whoever_opens_a_link_while_a_store_is_out_of_order_opens_it_again_by_the_pages_button() {
+async fn opening_a_link_during_an_outage_offers_to_open_it_again() {
     let stage = Stage::new().await;
     let (mut browser, link) = (Browser::default(), stage.link().await);
     stage.memory.faults.next(Fault::FailBefore);
@@ -205,17 +207,17 @@ async fn whoever_opens_a_link_while_a_store_is_out_of_order_opens_it_again_by_th
     let answer = browser.get(&stage, &link).await;
 
     assert_eq!(answer.status, 503);
-    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
+    assert!(offers_only_the_link_again(&answer), "{}", answer.body);
     assert_eq!(browser.get(&stage, &link).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_customer_whose_application_nobody_stored_is_told_so_and_keeps_the_link() {
+async fn missing_application_is_explained_and_the_link_stays_usable() {
     let stage = Stage::new().await;
     let link = stage.link().await;
     let mut row = stage.customer_row().await;
     row.app = "own".parse().unwrap();
-    stage.put(&row).await;
+    stage.put_customer(&row).await;
 
     let mut browser = Browser::default();
     browser.get(&stage, &link).await;
@@ -224,15 +226,15 @@ async fn a_customer_whose_application_nobody_stored_is_told_so_and_keeps_the_lin
     assert_eq!(answer.status, 503);
     assert!(answer.body.contains("not set up"));
     assert!(!answer.body.contains("nothing for you to fix"));
-    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
+    assert!(offers_only_the_link_again(&answer), "{}", answer.body);
     row.app = AppId::default_app();
-    stage.put(&row).await;
+    stage.put_customer(&row).await;
     assert_eq!(browser.get(&stage, &link).await.status, 200);
     assert_eq!(browser.post(&stage, &link, "").await.status, 303);
 }
 
 #[tokio::test]
-async fn another_sites_form_starts_nothing() {
+async fn cross_site_form_post_is_refused_and_does_not_use_up_the_link() {
     let stage = Stage::new().await;
     let link = stage.link().await;
     let mut browser = Browser::default();
@@ -240,16 +242,16 @@ async fn another_sites_form_starts_nothing() {
     for site in ["cross-site", "same-site"] {
         let mut event = browser.event("POST", &link, Some(""));
         event["headers"]["sec-fetch-site"] = site.into();
-        assert_eq!(ask(&stage, event).await.status, 403, "{site}");
+        assert_eq!(handle_event(&stage, event).await.status, 403, "{site}");
     }
 
     assert_eq!(Browser::default().get(&stage, &link).await.status, 200);
     assert_eq!(stage.memory.crm.count(Call::Exchange), 0);
 }
 
-/// What a browser sends that says nothing of its pages' sites: the cookie stays away, which is for our own forms only.
+/// As an old browser sends another site's form: without `Sec-Fetch-Site`, and without our `SameSite` cookie.
 #[tokio::test]
-async fn a_start_without_the_cookie_of_our_own_page_is_none_and_keeps_the_link() {
+async fn start_without_our_cookie_is_refused_and_keeps_the_link_usable() {
     let stage = Stage::new().await;
     let link = stage.link().await;
     let mut event = Browser::default().event("POST", &link, Some(""));
@@ -258,11 +260,11 @@ async fn a_start_without_the_cookie_of_our_own_page_is_none_and_keeps_the_link()
         .unwrap()
         .remove("sec-fetch-site");
 
-    let answer = ask(&stage, event).await;
+    let answer = handle_event(&stage, event).await;
 
     assert_eq!(answer.status, 403);
     assert!(answer.body.contains("did not keep our cookie"));
-    assert!(leads_to_the_link_again(&answer), "{}", answer.body);
+    assert!(offers_only_the_link_again(&answer), "{}", answer.body);
     assert!(!answer.headers.contains_key("set-cookie"));
     let mut person = Browser::default();
     person.get(&stage, &link).await;
@@ -270,17 +272,17 @@ async fn a_start_without_the_cookie_of_our_own_page_is_none_and_keeps_the_link()
 }
 
 #[tokio::test]
-async fn a_page_of_another_link_in_the_same_browser_does_not_stand_in_the_way() {
+async fn opening_another_link_in_the_same_browser_does_not_block_the_first() {
     let stage = Stage::new().await;
     let (mut browser, first) = (Browser::default(), stage.link().await);
     browser.get(&stage, &first).await;
-    stage.of_another_customer(&mut browser).await;
+    stage.open_link_of_another_customer(&mut browser).await;
 
     assert_eq!(browser.post(&stage, &first, "").await.status, 303);
 }
 
 #[tokio::test]
-async fn every_event_is_answered_and_a_program_gets_problem_details() {
+async fn every_sample_event_is_answered_by_a_page_or_problem_details() {
     let stage = Stage::new().await;
     let events = [
         (
@@ -301,9 +303,9 @@ async fn every_event_is_answered_and_a_program_gets_problem_details() {
     ];
     for (event, status, code) in events {
         let mut event: serde_json::Value = serde_json::from_str(event).unwrap();
-        let page = ask(&stage, event.clone()).await;
+        let page = handle_event(&stage, event.clone()).await;
         event["headers"]["accept"] = "*/*".into();
-        let details = ask(&stage, event).await;
+        let details = handle_event(&stage, event).await;
 
         let shown = match page.headers.get("location") {
             Some(trouble) => Browser::default().get(&stage, trouble).await,
@@ -322,7 +324,7 @@ async fn every_event_is_answered_and_a_program_gets_problem_details() {
 }
 
 #[tokio::test]
-async fn the_pages_go_by_the_name_that_customers_know_the_service_by() {
+async fn pages_show_the_configured_service_name_escaped() {
     let mut stage = Stage::new().await;
     stage.connect.site.service = "Leads & <Us>".to_owned();
     let mut browser = Browser::default();
@@ -336,6 +338,6 @@ async fn the_pages_go_by_the_name_that_customers_know_the_service_by() {
         assert!(page.body.contains("<span>Leads &#38; &#60;Us&#62;</span>"));
         assert!(!page.body.contains("Leadfeed") && !page.body.contains("class=\"mark\""));
     }
-    let asks = "What Leads &#38; &#60;Us&#62; asks for";
-    assert!(welcome.body.contains(asks), "{}", welcome.body);
+    let heading = "What Leads &#38; &#60;Us&#62; asks for";
+    assert!(welcome.body.contains(heading), "{}", welcome.body);
 }

@@ -7,9 +7,9 @@ use crate::browser::Browser;
 use crate::stage::{ENGINES, Stage};
 
 #[tokio::test]
-async fn choosing_lists_and_confirming_the_terms_is_recorded_and_frees_what_waited() {
+async fn choosing_lists_and_confirming_terms_is_recorded_and_releases_waiting_leads() {
     let stage = Stage::new().await;
-    let leads = stage.leads_that_wait(12).await;
+    let leads = stage.waiting_leads(12).await;
     let (mut browser, _) = stage.connected(ENGINES).await;
     let page = browser.get(&stage, "/connect/lists").await;
     assert!(page.body.contains("Newsletter"));
@@ -22,7 +22,7 @@ async fn choosing_lists_and_confirming_the_terms_is_recorded_and_frees_what_wait
     let answer = browser.post(&stage, "/connect/lists", body).await;
 
     assert_eq!(answer.location(), "/connect/done");
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     let terms = row.terms.unwrap();
     assert_eq!(terms.ip.as_deref(), Some("203.0.113.7"));
     assert!(terms.text.contains("bought, rented, borrowed"));
@@ -36,16 +36,16 @@ async fn choosing_lists_and_confirming_the_terms_is_recorded_and_frees_what_wait
     let released = stage.memory.queue.receive(100);
     assert_eq!(released.len(), 10);
     assert!(released.iter().all(|task| leads.contains(task.lead())));
-    assert_eq!(stage.lane().await.len(), 1);
+    assert_eq!(stage.due_lanes().await.len(), 1);
 }
 
 #[tokio::test]
-async fn every_step_back_without_lists_terms_or_sense_is_explained() {
+async fn invalid_choice_of_lists_or_terms_is_refused_with_links_to_the_fields() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;
     let unknown = "list=5e7b1a1c-0000-11ee-8c99-0242ac120002&terms=yes";
     let long = format!("new_list={}&terms=yes", "x".repeat(256));
-    for (body, words) in [
+    for (body, links) in [
         ("", vec!["#lists", "#terms"]),
         ("list=../../x&terms=yes", vec!["#lists"]),
         (unknown, vec!["#lists"]),
@@ -54,8 +54,8 @@ async fn every_step_back_without_lists_terms_or_sense_is_explained() {
     ] {
         let answer = browser.post(&stage, "/connect/lists", body).await;
         assert_eq!(answer.status, 422, "{body}");
-        for word in words {
-            assert!(answer.body.contains(word), "{body}");
+        for link in links {
+            assert!(answer.body.contains(link), "{body}");
         }
     }
     let huge = format!("new_list={}", "x".repeat(300_000));
@@ -64,11 +64,11 @@ async fn every_step_back_without_lists_terms_or_sense_is_explained() {
         413
     );
     assert_eq!(stage.memory.crm.count(Call::CreateList), 0);
-    assert!(stage.row().await.unwrap().terms.is_none());
+    assert!(stage.connection().await.unwrap().terms.is_none());
 }
 
 #[tokio::test]
-async fn no_more_lists_are_chosen_than_a_contact_can_join() {
+async fn more_lists_than_a_contact_can_join_are_refused() {
     let stage = Stage::new().await;
     let lists: Vec<_> = (1..=50)
         .map(|number| stage.memory.crm.add_list(ENGINES, &number.to_string()))
@@ -79,16 +79,16 @@ async fn no_more_lists_are_chosen_than_a_contact_can_join() {
     let all = format!("{}terms=yes", lists.concat());
 
     let refused = browser.post(&stage, "/connect/lists", &one_more).await;
-    let taken = browser.post(&stage, "/connect/lists", &all).await;
+    let accepted = browser.post(&stage, "/connect/lists", &all).await;
 
     assert_eq!(refused.status, 422);
     assert!(refused.body.contains("at most 50"), "{}", refused.body);
-    assert_eq!(taken.location(), "/connect/done");
-    assert_eq!(stage.row().await.unwrap().lists.len(), 50);
+    assert_eq!(accepted.location(), "/connect/done");
+    assert_eq!(stage.connection().await.unwrap().lists.len(), 50);
 }
 
 #[tokio::test]
-async fn a_list_is_made_once_however_often_the_button_is_pressed() {
+async fn new_list_is_created_once_even_if_submitted_repeatedly() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;
     stage.memory.crm.answer_next(CrmError::AnswerLost);
@@ -100,12 +100,12 @@ async fn a_list_is_made_once_however_often_the_button_is_pressed() {
     }
 
     assert_eq!(stage.memory.crm.count(Call::CreateList), 1);
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     assert_eq!((row.lists.len(), row.catalog.lists.len()), (1, 2));
 }
 
 #[tokio::test]
-async fn a_new_list_that_is_refused_is_said_beside_its_field_and_leaves_the_rest_as_it_was() {
+async fn refused_new_list_is_shown_at_its_field_and_nothing_is_saved() {
     let refusal = Refusal::of("lists.limit", "SENTINEL");
     for refused in [CrmError::Invalid(refusal), CrmError::Forbidden] {
         let stage = Stage::new().await;
@@ -120,21 +120,21 @@ async fn a_new_list_that_is_refused_is_said_beside_its_field_and_leaves_the_rest
         assert!(page.body.contains("Choose one that is there"));
         assert!(page.body.contains("value=\"From the web\" aria-invalid"));
         assert!(!page.body.contains("SENTINEL"));
-        let row = stage.row().await.unwrap();
+        let row = stage.connection().await.unwrap();
         assert_eq!((row.lists, row.terms), (vec![], None));
         let list = &row.catalog.lists[0].id;
         let chosen = format!("list={list}&terms=yes");
         let saved = browser
-            .press(&stage, &page, "/connect/lists", &chosen)
+            .submit_form(&stage, &page, "/connect/lists", &chosen)
             .await;
         assert_eq!(saved.location(), "/connect/done");
     }
 }
 
 #[tokio::test]
-async fn showing_pages_costs_no_call() {
+async fn showing_pages_makes_no_api_call() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
+    let mut browser = stage.connected_with_list(ENGINES).await;
     let before = stage.memory.crm.calls().len();
 
     for path in [
@@ -150,22 +150,22 @@ async fn showing_pages_costs_no_call() {
 }
 
 #[tokio::test]
-async fn the_steps_are_closed_to_a_browser_that_did_not_connect() {
+async fn steps_are_refused_to_a_browser_that_has_not_connected() {
     let stage = Stage::new().await;
-    stage.complete(ENGINES).await;
-    let mut looked = Browser::default();
-    looked.get(&stage, &stage.link().await).await;
+    stage.connected_with_list(ENGINES).await;
+    let mut opened = Browser::default();
+    opened.get(&stage, &stage.link().await).await;
     stage
         .memory
         .clock
         .advance(jiff::SignedDuration::from_mins(1));
-    let (mut departed, _) = stage.departed().await;
+    let (mut started, _) = stage.started().await;
 
     for path in ["/connect/lists", "/connect/account", "/connect/done"] {
         for (browser, status) in [
             (&mut Browser::default(), 403),
-            (&mut looked, 403),
-            (&mut departed, 409),
+            (&mut opened, 403),
+            (&mut started, 409),
         ] {
             let answer = browser.get(&stage, path).await;
             assert_eq!(answer.status, status, "{path}");
@@ -178,32 +178,32 @@ async fn the_steps_are_closed_to_a_browser_that_did_not_connect() {
         "/connect/disconnect",
         "/connect/again",
     ] {
-        assert_eq!(looked.post(&stage, path, "").await.status, 403, "{path}");
+        assert_eq!(opened.post(&stage, path, "").await.status, 403, "{path}");
     }
 }
 
 #[tokio::test]
-async fn reconnecting_the_same_account_keeps_lists_and_terms_and_frees_what_waited() {
+async fn reconnecting_the_same_account_keeps_lists_and_terms_and_releases_leads() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
-    let before = stage.row().await.unwrap();
+    let mut browser = stage.connected_with_list(ENGINES).await;
+    let before = stage.connection().await.unwrap();
     browser.post(&stage, "/connect/disconnect", "").await;
-    stage.leads_that_wait(1).await;
+    stage.waiting_leads(1).await;
 
     let (_, answer) = stage.connected(ENGINES).await;
 
     assert_eq!(answer.location(), "/connect/lists");
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     assert_eq!((&row.lists, &row.terms), (&before.lists, &before.terms));
     assert!(row.generation > before.generation);
     assert_eq!(stage.memory.queue.receive(10).len(), 1);
 }
 
 #[tokio::test]
-async fn a_try_by_a_user_without_rights_keeps_the_lists_for_the_next() {
+async fn attempt_by_a_user_without_privileges_keeps_lists_and_terms() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
-    let before = stage.row().await.unwrap();
+    let mut browser = stage.connected_with_list(ENGINES).await;
+    let before = stage.connection().await.unwrap();
     browser.post(&stage, "/connect/disconnect", "").await;
     let privileges = |names: &[&str]| stage.memory.crm.set_privileges(ENGINES, names);
 
@@ -214,22 +214,22 @@ async fn a_try_by_a_user_without_rights_keeps_the_lists_for_the_next() {
     privileges(&["contacts:read", "contacts:write", "contacts:lists:read"]);
     stage.connected(ENGINES).await;
 
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     assert_eq!(row.status, ConnectionStatus::Active);
     assert_eq!((&row.lists, &row.terms), (&before.lists, &before.terms));
 }
 
 #[tokio::test]
-async fn terms_of_another_brand_are_asked_for_anew_and_keep_delivering_meanwhile() {
+async fn changed_brand_needs_new_terms_while_deliveries_go_on() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
-    let before = stage.row().await.unwrap();
+    let mut browser = stage.connected_with_list(ENGINES).await;
+    let before = stage.connection().await.unwrap();
     let lists = browser.get(&stage, "/connect/lists").await;
     let since = "You confirmed this on 23 November 2026 (UTC).";
     assert!(lists.body.contains(since), "{}", lists.body);
     let mut customer = stage.customer_row().await;
     customer.brand = "Difference Engines".into();
-    stage.put(&customer).await;
+    stage.put_customer(&customer).await;
 
     let page = browser.get(&stage, "/connect/lists").await;
     let list = &before.lists[0];
@@ -246,46 +246,46 @@ async fn terms_of_another_brand_are_asked_for_anew_and_keep_delivering_meanwhile
     assert_eq!(done.location(), "/connect/lists");
     assert_eq!(refused.status, 422);
     assert!(refused.body.contains("#terms"));
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     assert_eq!(row.terms, before.terms);
     assert!(row.lists_for(&[]).is_ok());
 
     let confirmed = format!("list={list}&terms=yes");
     let answer = browser
-        .press(&stage, &page, "/connect/lists", &confirmed)
+        .submit_form(&stage, &page, "/connect/lists", &confirmed)
         .await;
     assert_eq!(answer.location(), "/connect/done");
-    let terms = stage.row().await.unwrap().terms.unwrap();
+    let terms = stage.connection().await.unwrap().terms.unwrap();
     assert!(terms.text.contains("Difference Engines"));
 }
 
 #[tokio::test]
-async fn a_tick_is_for_the_terms_that_stood_beside_it_and_no_others() {
+async fn ticked_terms_count_only_for_the_text_that_was_shown() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;
     let path = "/connect/lists";
     let page = browser.get(&stage, path).await;
     let mut customer = stage.customer_row().await;
     customer.brand = "Difference Engines".into();
-    stage.put(&customer).await;
+    stage.put_customer(&customer).await;
 
     let choice = "new_list=News&terms=yes";
-    let asked = browser.press(&stage, &page, path, choice).await;
+    let asked = browser.submit_form(&stage, &page, path, choice).await;
 
     assert_eq!(asked.status, 422);
     assert!(asked.body.contains("e-mail from Difference Engines"));
     assert!(!asked.body.contains(" checked"));
-    assert_eq!(stage.row().await.unwrap().terms, None);
-    let saved = browser.press(&stage, &asked, path, choice).await;
+    assert_eq!(stage.connection().await.unwrap().terms, None);
+    let saved = browser.submit_form(&stage, &asked, path, choice).await;
     assert_eq!(saved.location(), "/connect/done");
-    let terms = stage.row().await.unwrap().terms.unwrap();
+    let terms = stage.connection().await.unwrap().terms.unwrap();
     assert!(terms.text.contains("Difference Engines"));
 }
 
 #[tokio::test]
-async fn disconnecting_asks_nobody_and_forgets_the_tokens() {
+async fn disconnecting_makes_no_api_call_and_deletes_the_tokens() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
+    let mut browser = stage.connected_with_list(ENGINES).await;
     let calls = stage.memory.crm.calls().len();
 
     let answer = browser.post(&stage, "/connect/disconnect", "").await;
@@ -307,10 +307,10 @@ async fn disconnecting_asks_nobody_and_forgets_the_tokens() {
 }
 
 #[tokio::test]
-async fn deliveries_stop_even_where_the_tokens_cannot_be_forgotten() {
+async fn disconnecting_takes_effect_even_if_deleting_the_tokens_fails() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
-    // The session, the customer and the connection, that twice, are read before the tokens are forgotten.
+    let mut browser = stage.connected_with_list(ENGINES).await;
+    // The session, the customer and, twice, the connection are read before the tokens are deleted.
     stage
         .memory
         .faults
@@ -326,12 +326,16 @@ async fn deliveries_stop_even_where_the_tokens_cannot_be_forgotten() {
 }
 
 #[tokio::test]
-async fn no_answer_leaks_where_it_was_read() {
+async fn answers_forbid_caching_referrers_framing_and_foreign_resources() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    let done = browser.get(&stage, &stage.agreed(ENGINES, &state)).await;
+    let (mut browser, state) = stage.started().await;
+    let done = browser
+        .get(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
     let lists = browser.get(&stage, "/connect/lists").await;
-    let refused = browser.land(&stage, "/oauth/callback?code=SENTINEL").await;
+    let refused = browser
+        .follow_callback(&stage, "/oauth/callback?code=SENTINEL")
+        .await;
 
     assert!(!done.location().contains('?'));
     for answer in [&done, &lists, &refused] {

@@ -1,27 +1,30 @@
-//! Two customers in one browser, whose one session is about whichever link was opened last, and two by one user.
+//! Two customers in one browser, whose session belongs to the link opened last; and two customers of one user.
 
 use leadfeed_shared::domain::connection::ConnectionStatus;
 
 use crate::browser::{Answer, Browser};
 use crate::stage::{ENGINES, LOOMS, Stage};
 
-fn is_told(answer: &Answer) {
+fn assert_replaced(answer: &Answer) {
     assert_eq!(answer.status, 409, "{}", answer.body);
     assert!(answer.body.contains("Another link was opened"));
     assert!(!answer.body.contains("Analytical"));
 }
 
 #[tokio::test]
-async fn a_page_that_was_left_open_disconnects_nobody_else() {
+async fn stale_page_cannot_disconnect_another_customer() {
     let stage = Stage::new().await;
-    let mut browser = stage.complete(ENGINES).await;
+    let mut browser = stage.connected_with_list(ENGINES).await;
     let done = browser.get(&stage, "/connect/done").await;
     stage.connect_another_customer(&mut browser, LOOMS).await;
 
     let path = "/connect/disconnect";
-    is_told(&browser.press(&stage, &done, path, "").await);
+    assert_replaced(&browser.submit_form(&stage, &done, path, "").await);
 
-    let (one, other) = (stage.row().await, stage.row_of_another_customer().await);
+    let (one, other) = (
+        stage.connection().await,
+        stage.connection_of_another_customer().await,
+    );
     assert_eq!(one.unwrap().status, ConnectionStatus::Active);
     assert_eq!(other.status, ConnectionStatus::Active);
     let own = browser.get(&stage, "/connect/lists").await;
@@ -29,7 +32,7 @@ async fn a_page_that_was_left_open_disconnects_nobody_else() {
 }
 
 #[tokio::test]
-async fn a_choice_on_a_page_that_was_left_open_is_not_saved_for_whoever_shares_the_account() {
+async fn choice_on_a_stale_page_is_not_saved_for_another_customer_of_the_account() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;
     let lists = browser.get(&stage, "/connect/lists").await;
@@ -37,27 +40,27 @@ async fn a_choice_on_a_page_that_was_left_open_is_not_saved_for_whoever_shares_t
 
     let choice = "new_list=News&terms=yes";
     let path = "/connect/lists";
-    is_told(&browser.press(&stage, &lists, path, choice).await);
+    assert_replaced(&browser.submit_form(&stage, &lists, path, choice).await);
 
-    assert!(stage.row().await.unwrap().terms.is_none());
-    assert!(stage.row_of_another_customer().await.terms.is_none());
+    assert!(stage.connection().await.unwrap().terms.is_none());
+    assert!(stage.connection_of_another_customer().await.terms.is_none());
     let own = browser.get(&stage, "/connect/lists").await;
-    let saved = browser.press(&stage, &own, path, choice).await;
+    let saved = browser.submit_form(&stage, &own, path, choice).await;
     assert_eq!(saved.location(), "/connect/done");
-    assert!(stage.row_of_another_customer().await.terms.is_some());
+    assert!(stage.connection_of_another_customer().await.terms.is_some());
 }
 
 #[tokio::test]
-async fn no_form_goes_on_for_a_customer_whose_page_it_was_not_on() {
+async fn form_shown_to_another_customer_or_without_a_session_is_refused() {
     let stage = Stage::new().await;
-    stage.complete(LOOMS).await;
+    stage.connected_with_list(LOOMS).await;
     let (mut browser, answer) = stage.connected(ENGINES).await;
     let account = browser.get(&stage, answer.location()).await;
     let declined = browser.get(&stage, "/connect/declined").await;
     let gone = browser.get(&stage, "/connect/disconnected").await;
     let trouble = browser.get(&stage, "/connect/trouble/code_refused").await;
     let again = "/connect/again";
-    let pressed = browser.press(&stage, &declined, again, "").await;
+    let pressed = browser.submit_form(&stage, &declined, again, "").await;
     assert_eq!(pressed.status, 303);
     stage.connect_another_customer(&mut browser, LOOMS).await;
 
@@ -68,21 +71,23 @@ async fn no_form_goes_on_for_a_customer_whose_page_it_was_not_on() {
         (&gone, again),
         (&trouble, again),
     ] {
-        is_told(&browser.press(&stage, page, path, "").await);
+        assert_replaced(&browser.submit_form(&stage, page, path, "").await);
     }
     for path in ["/connect/lists", "/connect/account", "/connect/disconnect"] {
         let unnamed = browser.send(&stage, "POST", path, Some("terms=yes"));
-        is_told(&unnamed.await);
+        assert_replaced(&unnamed.await);
     }
 }
 
 #[tokio::test]
-async fn who_comes_back_after_another_link_was_opened_is_told_that_it_was() {
+async fn callback_after_another_link_was_opened_is_refused_and_explained() {
     let stage = Stage::new().await;
-    let (mut browser, state) = stage.departed().await;
-    stage.of_another_customer(&mut browser).await;
+    let (mut browser, state) = stage.started().await;
+    stage.open_link_of_another_customer(&mut browser).await;
 
-    let answer = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+    let answer = browser
+        .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
 
     assert_eq!(answer.status, 403);
     assert!(
@@ -90,39 +95,43 @@ async fn who_comes_back_after_another_link_was_opened_is_told_that_it_was() {
             .body
             .contains("before another connect link is opened")
     );
-    assert!(stage.row().await.is_none());
+    assert!(stage.connection().await.is_none());
     assert_eq!(stage.exchanges(), 0);
     let unknown = Browser::default().get(&stage, "/connect/lists").await;
     assert_eq!(unknown.status, 403);
 }
 
 #[tokio::test]
-async fn a_user_who_connects_somebody_else_reads_what_to_do_and_of_nobody() {
+async fn user_of_another_customer_is_refused_without_revealing_that_customer() {
     let stage = Stage::new().await;
-    stage.complete(ENGINES).await;
-    let before = stage.row().await.unwrap();
+    stage.connected_with_list(ENGINES).await;
+    let before = stage.connection().await.unwrap();
     let mut browser = Browser::default();
-    let link = stage.of_another_customer(&mut browser).await;
+    let link = stage.open_link_of_another_customer(&mut browser).await;
     let state = browser.post(&stage, &link, "").await.query()["state"].clone();
 
-    let page = browser.land(&stage, &stage.agreed(ENGINES, &state)).await;
+    let page = browser
+        .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
+        .await;
 
     assert_eq!(page.status, 409);
     assert!(page.body.contains("user_taken"), "{}", page.body);
     for other in ["Analytical", "engines", ENGINES] {
         assert!(!page.body.contains(other), "{other}");
     }
-    let row = stage.row().await.unwrap();
+    let row = stage.connection().await.unwrap();
     assert_eq!((row.status, row.lists), (before.status, before.lists));
     assert!(page.body.contains("Sign in as another user"));
-    let departed = browser.press(&stage, &page, "/connect/again", "").await;
-    assert_eq!(departed.query()["prompt"], "login");
-    let state = &departed.query()["state"];
-    let back = stage.agreed_as("grace@looms.example", ENGINES, state);
+    let started = browser
+        .submit_form(&stage, &page, "/connect/again", "")
+        .await;
+    assert_eq!(started.query()["prompt"], "login");
+    let state = &started.query()["state"];
+    let back = stage.callback_url_as("grace@looms.example", ENGINES, state);
     assert_eq!(
         browser.get(&stage, &back).await.location(),
         "/connect/lists"
     );
-    let other = stage.row_of_another_customer().await;
+    let other = stage.connection_of_another_customer().await;
     assert_eq!(other.status, ConnectionStatus::Active);
 }

@@ -1,4 +1,4 @@
-//! What the page of the lists says of those who have signed up already.
+//! What the lists page says about waiting leads.
 
 use jiff::SignedDuration;
 use leadfeed_shared::fakes::Fault;
@@ -14,11 +14,11 @@ async fn page(stage: &Stage, browser: &mut Browser) -> String {
 }
 
 #[tokio::test]
-async fn before_they_save_customers_read_how_many_wait_and_since_when() {
+async fn lists_page_says_how_many_leads_wait_and_since_when() {
     let stage = Stage::new().await;
-    stage.leads_that_wait(1).await;
+    stage.waiting_leads(1).await;
     stage.memory.clock.advance(SignedDuration::from_hours(48));
-    stage.leads_that_wait(2).await;
+    stage.waiting_leads(2).await;
     let (mut browser, _) = stage.connected(ENGINES).await;
 
     let shown = page(&stage, &mut browser).await;
@@ -26,33 +26,34 @@ async fn before_they_save_customers_read_how_many_wait_and_since_when() {
     let saved = browser.post(&stage, LISTS, "new_list=News&terms=yes").await;
     let after = page(&stage, &mut browser).await;
 
-    let said = "<strong>3 sign-ups</strong> are waiting, the oldest since 23 November 2026 (UTC).";
-    assert!(shown.contains(said), "{shown}");
+    let notice =
+        "<strong>3 sign-ups</strong> are waiting, the oldest since 23 November 2026 (UTC).";
+    assert!(shown.contains(notice), "{shown}");
     assert_eq!(faulty.status, 422);
-    assert!(faulty.body.contains(said), "{}", faulty.body);
+    assert!(faulty.body.contains(notice), "{}", faulty.body);
     assert_eq!(saved.location(), "/connect/done");
-    assert!(!after.contains(WAITING), "they are on their way");
+    assert!(!after.contains(WAITING), "they were released");
 }
 
 #[tokio::test]
-async fn of_many_the_page_says_how_many_there_are_at_least() {
+async fn more_than_a_thousand_waiting_leads_are_shown_as_at_least_a_thousand() {
     let stage = Stage::new().await;
-    stage.leads_that_wait(1_001).await;
+    stage.waiting_leads(1_001).await;
     let (mut browser, _) = stage.connected(ENGINES).await;
 
     let shown = page(&stage, &mut browser).await;
 
-    let said =
+    let notice =
         "At least <strong>1000 sign-ups</strong> are waiting, some since 23 November 2026 (UTC).";
-    assert!(shown.contains(said), "{shown}");
+    assert!(shown.contains(notice), "{shown}");
 }
 
 #[tokio::test]
-async fn where_nobody_waits_or_nobody_can_tell_the_lists_are_shown_without_a_word_of_it() {
+async fn lists_page_has_no_count_if_no_lead_waits_or_counting_fails() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;
     let none = page(&stage, &mut browser).await;
-    stage.leads_that_wait(1).await;
+    stage.waiting_leads(1).await;
     let before = stage.memory.faults.steps();
     let one = page(&stage, &mut browser).await;
     let counted = stage.memory.faults.steps();

@@ -1,8 +1,8 @@
 //! The program as a person runs it: what it does with a file of leads, and what is left when it ends.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
-mod left;
+mod process_tree;
 mod run;
 
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::run::Program;
 
-const UP: &str = "Ctrl-C stops everything.";
+const READY: &str = "Ctrl-C stops everything.";
 /// While this shows, the functions are being built.
 const BUILDING: &str = "✓ starting MiniStack";
 const DEPLOYING: &str = "… deploying the stack";
@@ -42,19 +42,19 @@ fn leads() -> (String, Vec<&'static str>) {
 }
 
 #[test]
-fn of_200_leads_in_a_file_the_190_good_ones_arrive_and_the_10_bad_ones_are_told_why() {
+fn file_of_200_leads_delivers_190_and_reports_why_10_were_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (text, codes) = leads();
     let file = folder.path().join("leads.csv");
     std::fs::write(&file, text).unwrap();
 
     let program = Program::start(&["--once", "--leads", file.to_str().unwrap()]);
-    let (code, said) = program.end();
+    let (code, output) = program.wait();
 
-    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(code, Some(0), "{output}");
     let sum = "190 delivered, 10 refused with a reason; the sandbox holds 190 new contacts";
-    assert!(said.contains(sum), "{said}");
-    let refused: Vec<&str> = said
+    assert!(output.contains(sum), "{output}");
+    let refused: Vec<&str> = output
         .lines()
         .filter(|line| line.contains("  refused  "))
         .collect();
@@ -65,44 +65,44 @@ fn of_200_leads_in_a_file_the_190_good_ones_arrive_and_the_10_bad_ones_are_told_
 }
 
 #[test]
-fn however_it_ends_no_process_and_no_port_is_left() {
+fn no_process_or_port_is_left_however_the_program_ends() {
     let program = Program::start(&[]);
-    program.until(UP);
-    let left = program.everything();
+    program.wait_for(READY);
+    let tree = program.process_tree();
     assert!(
-        left.ports() >= 3,
+        tree.port_count() >= 3,
         "the stack, the sandbox and MiniStack listen"
     );
-    left.assert_on_loopback_only();
+    tree.assert_on_loopback_only();
     program.signal(Signal::SIGINT);
-    let (code, said) = program.end();
-    assert_eq!(code, Some(130), "{said}");
-    left.assert_gone();
+    let (code, output) = program.wait();
+    assert_eq!(code, Some(130), "{output}");
+    tree.assert_gone();
 
-    for (words, signal, expected) in [
+    for (text, signal, expected) in [
         (BUILDING, Signal::SIGTERM, Some(143)),
         (DEPLOYING, Signal::SIGKILL, None),
     ] {
         let program = Program::start(&["--once"]);
-        program.until(words);
-        let left = program.everything();
+        program.wait_for(text);
+        let tree = program.process_tree();
         program.signal(signal);
-        assert_eq!(program.end().0, expected);
-        left.assert_gone();
+        assert_eq!(program.wait().0, expected);
+        tree.assert_gone();
     }
 
     let program = Program::start(&["--once"]);
-    program.until(DEPLOYING);
-    let left = program.everything();
-    left.kill("ministack");
-    let (code, said) = program.end();
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("Error: "), "{said}");
-    left.assert_gone();
+    program.wait_for(DEPLOYING);
+    let tree = program.process_tree();
+    tree.kill("ministack");
+    let (code, output) = program.wait();
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("Error: "), "{output}");
+    tree.assert_gone();
 }
 
 #[test]
-fn a_file_that_cannot_be_read_is_told_of_before_anything_is_started() {
+fn unreadable_leads_file_is_reported_before_anything_starts() {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("leads.txt");
     std::fs::write(&text, "").unwrap();
@@ -112,10 +112,10 @@ fn a_file_that_cannot_be_read_is_told_of_before_anything_is_started() {
     ] {
         let program = Program::start(&["--once", "--leads", file.to_str().unwrap()]);
 
-        let (code, said) = program.end();
+        let (code, output) = program.wait();
 
-        assert_eq!(code, Some(1), "{said}");
-        assert!(said.contains(words), "{said}");
-        assert!(!said.contains("MiniStack"), "{said}");
+        assert_eq!(code, Some(1), "{output}");
+        assert!(output.contains(words), "{output}");
+        assert!(!output.contains("MiniStack"), "{output}");
     }
 }

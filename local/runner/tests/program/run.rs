@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::left::Everything;
+use crate::process_tree::ProcessTree;
 
 /// The first run on a machine compiles the functions.
-const PATIENCE: Duration = Duration::from_secs(45 * 60);
+const TIMEOUT: Duration = Duration::from_secs(45 * 60);
 
 pub struct Program {
     child: Child,
-    said: Arc<Mutex<String>>,
+    output: Arc<Mutex<String>>,
     readers: Vec<JoinHandle<()>>,
 }
 
@@ -30,35 +30,35 @@ impl Program {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = Arc::new(Mutex::new(String::new()));
+        let output = Arc::new(Mutex::new(String::new()));
         let readers = vec![
-            follow(child.stdout.take().unwrap(), said.clone()),
-            follow(child.stderr.take().unwrap(), said.clone()),
+            follow(child.stdout.take().unwrap(), output.clone()),
+            follow(child.stderr.take().unwrap(), output.clone()),
         ];
         Self {
             child,
-            said,
+            output,
             readers,
         }
     }
 
     /// Waits until it has printed this.
-    pub fn until(&self, words: &str) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.said.lock().unwrap().contains(words) {
+    pub fn wait_for(&self, text: &str) {
+        let deadline = Instant::now() + TIMEOUT;
+        while !self.output.lock().unwrap().contains(text) {
             assert!(
                 Instant::now() < deadline
                     && self.readers.iter().any(|reader| !reader.is_finished()),
-                "it did not say {words:?} but:\n{}",
-                self.said.lock().unwrap()
+                "{text:?} was not printed, but:\n{}",
+                self.output.lock().unwrap()
             );
             thread::sleep(Duration::from_millis(20));
         }
     }
 
     /// The program and everything it has started, with the ports on which they listen.
-    pub fn everything(&self) -> Everything {
-        Everything::of(self.child.id())
+    pub fn process_tree(&self) -> ProcessTree {
+        ProcessTree::of(self.child.id())
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -66,14 +66,14 @@ impl Program {
     }
 
     /// Waits for its end; returns its exit code (`None` if a signal ended it) and its output.
-    pub fn end(mut self) -> (Option<i32>, String) {
+    pub fn wait(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().unwrap();
         assert_eq!(status.code().is_none(), status.signal().is_some());
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
-        let said = self.said.lock().unwrap().clone();
-        (status.code(), said)
+        let output = self.output.lock().unwrap().clone();
+        (status.code(), output)
     }
 }
 
@@ -86,13 +86,13 @@ impl Drop for Program {
     }
 }
 
-fn follow(stream: impl Read + Send + 'static, said: Arc<Mutex<String>>) -> JoinHandle<()> {
+fn follow(stream: impl Read + Send + 'static, output: Arc<Mutex<String>>) -> JoinHandle<()> {
     thread::spawn(move || {
         for line in BufReader::new(stream).lines() {
             let line = line.unwrap();
-            let mut said = said.lock().unwrap();
-            said.push_str(&line);
-            said.push('\n');
+            let mut output = output.lock().unwrap();
+            output.push_str(&line);
+            output.push('\n');
         }
     })
 }

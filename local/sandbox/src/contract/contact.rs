@@ -3,43 +3,43 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Anniversary, Bounded, Id, PhoneKind, Source, StreetAddress, Text, given};
+use super::{Anniversary, Bounded, Id, PhoneKind, Source, StreetAddress, Text, non_null};
 
 macro_rules! contact {
     ($name:ident, $email:ident, $source:ident) => {
         #[derive(Clone, Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         pub struct $name {
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub email_address: Option<$email>,
             pub $source: Source,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub first_name: Option<Text<50>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub last_name: Option<Text<50>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub job_title: Option<Text<50>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub company_name: Option<Text<50>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub birthday_month: Option<i64>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub birthday_day: Option<i64>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub anniversary: Option<Anniversary>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub custom_fields: Option<Bounded<FieldInput, 0, 25>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub phone_numbers: Option<Bounded<PhoneInput, 0, 3>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub street_addresses: Option<Bounded<StreetAddress, 0, 3>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub list_memberships: Option<Bounded<Id, 0, 50>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub taggings: Option<Bounded<Id, 0, 50>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub notes: Option<Bounded<NoteInput, 0, 150>>,
-            #[serde(default, deserialize_with = "given")]
+            #[serde(default, deserialize_with = "non_null")]
             pub sms_channel: Option<SmsInput>,
         }
     };
@@ -53,7 +53,7 @@ contact!(UpdatedContact, UpdatedEmail, update_source);
 #[serde(deny_unknown_fields)]
 pub struct NewEmail {
     pub address: Text<80>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub permission_to_send: Option<Permission>,
 }
 
@@ -62,21 +62,21 @@ pub struct NewEmail {
 #[serde(deny_unknown_fields)]
 pub struct UpdatedEmail {
     pub address: Text<80>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub permission_to_send: Option<Permission>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub opt_out_reason: Option<Text<255>>,
-    #[serde(default, rename = "created_at", deserialize_with = "given")]
+    #[serde(default, rename = "created_at", deserialize_with = "non_null")]
     _created_at: Option<Timestamp>,
-    #[serde(default, rename = "updated_at", deserialize_with = "given")]
+    #[serde(default, rename = "updated_at", deserialize_with = "non_null")]
     _updated_at: Option<Timestamp>,
-    #[serde(default, rename = "opt_in_date", deserialize_with = "given")]
+    #[serde(default, rename = "opt_in_date", deserialize_with = "non_null")]
     _opt_in_date: Option<Timestamp>,
-    #[serde(default, rename = "opt_out_source", deserialize_with = "given")]
+    #[serde(default, rename = "opt_out_source", deserialize_with = "non_null")]
     _opt_out_source: Option<Source>,
-    #[serde(default, rename = "opt_out_date", deserialize_with = "given")]
+    #[serde(default, rename = "opt_out_date", deserialize_with = "non_null")]
     _opt_out_date: Option<Timestamp>,
-    #[serde(default, rename = "confirm_status", deserialize_with = "given")]
+    #[serde(default, rename = "confirm_status", deserialize_with = "non_null")]
     _confirm_status: Option<Text<20>>,
 }
 
@@ -96,9 +96,9 @@ pub enum Permission {
 #[serde(deny_unknown_fields)]
 pub struct FieldInput {
     pub custom_field_id: Id,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub value: Option<Text<255>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub choice_ids: Option<Vec<ChoiceId>>,
 }
 
@@ -117,16 +117,16 @@ impl ChoiceId {
 #[serde(deny_unknown_fields)]
 pub struct PhoneInput {
     pub phone_number: Text<25>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub kind: Option<PhoneKind>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoteInput {
-    #[serde(default, rename = "note_id", deserialize_with = "given")]
+    #[serde(default, rename = "note_id", deserialize_with = "non_null")]
     _note_id: Option<Id>,
-    #[serde(default, rename = "created_at", deserialize_with = "given")]
+    #[serde(default, rename = "created_at", deserialize_with = "non_null")]
     _created_at: Option<Timestamp>,
     pub content: Text<2000>,
 }
@@ -148,7 +148,7 @@ pub struct SmsInput {
 pub struct SmsConsentInput {
     sms_consent_permission: Text<50>,
     consent_type: Text<50>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     consent_medium_details: Option<Text<2000>>,
 }
 

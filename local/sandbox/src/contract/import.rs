@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Bounded, Id, Text, Violation, given};
+use super::{Bounded, Id, Text, Violation, non_null};
 
 /// Maximum rows in one request.
 const MAX_ROWS: usize = 40_000;
@@ -13,7 +13,7 @@ const MAX_ROWS: usize = 40_000;
 /// Where "4 MB" cuts an import, by the reading that keeps less.
 pub const IMPORT_CUT: usize = 4_000_000;
 
-/// An import after the cut: what lay beyond it is gone.
+/// An import after the cut; rows beyond it are dropped.
 #[derive(Debug)]
 pub struct JsonImport {
     pub rows: Vec<ContactRow>,
@@ -27,7 +27,11 @@ struct Envelope<'a> {
     import_data: Vec<&'a RawValue>,
     #[serde(borrow)]
     list_ids: &'a RawValue,
-    #[serde(default, rename = "sms_permission_to_send", deserialize_with = "given")]
+    #[serde(
+        default,
+        rename = "sms_permission_to_send",
+        deserialize_with = "non_null"
+    )]
     _sms_permission: Option<SmsPermission>,
 }
 
@@ -93,25 +97,25 @@ pub struct ContactRow {
 
 #[derive(Deserialize)]
 struct FlatRow {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     email: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     first_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     last_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     job_title: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     company_name: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     birthday_month: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     birthday_day: Option<i64>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     anniversary: Option<String>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     sms_number: Option<Text<16>>,
-    #[serde(default, rename = "sms_consent_date", deserialize_with = "given")]
+    #[serde(default, rename = "sms_consent_date", deserialize_with = "non_null")]
     _sms_consent_date: Option<Text<16>>,
     #[serde(flatten)]
     others: BTreeMap<String, String>,
@@ -159,12 +163,12 @@ impl TryFrom<FlatRow> for ContactRow {
                 row.details.insert(known, value);
             }
         }
-        row.counted()
+        row.check_counts()
     }
 }
 
 impl ContactRow {
-    fn counted(self) -> Result<Self, Violation> {
+    fn check_counts(self) -> Result<Self, Violation> {
         let sent = |name: &str| self.details.contains_key(name);
         let phones = PHONES.iter().filter(|name| sent(name)).count();
         let of_kind = |kind: &&&str| {

@@ -2,16 +2,16 @@
 
 use serde::Deserialize;
 
-use super::{Bounded, Id, Text, given};
+use super::{Bounded, Id, Text, non_null};
 
 /// `POST /contact_lists` and `PUT /contact_lists/{list_id}`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListInput {
     pub name: Text<255>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub favorite: Option<bool>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub description: Option<Text<255>>,
 }
 
@@ -20,7 +20,7 @@ pub struct ListInput {
 #[serde(deny_unknown_fields)]
 pub struct NewTag {
     pub name: Text<255>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub tag_source: Option<Text<255>>,
 }
 
@@ -29,7 +29,7 @@ pub struct NewTag {
 #[serde(deny_unknown_fields)]
 pub struct AddTags {
     pub source: Selection,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub exclude: Option<Exclusion>,
     pub tag_ids: Bounded<Id, 1, 50>,
 }
@@ -39,7 +39,7 @@ pub struct AddTags {
 #[serde(deny_unknown_fields)]
 pub struct AddMemberships {
     pub source: Selection,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub exclude: Option<Exclusion>,
     pub list_ids: Bounded<Id, 1, 50>,
 }
@@ -56,7 +56,7 @@ pub enum Selection {
 
 impl Selection {
     /// Whether some of the chosen contacts may be excluded.
-    pub fn takes_exclusion(&self) -> bool {
+    pub fn allows_exclusion(&self) -> bool {
         matches!(self, Self::AllActiveContacts(_) | Self::ListIds(_))
     }
 }

@@ -37,7 +37,7 @@ pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Violation> {
 }
 
 /// Checks a body against the operation it is sent to, by the stricter reading if there are two.
-pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
+pub fn check_request(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
     let operation = path.strip_prefix("/v3/").unwrap_or(path);
     match (method, operation) {
         ("POST", "contacts/sign_up_form") => {
@@ -54,7 +54,7 @@ pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
         }
         ("POST", "contact_lists") => parse::<ListInput>(body).map(drop),
         ("POST", "contact_custom_fields") => parse::<NewField>(body).map(drop),
-        ("POST", "activities/contacts_json_import") => hold_import(body),
+        ("POST", "activities/contacts_json_import") => check_import(body),
         ("PUT", path) if path.starts_with("contacts/resubscribe/") => {
             parse::<Resubscribe>(body).map(drop)
         }
@@ -68,7 +68,7 @@ pub fn hold(method: &str, path: &str, body: &[u8]) -> Result<(), Violation> {
 }
 
 /// Data beyond 4 MB would be dropped, and a row's bad birthday found only much later.
-fn hold_import(body: &[u8]) -> Result<(), Violation> {
+fn check_import(body: &[u8]) -> Result<(), Violation> {
     if body.len() > IMPORT_CUT {
         return Err(Violation("the body exceeds 4 MB".into()));
     }
@@ -94,7 +94,7 @@ fn describe(error: serde_path_to_error::Error<serde_json::Error>) -> Violation {
 }
 
 /// For optional properties that may be left out but, when sent, may not be null.
-fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+fn non_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: Deserialize<'de>,
@@ -131,15 +131,15 @@ pub enum PhoneKind {
 #[serde(deny_unknown_fields)]
 pub struct StreetAddress {
     pub kind: AddressKind,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub street: Option<Text<255>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub city: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub state: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub postal_code: Option<Text<50>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "non_null")]
     pub country: Option<Text<50>>,
 }
 

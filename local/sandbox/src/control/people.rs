@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{Answer, Body, Refused, not_found};
 use crate::contract::Source;
-use crate::http::{EVERYTHING, contact_view, list_view};
+use crate::http::{ALL_INCLUDES, contact_view, list_view};
 use crate::lab::Shared;
 use crate::world::{Account, ActivityState, Contact, SeedContact};
 
@@ -40,7 +40,7 @@ impl Shared {
         id: &str,
         act: impl FnOnce(&mut Account, &mut crate::world::Context<'_>) -> Result<R, Refused>,
     ) -> Result<R, Refused> {
-        self.now(|world, context| {
+        self.with_world(|world, context| {
             let account = world.account_mut(id).ok_or_else(|| not_found("account"))?;
             act(account, context)
         })
@@ -48,7 +48,7 @@ impl Shared {
 }
 
 pub async fn accounts(State(shared): State<Shared>) -> Json<Value> {
-    shared.now(|world, _| Json(world.accounts.iter().map(view).collect()))
+    shared.with_world(|world, _| Json(world.accounts.iter().map(view).collect()))
 }
 
 #[derive(Deserialize)]
@@ -94,7 +94,7 @@ pub struct ContactFilter {
 }
 
 fn contact_with_history(contact: &Contact) -> Value {
-    let mut view = contact_view(contact, &EVERYTHING);
+    let mut view = contact_view(contact, &ALL_INCLUDES);
     let history = contact
         .history
         .iter()
@@ -147,7 +147,7 @@ pub enum Act {
     Delete,
 }
 
-pub async fn person_acts(
+pub async fn act_on_contact(
     State(shared): State<Shared>,
     Path((id, contact, act)): Path<(String, Uuid, Act)>,
 ) -> Answer {

@@ -186,12 +186,12 @@ pub struct Minted {
 /// A token pair without a consent page, for load tests and loops.
 pub async fn mint(State(shared): State<Shared>, mint: Body<Mint>) -> Result<Json<Minted>, Refused> {
     let Json(mint) = mint?;
-    Ok(Json(minted(&shared, mint)?))
+    Ok(Json(mint_tokens(&shared, mint)?))
 }
 
-pub fn minted(shared: &Shared, mint: Mint) -> Result<Minted, Refused> {
+pub fn mint_tokens(shared: &Shared, mint: Mint) -> Result<Minted, Refused> {
     let bad = |what: &str| Refused(StatusCode::BAD_REQUEST, format!("{what} is not known"));
-    let tokens = shared.now(|world, context| {
+    let tokens = shared.with_world(|world, context| {
         let seat = world.seat(&mint.user).ok_or_else(|| bad("user"))?;
         let scope = ScopeSet::parse(&mint.scope).ok_or_else(|| bad("scope"))?;
         if !world.apps.contains_key(&mint.client_id) {

@@ -15,7 +15,7 @@ pub async fn summary(call: Call) -> Answer {
         CompanyLogo,
     }
     let extra: Vec<Extra> = call.params(&["extra_fields"])?.words("extra_fields")?;
-    let mut view = call.look(|account, _| {
+    let mut view = call.read_account(|account, _| {
         json!({
             "encoded_account_id": account.encoded_id,
             "organization_name": account.organization,

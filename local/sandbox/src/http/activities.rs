@@ -16,7 +16,7 @@ impl Call {
         &self,
         start: impl for<'a> FnOnce(&'a mut Account, &mut Context<'_>) -> Result<&'a Activity, Refusal>,
     ) -> Answer {
-        let view = self.act(|account, context| {
+        let view = self.change_account(|account, context| {
             let activity = start(account, context)?;
             Ok::<_, Refusal>(views::started(activity, context.now))
         })?;
@@ -47,7 +47,7 @@ pub async fn add_memberships(call: Call) -> Answer {
 pub async fn get(call: Call) -> Answer {
     let id = call.id("activity_id")?;
     call.params(&[])?;
-    let view = call.look(|account, now| {
+    let view = call.read_account(|account, now| {
         let mut activities = account.activities.iter();
         let activity = activities.find(|activity| activity.id == id);
         activity.map(|activity| views::activity(activity, now))
@@ -62,7 +62,7 @@ pub async fn list(call: Call) -> Answer {
     if states.len() > 1 || states.contains(&ActivityState::Initialized) {
         return Err(invalid("state"));
     }
-    let view = call.look(|account, now| {
+    let view = call.read_account(|account, now| {
         let activities = account.activities.iter().rev();
         let shown = activities.filter(|activity| {
             let wanted = states.is_empty() || states.contains(&activity.state(now));

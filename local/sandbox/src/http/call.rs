@@ -49,14 +49,14 @@ impl FromRequest<Shared> for Call {
 
 impl Call {
     /// Reads the caller's account as it is now.
-    pub fn look<R>(&self, look: impl FnOnce(&Account, Timestamp) -> R) -> R {
-        self.act(|account, context| look(account, context.now))
+    pub fn read_account<R>(&self, read: impl FnOnce(&Account, Timestamp) -> R) -> R {
+        self.change_account(|account, context| read(account, context.now))
     }
 
     /// Changes the caller's account.
-    pub fn act<R>(&self, act: impl FnOnce(&mut Account, &mut Context<'_>) -> R) -> R {
+    pub fn change_account<R>(&self, change: impl FnOnce(&mut Account, &mut Context<'_>) -> R) -> R {
         self.shared
-            .now(|world, context| act(&mut world.accounts[self.seat.account], context))
+            .with_world(|world, context| change(&mut world.accounts[self.seat.account], context))
     }
 
     /// The id in its path; `name` is used in the error.

@@ -8,34 +8,37 @@ use uuid::Uuid;
 use super::answer::{self, Answer};
 use super::call::Call;
 use super::params::Params;
-use super::views::{self, EVERYTHING, Include};
+use super::views::{self, ALL_INCLUDES, Include};
 use crate::contract::{Id, NewContact, Resubscribe, SignUp, UpdatedContact};
 use crate::world::{self, Action, ContactQuery, Page, Refusal, Span, StatusFilter};
 
 /// A contact being written; other writes to it are refused until this one is answered.
-struct Held<'a> {
+struct ContactLock<'a> {
     call: &'a Call,
     contact: String,
 }
 
-impl<'a> Held<'a> {
-    fn take(call: &'a Call, contact: &str) -> Result<Self, Refusal> {
+impl<'a> ContactLock<'a> {
+    fn acquire(call: &'a Call, contact: &str) -> Result<Self, Refusal> {
         let contact = contact.to_ascii_lowercase();
-        call.shared.lab().world.hold(call.seat.account, &contact)?;
+        call.shared
+            .lab()
+            .world
+            .lock_contact(call.seat.account, &contact)?;
         Ok(Self { call, contact })
     }
 
-    /// A known contact is held by its address, as a sign-up would name it.
-    fn known(call: &'a Call, id: Uuid) -> Result<Self, Refusal> {
+    /// A known contact is locked by its address, as a sign-up would name it.
+    fn acquire_by_id(call: &'a Call, id: Uuid) -> Result<Self, Refusal> {
         let email = {
             let lab = call.shared.lab();
             let contact = lab.world.accounts[call.seat.account].contact(id);
             contact.and_then(|contact| contact.email.clone())
         };
-        Self::take(call, &email.unwrap_or_else(|| id.to_string()))
+        Self::acquire(call, &email.unwrap_or_else(|| id.to_string()))
     }
 
-    /// Keeps the hold for as long as a write takes.
+    /// Keeps the lock for as long as a write takes.
     async fn finish(self) {
         let ms = self.call.shared.lab().settings.contact_write_ms;
         if ms > 0 {
@@ -44,10 +47,14 @@ impl<'a> Held<'a> {
     }
 }
 
-impl Drop for Held<'_> {
+impl Drop for ContactLock<'_> {
     fn drop(&mut self) {
         let account = self.call.seat.account;
-        self.call.shared.lab().world.release(account, &self.contact);
+        self.call
+            .shared
+            .lab()
+            .world
+            .unlock_contact(account, &self.contact);
     }
 }
 
@@ -59,11 +66,11 @@ pub async fn sign_up(call: Call) -> Answer {
         .as_ref()
         .map(|sms| sms.sms_address.as_str());
     let key = input.email_address.as_deref().or(sms).unwrap_or_default();
-    let held = Held::take(&call, key)?;
+    let lock = ContactLock::acquire(&call, key)?;
     let done = call
         .shared
-        .now(|world, context| world.sign_up(account, &input, context))?;
-    held.finish().await;
+        .with_world(|world, context| world.sign_up(account, &input, context))?;
+    lock.finish().await;
     let status = match done.action {
         Action::Created => StatusCode::CREATED,
         Action::Updated => StatusCode::OK,
@@ -75,16 +82,16 @@ pub async fn create(call: Call) -> Answer {
     let input: NewContact = call.json()?;
     let account = call.seat.account;
     let email = world::email_of(&input)?;
-    let held = match &email {
-        Some(email) => Some(Held::take(&call, email.as_str())?),
+    let lock = match &email {
+        Some(email) => Some(ContactLock::acquire(&call, email.as_str())?),
         None => None,
     };
-    let view = call.shared.now(|world, context| {
+    let view = call.shared.with_world(|world, context| {
         let contact = world.create_contact(account, &input, context)?;
-        Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
+        Ok::<_, Refusal>(views::contact(contact, &ALL_INCLUDES))
     })?;
-    if let Some(held) = held {
-        held.finish().await;
+    if let Some(lock) = lock {
+        lock.finish().await;
     }
     answer::with_status(StatusCode::CREATED, &view)
 }
@@ -93,12 +100,12 @@ pub async fn update(call: Call) -> Answer {
     let id = call.id("contact_id")?;
     let input: UpdatedContact = call.json()?;
     let account = call.seat.account;
-    let held = Held::known(&call, id)?;
-    let view = call.shared.now(|world, context| {
+    let lock = ContactLock::acquire_by_id(&call, id)?;
+    let view = call.shared.with_world(|world, context| {
         let contact = world.update_contact(account, id, &input, context)?;
-        Ok::<_, Refusal>(views::contact(contact, &EVERYTHING))
+        Ok::<_, Refusal>(views::contact(contact, &ALL_INCLUDES))
     })?;
-    held.finish().await;
+    lock.finish().await;
     answer::ok(&view)
 }
 
@@ -106,10 +113,10 @@ pub async fn resubscribe(call: Call) -> Answer {
     let id = call.id("contact_id")?;
     let input: Resubscribe = call.json()?;
     let account = call.seat.account;
-    let held = Held::known(&call, id)?;
+    let lock = ContactLock::acquire_by_id(&call, id)?;
     call.shared
-        .now(|world, context| world.resubscribe(account, id, &input, context))?;
-    held.finish().await;
+        .with_world(|world, context| world.resubscribe(account, id, &input, context))?;
+    lock.finish().await;
     answer::empty()
 }
 
@@ -117,14 +124,14 @@ pub async fn delete(call: Call) -> Answer {
     let id = call.id("contact_id")?;
     let account = call.seat.account;
     call.shared
-        .now(|world, context| world.delete_contact(account, id, context))?;
+        .with_world(|world, context| world.delete_contact(account, id, context))?;
     answer::no_content()
 }
 
 pub async fn get(call: Call) -> Answer {
     let id = call.id("contact_id")?;
     let include: Vec<Include> = call.params(&["include"])?.words("include")?;
-    let view = call.look(|account, _| {
+    let view = call.read_account(|account, _| {
         let contact = account.contact(id);
         contact.map(|contact| views::contact(contact, &include))
     });
@@ -152,7 +159,7 @@ pub async fn list(call: Call) -> Answer {
     let include: Vec<Include> = paging.filters.words("include")?;
     let with_count = paging.filters.flag("include_count")?;
     let query = query_of(&paging.filters)?;
-    let view = call.look(|account, _| {
+    let view = call.read_account(|account, _| {
         let page = Page::of(account.matching(&query), paging.start, paging.limit);
         let contacts = page
             .items
@@ -195,7 +202,7 @@ fn query_of(params: &Params) -> Result<ContactQuery, Refusal> {
 pub async fn counts(call: Call) -> Answer {
     use crate::contract::Permission;
     call.params(&[])?;
-    let view = call.look(|account, _| {
+    let view = call.read_account(|account, _| {
         let contacts = account.contacts();
         let alive = || {
             contacts

@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::access::{self, Needs};
 use super::answer::{self, Outcome};
 use super::params::Params;
-use super::{oauth, strike};
-use crate::faults::{Call, Strike};
+use super::{inject, oauth};
+use crate::faults::{AppliedFault, Call};
 use crate::journal::Entry;
 use crate::lab::{Lab, Shared};
 use crate::world::{Access, Admission, ForbiddenBecause, Refusal, Seat};
@@ -36,7 +36,7 @@ pub struct Caller {
 }
 
 /// A call as the gateway sees it.
-struct Visit {
+struct IncomingCall {
     method: Method,
     route: String,
     path: String,
@@ -59,18 +59,18 @@ pub async fn pass(State(shared): State<Shared>, request: Request, next: Next) ->
         }
     };
     let matched = parts.extensions.get::<MatchedPath>();
-    let visit = Visit::new(&parts.method, &parts.uri, &parts.headers, matched, &body);
-    let (verdict, struck, mut ticket) = shared.admit(visit, started);
+    let incoming = IncomingCall::new(&parts.method, &parts.uri, &parts.headers, matched, &body);
+    let (verdict, fault, mut open_entry) = shared.admit(incoming, started);
     let response = match verdict {
         Err(response) => *response,
         Ok(caller) => {
             parts.extensions.extend(caller_extensions(caller));
             let request = Request::from_parts(parts, body.into());
-            strike::run(struck, request, next).await
+            inject::run(fault, request, next).await
         }
     };
-    ticket.close(&response);
-    finish(response, ticket.seq)
+    open_entry.close(&response);
+    finish(response, open_entry.seq)
 }
 
 fn caller_extensions(caller: Option<Caller>) -> axum::http::Extensions {
@@ -92,7 +92,7 @@ fn finish(mut response: Response, seq: u64) -> Response {
     response
 }
 
-impl Visit {
+impl IncomingCall {
     fn new(
         method: &Method,
         uri: &axum::http::Uri,
@@ -148,54 +148,58 @@ fn address_of(query: Option<&str>, body: &Bytes) -> Option<String> {
 type Verdict = Result<Option<Caller>, Box<Response>>;
 
 impl Shared {
-    /// Counts, checks and journals a call under one lock, so that the limits were decided by the journal's times.
-    fn admit(&self, visit: Visit, started: Instant) -> (Verdict, Option<Strike>, Ticket) {
+    /// Counts, checks and journals a call under one lock, so that the limits are decided by the times in the journal.
+    fn admit(
+        &self,
+        incoming: IncomingCall,
+        started: Instant,
+    ) -> (Verdict, Option<AppliedFault>, OpenEntry) {
         let mut lab = self.lab();
         let now = self.clock.now();
-        let access = visit
+        let access = incoming
             .token
             .as_deref()
             .and_then(|token| lab.world.grants.access(token));
         let access = access.cloned();
         let client_id = match &access {
             Some(access) => Some(access.client_id.clone()),
-            None => visit.client_id.clone(),
+            None => incoming.client_id.clone(),
         };
         let account = access.as_ref().map(|access| access.seat.account);
         let account = account.map(|at| lab.world.accounts[at].encoded_id.clone());
-        let verdict = lab.judge(&visit, access.as_ref(), now);
+        let verdict = lab.check(&incoming, access.as_ref(), now);
         let call = Call {
-            method: visit.method.as_str(),
-            route: &visit.route,
+            method: incoming.method.as_str(),
+            route: &incoming.route,
             client_id: client_id.as_deref(),
             account: account.as_deref(),
-            address: visit.address.as_deref(),
+            address: incoming.address.as_deref(),
         };
-        let struck = if verdict.is_ok() {
-            lab.faults.strike(&call)
+        let fault = if verdict.is_ok() {
+            lab.faults.take_for(&call)
         } else {
             None
         };
         let seq = lab.journal.open(Entry {
             seq: 0,
             at: now,
-            method: visit.method.to_string(),
-            route: visit.route,
-            path: visit.path,
+            method: incoming.method.to_string(),
+            route: incoming.route,
+            path: incoming.path,
             client_id,
             account,
-            address: visit.address,
-            body_bytes: visit.body_bytes,
+            address: incoming.address,
+            body_bytes: incoming.body_bytes,
             status: None,
             outcome: "running".into(),
-            fault: struck.as_ref().map(|strike| strike.id),
+            fault: fault.as_ref().map(|fault| fault.id),
             took_us: 0,
         });
         drop(lab);
         (
             verdict,
-            struck,
-            Ticket {
+            fault,
+            OpenEntry {
                 shared: self.clone(),
                 seq,
                 started,
@@ -206,21 +210,26 @@ impl Shared {
 }
 
 impl Lab {
-    fn judge(&mut self, visit: &Visit, access: Option<&Access>, now: jiff::Timestamp) -> Verdict {
-        if visit.route.starts_with("/v3/") {
-            return match visit.needs().filter(|_| visit.matched) {
+    fn check(
+        &mut self,
+        incoming: &IncomingCall,
+        access: Option<&Access>,
+        now: jiff::Timestamp,
+    ) -> Verdict {
+        if incoming.route.starts_with("/v3/") {
+            return match incoming.needs().filter(|_| incoming.matched) {
                 Some(needs) => self
-                    .judge_api(visit, needs, access, now)
+                    .check_api(incoming, needs, access, now)
                     .map(Some)
                     .map_err(|refusal| Box::new(refusal.into_response())),
                 // The router would serve a HEAD like a GET.
-                None if visit.matched => Err(Box::new(answer::wrong_method(&visit.method))),
+                None if incoming.matched => Err(Box::new(answer::wrong_method(&incoming.method))),
                 // No such path: the router answers without requiring a token.
                 None => Ok(None),
             };
         }
-        if visit.route == oauth::TOKEN_ROUTE
-            && let Some(client_id) = &visit.client_id
+        if incoming.route == oauth::TOKEN_ROUTE
+            && let Some(client_id) = &incoming.client_id
         {
             let throttle_body = self.settings.readings.token_throttle_body;
             let (world, context) = self.at(now);
@@ -233,9 +242,9 @@ impl Lab {
         Ok(None)
     }
 
-    fn judge_api(
+    fn check_api(
         &mut self,
-        visit: &Visit,
+        incoming: &IncomingCall,
         needs: Needs,
         access: Option<&Access>,
         now: jiff::Timestamp,
@@ -256,7 +265,7 @@ impl Lab {
                 Admission::QuotaExceeded => return Err(Refusal::QuotaExceeded),
             }
         }
-        if !access.is_good(now) {
+        if !access.is_valid(now) {
             return Err(Refusal::Unauthorized);
         }
         if app.deactivated {
@@ -272,7 +281,7 @@ impl Lab {
         {
             return Err(Refusal::Forbidden(ForbiddenBecause::Privilege));
         }
-        if !visit.accepts_json {
+        if !incoming.accepts_json {
             return Err(Refusal::NotAcceptable);
         }
         Ok(Caller { seat: access.seat })
@@ -280,14 +289,14 @@ impl Lab {
 }
 
 /// An open journal entry; if it is dropped unclosed, the caller has gone away.
-struct Ticket {
+struct OpenEntry {
     shared: Shared,
     seq: u64,
     started: Instant,
     closed: bool,
 }
 
-impl Ticket {
+impl OpenEntry {
     fn close(&mut self, response: &Response) {
         self.closed = true;
         let status = response.status();
@@ -316,7 +325,7 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for OpenEntry {
     fn drop(&mut self) {
         if !self.closed {
             self.write(None, "abandoned".into());

@@ -29,7 +29,7 @@ pub async fn all(call: Call) -> Answer {
     let paging = call.paging("/v3/contact_lists", 500, &names)?;
     let filters = &paging.filters;
     let statuses: Vec<ListStatus> = filters.words("status")?;
-    let members = one(filters, "include_membership_count")?;
+    let members = single_word(filters, "include_membership_count")?;
     let with_count = filters.flag("include_count")?;
     let wanted = |list: &&List| {
         let status = match list.deleted_at {
@@ -42,7 +42,7 @@ pub async fn all(call: Call) -> Answer {
         };
         shown && filters.get("name").is_none_or(|name| list.name == name)
     };
-    let view = call.look(|account, _| {
+    let view = call.read_account(|account, _| {
         let matching = || account.lists.iter().filter(wanted);
         let page = Page::of(matching(), paging.start, paging.limit);
         let lists = page
@@ -62,7 +62,7 @@ pub async fn all(call: Call) -> Answer {
 }
 
 /// A single word of a fixed vocabulary.
-fn one(params: &Params, name: &str) -> Result<Option<Members>, Refusal> {
+fn single_word(params: &Params, name: &str) -> Result<Option<Members>, Refusal> {
     match params.words(name)?[..] {
         [] => Ok(None),
         [word] => Ok(Some(word)),
@@ -73,8 +73,8 @@ fn one(params: &Params, name: &str) -> Result<Option<Members>, Refusal> {
 pub async fn get(call: Call) -> Answer {
     let id = call.id("list_id")?;
     let params = call.params(&["include_membership_count"])?;
-    let members = one(&params, "include_membership_count")?;
-    let view = call.look(|account, _| {
+    let members = single_word(&params, "include_membership_count")?;
+    let view = call.read_account(|account, _| {
         let list = account.list(id).filter(|list| list.deleted_at.is_none());
         list.map(|list| views::list_with_count(account, list, members))
     });
@@ -83,15 +83,15 @@ pub async fn get(call: Call) -> Answer {
 
 pub async fn create(call: Call) -> Answer {
     let input: ListInput = call.json()?;
-    let view =
-        call.act(|account, context| account.create_list(&input, context).map(views::list))?;
+    let view = call
+        .change_account(|account, context| account.create_list(&input, context).map(views::list))?;
     answer::with_status(StatusCode::CREATED, &view)
 }
 
 pub async fn update(call: Call) -> Answer {
     let id = call.id("list_id")?;
     let input: ListInput = call.json()?;
-    let view = call.act(|account, context| {
+    let view = call.change_account(|account, context| {
         let list = account.update_list(id, &input, context);
         list.map(views::list)
     })?;
@@ -100,8 +100,8 @@ pub async fn update(call: Call) -> Answer {
 
 pub async fn delete(call: Call) -> Answer {
     let id = call.id("list_id")?;
-    let view = call.act(|account, context| {
-        let activity = account.ask_list_delete(id, context)?;
+    let view = call.change_account(|account, context| {
+        let activity = account.request_list_delete(id, context)?;
         Ok::<_, Refusal>(views::list_delete(activity, context.now))
     })?;
     let mut response = answer::with_status(StatusCode::ACCEPTED, &view)?;

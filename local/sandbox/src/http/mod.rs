@@ -9,16 +9,16 @@ mod contacts;
 mod fields;
 mod file;
 mod gateway;
+mod inject;
 mod lists;
 mod oauth;
 mod paging;
 mod params;
-mod strike;
 mod views;
 
 pub use answer::BROKEN_CONTRACT;
 pub use gateway::Cut;
-pub use views::{EVERYTHING, contact as contact_view, list as list_view};
+pub use views::{ALL_INCLUDES, contact as contact_view, list as list_view};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;

@@ -38,7 +38,7 @@ pub async fn authorize(State(shared): State<Shared>, RawQuery(query): RawQuery) 
         Ok(grant) => grant,
         Err(error) => return refuse(error),
     };
-    shared.now(|world, _| pages::consent(world, &grant, params.filters()))
+    shared.with_world(|world, _| pages::consent(world, &grant, params.filters()))
 }
 
 /// The person's decision: Allow sends a code to the client, Deny an error.
@@ -62,14 +62,16 @@ pub async fn consent(State(shared): State<Shared>, body: Bytes) -> Response {
         Some("deny") => return denied("access_denied", "The resource owner denied the request."),
         _ => return page(StatusCode::BAD_REQUEST, "400 - Choose Allow or Deny"),
     }
-    let allowed = shared.now(|world, context| {
+    let allowed = shared.with_world(|world, context| {
         let seat = world.seat(params.get("user")?)?;
         Some(world.allow(grant, seat, context))
     });
     match allowed {
         None => page(StatusCode::BAD_REQUEST, "400 - Choose one of the users"),
         Some(Err(error)) => refuse(error),
-        Some(Ok(code)) => send_back(&uri, &[("code", Some(&code)), ("state", state.as_deref())]),
+        Some(Ok(code)) => {
+            redirect_to_client(&uri, &[("code", Some(&code)), ("state", state.as_deref())])
+        }
     }
 }
 
@@ -86,7 +88,7 @@ fn check(shared: &Shared, params: &Params) -> Result<Grant, AuthorizeError> {
         code_challenge: params.get("code_challenge"),
         code_challenge_method: params.get("code_challenge_method"),
     };
-    shared.now(|world, context| world.check_authorize(&request, context))
+    shared.with_world(|world, context| world.check_authorize(&request, context))
 }
 
 fn refuse(error: AuthorizeError) -> Response {
@@ -97,7 +99,7 @@ fn refuse(error: AuthorizeError) -> Response {
             state,
             error,
             description,
-        } => send_back(
+        } => redirect_to_client(
             &uri,
             &[
                 ("state", state.as_deref()),
@@ -108,17 +110,17 @@ fn refuse(error: AuthorizeError) -> Response {
     }
 }
 
-fn send_back(uri: &str, pairs: &[(&str, Option<&str>)]) -> Response {
+fn redirect_to_client(uri: &str, pairs: &[(&str, Option<&str>)]) -> Response {
     let Ok(mut url) = Url::parse(uri) else {
         return page(
             StatusCode::BAD_REQUEST,
             "400 - The redirect_uri is not a URL",
         );
     };
-    let given = pairs
+    let present = pairs
         .iter()
         .filter_map(|(name, value)| Some((name, (*value)?)));
-    url.query_pairs_mut().extend_pairs(given);
+    url.query_pairs_mut().extend_pairs(present);
     let location = HeaderValue::try_from(url.as_str());
     match location {
         Ok(location) => (StatusCode::FOUND, [(header::LOCATION, location)]).into_response(),
@@ -181,7 +183,8 @@ fn exchange(
     params.extend(Params::parse(query.unwrap_or_default().as_bytes()));
     let (client_id, secret) = client_of(headers, &params, settings)?;
     let request = request_of(&params)?;
-    let tokens = shared.now(|world, context| world.token(&client_id, &secret, request, context))?;
+    let tokens =
+        shared.with_world(|world, context| world.token(&client_id, &secret, request, context))?;
     let signed = shared.sign(&tokens);
     let signed = signed.map_err(|_| TokenRefusal::Unavailable)?;
     Ok(token_body(&tokens, &signed, settings))

@@ -37,7 +37,7 @@ pub enum Include {
     Notes,
 }
 
-pub const EVERYTHING: [Include; 6] = [
+pub const ALL_INCLUDES: [Include; 6] = [
     Include::CustomFields,
     Include::ListMemberships,
     Include::PhoneNumbers,
@@ -68,13 +68,13 @@ pub fn contact(contact: &Contact, include: &[Include]) -> Value {
         let (name, value) = sub_resource(contact, *part);
         view[name] = value;
     }
-    filled(view)
+    without_nulls(view)
 }
 
 fn email(contact: &Contact) -> Option<Value> {
     let address = contact.email.as_ref()?;
     let (out_source, out_date) = contact.opted_out().unzip();
-    Some(filled(json!({
+    Some(without_nulls(json!({
         "address": address,
         "permission_to_send": contact.permission,
         "created_at": iso_local(contact.created_at),
@@ -89,7 +89,7 @@ fn email(contact: &Contact) -> Option<Value> {
 }
 
 /// Drops properties without a value: the API leaves them out.
-fn filled(mut view: Value) -> Value {
+fn without_nulls(mut view: Value) -> Value {
     if let Some(properties) = view.as_object_mut() {
         properties.retain(|_, value| !value.is_null());
     }
@@ -124,7 +124,7 @@ fn note((id, at, content): &(Uuid, Timestamp, String)) -> Value {
 }
 
 fn phone(phone: &Phone) -> Value {
-    filled(json!({
+    without_nulls(json!({
         "phone_number_id": phone.id,
         "phone_number": phone.number,
         "kind": phone.kind,
@@ -136,7 +136,7 @@ fn phone(phone: &Phone) -> Value {
 }
 
 fn address(address: &Address) -> Value {
-    filled(json!({
+    without_nulls(json!({
         "street_address_id": address.id,
         "kind": address.kind,
         "street": address.street,
@@ -150,7 +150,7 @@ fn address(address: &Address) -> Value {
 }
 
 pub fn list(list: &List) -> Value {
-    filled(json!({
+    without_nulls(json!({
         "list_id": list.id,
         "name": list.name,
         "description": list.description,
@@ -196,7 +196,7 @@ pub fn field(field: &CustomField) -> Value {
         })
     });
     let choices: Vec<Value> = choices.collect();
-    filled(json!({
+    without_nulls(json!({
         "custom_field_id": field.id,
         "label": field.label,
         "name": field.name,
@@ -212,7 +212,7 @@ pub fn field(field: &CustomField) -> Value {
 pub fn tag(account: &Account, tag: &Tag, with_count: bool) -> Value {
     let contacts = account.contacts().iter();
     let tagged = contacts.filter(|c| c.deleted_at.is_none() && c.tags.contains(&tag.id));
-    filled(json!({
+    without_nulls(json!({
         "tag_id": tag.id,
         "name": tag.name,
         "tag_source": tag.source,
@@ -225,7 +225,7 @@ pub fn tag(account: &Account, tag: &Tag, with_count: bool) -> Value {
 /// An activity in a report.
 pub fn activity(activity: &Activity, now: Timestamp) -> Value {
     let reached = |at: Timestamp| (now >= at).then(|| iso(at));
-    filled(json!({
+    without_nulls(json!({
         "activity_id": activity.id,
         "state": activity.state(now),
         "created_at": iso(activity.created_at),

@@ -31,12 +31,12 @@ pub fn routes(shared: &Shared) -> Router {
 struct Consent<'a> {
     app: &'a str,
     scopes: Vec<(&'static str, &'static str)>,
-    users: Vec<Seat<'a>>,
+    users: Vec<UserOption<'a>>,
     hidden: Vec<(&'a str, &'a str)>,
 }
 
 /// A user to sign in as.
-struct Seat<'a> {
+struct UserOption<'a> {
     login: &'a str,
     role: &'static str,
     organization: &'a str,
@@ -49,7 +49,7 @@ pub fn consent<'a>(
     hidden: impl Iterator<Item = (&'a str, &'a str)>,
 ) -> Response {
     let users = world.accounts.iter().flat_map(|account| {
-        account.users.iter().map(|user| Seat {
+        account.users.iter().map(|user| UserOption {
             login: &user.login,
             role: role_name(user.role),
             organization: &account.organization,

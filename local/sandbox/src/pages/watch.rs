@@ -15,9 +15,9 @@ use crate::lab::Shared;
 use crate::world::{Account, App, Contact, World};
 
 /// Journal lines that the home page shows at first.
-const RECENT: usize = 50;
+const RECENT_CALLS: usize = 50;
 /// Contacts on an account's page, the latest first.
-const SHOWN: usize = 200;
+const MAX_CONTACTS: usize = 200;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -96,9 +96,9 @@ pub async fn home(State(shared): State<Shared>) -> Response {
         let mut lab = shared.lab();
         let lab = &mut *lab;
         lab.world.settle(now, &mut lab.dice);
-        let recent = lab.journal.entries().iter().rev().take(RECENT);
+        let recent = lab.journal.entries().iter().rev().take(RECENT_CALLS);
         Home {
-            clock: shown(now),
+            clock: format_time(now),
             budgets: lab
                 .world
                 .apps
@@ -113,23 +113,23 @@ pub async fn home(State(shared): State<Shared>) -> Response {
 }
 
 pub async fn account(State(shared): State<Shared>, Path(id): Path<String>) -> Response {
-    let page = shared.now(|world, _| world.account(&id).map(AccountPage::of));
-    page.map_or_else(missing, |page| render(&page))
+    let page = shared.with_world(|world, _| world.account(&id).map(AccountPage::of));
+    page.map_or_else(not_found, |page| render(&page))
 }
 
 pub async fn contact(
     State(shared): State<Shared>,
     Path((account, contact)): Path<(String, Uuid)>,
 ) -> Response {
-    let page = shared.now(|world, _| ContactPage::find(world, &account, contact));
-    page.map_or_else(missing, |page| render(&page))
+    let page = shared.with_world(|world, _| ContactPage::find(world, &account, contact));
+    page.map_or_else(not_found, |page| render(&page))
 }
 
-fn missing() -> Response {
+fn not_found() -> Response {
     (StatusCode::NOT_FOUND, "Not found").into_response()
 }
 
-fn shown(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC)
         .strftime("%Y-%m-%d %H:%M:%S UTC")
         .to_string()
@@ -240,7 +240,7 @@ impl AccountPage {
             .contacts()
             .iter()
             .rev()
-            .take(SHOWN)
+            .take(MAX_CONTACTS)
             .map(ContactRow::of);
         Self {
             row: AccountRow::of(account),
@@ -248,7 +248,7 @@ impl AccountPage {
             lists: lists.collect(),
             fields: fields.collect(),
             contacts: contacts.collect(),
-            hidden: account.contacts().len().saturating_sub(SHOWN),
+            hidden: account.contacts().len().saturating_sub(MAX_CONTACTS),
         }
     }
 }
@@ -267,7 +267,7 @@ impl ContactRow {
             permission: permission(contact).0,
             tone: permission(contact).1,
             lists: contact.lists.len(),
-            updated: shown(contact.updated_at),
+            updated: format_time(contact.updated_at),
         }
     }
 }
@@ -326,8 +326,8 @@ impl ContactPage {
                 .unwrap_or_else(|| format!("{:?}", data.choices));
             fact("Custom field", Some(format!("{label}: {value}")));
         }
-        fact("Opted in", contact.opt_in_date.map(shown));
-        fact("Opted out", contact.opt_out_date.map(shown));
+        fact("Opted in", contact.opt_in_date.map(format_time));
+        fact("Opted out", contact.opt_out_date.map(format_time));
         let lists = contact.lists.iter().filter_map(|id| account.list(*id));
         let history = contact.history.iter().rev();
         Some(Self {
@@ -336,7 +336,7 @@ impl ContactPage {
             facts,
             lists: lists.map(|list| list.name.clone()).collect(),
             history: history
-                .map(|(at, what)| (shown(*at), what.clone()))
+                .map(|(at, what)| (format_time(*at), what.clone()))
                 .collect(),
         })
     }

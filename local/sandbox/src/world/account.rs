@@ -141,7 +141,7 @@ impl Account {
     }
 
     /// Adds a contact and returns its position.
-    pub(super) fn keep(&mut self, contact: Contact) -> usize {
+    pub(super) fn add_contact(&mut self, contact: Contact) -> usize {
         let at = self.contacts.len();
         self.by_id.insert(contact.id, at);
         if let Some(email) = &contact.email {

@@ -141,7 +141,7 @@ impl Account {
             starts_at,
             ends_at: starts_at + after(context.settings.import_running_ms),
             ending: ending.unwrap_or(ActivityState::Completed),
-            tally: job.opening_tally(context.settings.readings.import_total),
+            tally: job.initial_tally(context.settings.readings.import_total),
             errors: Vec::new(),
             job: Some(job),
         });
@@ -180,7 +180,7 @@ impl Account {
 }
 
 impl Job {
-    fn opening_tally(&self, import_total: ImportTotal) -> Tally {
+    fn initial_tally(&self, import_total: ImportTotal) -> Tally {
         match self {
             Self::Import(plan) => Tally {
                 items_total_count: import_total.of(plan.rows.len()),

@@ -37,7 +37,7 @@ impl Account {
         source: &Selection,
         exclude: Option<&Exclusion>,
     ) -> Result<Vec<Uuid>, Refusal> {
-        if exclude.is_some() && !source.takes_exclusion() {
+        if exclude.is_some() && !source.allows_exclusion() {
             return Err(Refusal::Invalid(
                 "exclude is only for all_active_contacts and list_ids".into(),
             ));
@@ -85,7 +85,7 @@ impl Account {
         lists: Vec<Uuid>,
         now: Timestamp,
     ) {
-        let lists = self.living(lists);
+        let lists = self.existing_lists(lists);
         for id in contacts {
             let Some(at) = self.by_id.get(id) else {
                 continue;

@@ -45,12 +45,12 @@ impl World {
         account.check(&parts, context)?;
         let text = email.as_ref().map(Email::as_str);
         let mut contact = Contact::new(text, input.create_source, context.now, context.dice);
-        let asked = input
+        let requested = input
             .email_address
             .as_ref()
             .and_then(|email| email.permission_to_send);
         if email.is_some() {
-            let permission = granted(asked, account.confirmed_opt_in)?;
+            let permission = initial_permission(requested, account.confirmed_opt_in)?;
             contact.permit(permission, input.create_source, context.now);
         }
         contact.first_name = input.first_name.clone().map(Text::into_string);
@@ -65,7 +65,7 @@ impl World {
         let sms = input.sms_channel.as_ref();
         contact.sms_address = sms.map(|sms| sms.full_sms_address.as_str().to_owned());
         parts.apply(&mut contact, input.create_source, context);
-        let at = account.keep(contact);
+        let at = account.add_contact(contact);
         Ok(&account.contacts[at])
     }
 
@@ -95,7 +95,7 @@ impl World {
             account.change_permission(at, new, input.update_source, context)?;
         }
         if let Some(email) = &email {
-            account.readdress(at, email);
+            account.change_email(at, email);
         }
         let contact = &mut account.contacts[at];
         contact.deleted_at = None;
@@ -195,22 +195,22 @@ impl Account {
     ) -> Result<(), Refusal> {
         let contact = &mut self.contacts[at];
         let (now, known) = (context.now, contact.permission);
-        let Some(asked) = new.permission_to_send else {
+        let Some(requested) = new.permission_to_send else {
             return Ok(());
         };
-        if asked == Permission::Unsubscribed {
+        if requested == Permission::Unsubscribed {
             let reason = new.opt_out_reason.clone().map(Text::into_string);
-            if known != asked {
+            if known != requested {
                 contact.unsubscribe(source, reason, now);
             } else if reason.is_some() {
                 contact.opt_out_reason = reason;
             }
             return Ok(());
         }
-        if asked == known {
+        if requested == known {
             return Ok(());
         }
-        if asked == Permission::TempHold {
+        if requested == Permission::TempHold {
             return Err(Refusal::Invalid(
                 "permission_to_send does not have a valid value".into(),
             ));
@@ -222,7 +222,7 @@ impl Account {
                 "permission_to_send cannot be changed for a contact that unsubscribed".into(),
             ));
         }
-        let confirms = self.confirmed_opt_in && asked == Permission::Explicit;
+        let confirms = self.confirmed_opt_in && requested == Permission::Explicit;
         let pending_again =
             context.settings.readings.unsubscribed_sign_up == UnsubscribedSignUp::Pending;
         match known {
@@ -230,12 +230,12 @@ impl Account {
             Permission::Unsubscribed if confirms && pending_again => {
                 contact.permit(Permission::PendingConfirmation, source, now);
             }
-            _ => contact.permit(asked, source, now),
+            _ => contact.permit(requested, source, now),
         }
         Ok(())
     }
 
-    fn readdress(&mut self, at: usize, email: &Email) {
+    fn change_email(&mut self, at: usize, email: &Email) {
         if let Some(old) = self.contacts[at].email.replace(email.as_str().to_owned()) {
             self.by_email.remove(&old.to_ascii_lowercase());
         }
@@ -244,13 +244,16 @@ impl Account {
 }
 
 /// The permission a new contact starts with; the API sets the other kinds itself.
-fn granted(asked: Option<Permission>, confirmed_opt_in: bool) -> Result<Permission, Refusal> {
-    match asked {
+fn initial_permission(
+    requested: Option<Permission>,
+    confirmed_opt_in: bool,
+) -> Result<Permission, Refusal> {
+    match requested {
         Some(Permission::Explicit) if confirmed_opt_in => Ok(Permission::PendingConfirmation),
         None => Ok(Permission::Implicit),
         Some(Permission::Unsubscribed | Permission::TempHold) => Err(Refusal::Invalid(
             "permission_to_send does not have a valid value".into(),
         )),
-        Some(asked) => Ok(asked),
+        Some(requested) => Ok(requested),
     }
 }

@@ -42,18 +42,18 @@ impl CustomField {
     }
 
     /// Whether this field can store `value`; choices are never given as text.
-    fn takes(&self, value: &str) -> bool {
+    fn accepts(&self, value: &str) -> bool {
         match self.kind {
             FieldType::String | FieldType::TextArea => true,
             FieldType::Date => value.parse::<Anniversary>().is_ok(),
             FieldType::Datetime => value.parse::<Timestamp>().is_ok(),
-            FieldType::Number | FieldType::Currency => self.takes_number(value),
+            FieldType::Number | FieldType::Currency => self.accepts_number(value),
             FieldType::Boolean => matches!(value, "true" | "false"),
             FieldType::SingleSelect | FieldType::MultiSelect => false,
         }
     }
 
-    fn takes_number(&self, value: &str) -> bool {
+    fn accepts_number(&self, value: &str) -> bool {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let negative = value.starts_with('-');
         let number = value.strip_prefix('-').unwrap_or(value);
@@ -65,7 +65,7 @@ impl CustomField {
             Some(true) => Some(0),
             _ => self.metadata.decimal_places,
         };
-        let fits = |decimals: &str| places.is_none_or(|most| decimals.len() <= usize::from(most));
+        let fits = |decimals: &str| places.is_none_or(|max| decimals.len() <= usize::from(max));
         let may_be_negative =
             self.kind == FieldType::Currency || self.metadata.allow_negative == Some(true);
         digits(whole)
@@ -88,7 +88,7 @@ impl Account {
         let known = self
             .field(field)
             .ok_or_else(|| Refusal::Invalid(format!("custom_field_id {field} does not exist")))?;
-        if known.takes(value) {
+        if known.accepts(value) {
             return Ok(());
         }
         Err(Refusal::Invalid(format!(
@@ -135,7 +135,7 @@ impl Account {
         check_metadata(&field.metadata)?;
         let choices = input.choices.map(|choices| choices.into_vec());
         let given = choices.as_ref().map_or(0, Vec::len);
-        if input.kind.has_choices() != (given > 0) || given > most_choices(&field.metadata) {
+        if input.kind.has_choices() != (given > 0) || given > max_choices(&field.metadata) {
             return Err(invalid("choices"));
         }
         field.version = input.version;
@@ -153,7 +153,7 @@ impl Account {
 }
 
 /// Radio buttons and checkboxes may have fewer choices than dropdowns.
-fn most_choices(metadata: &Metadata) -> usize {
+fn max_choices(metadata: &Metadata) -> usize {
     match metadata.display_type.as_deref() {
         Some("radio" | "checkbox") => 20,
         _ => 100,
@@ -161,8 +161,9 @@ fn most_choices(metadata: &Metadata) -> usize {
 }
 
 fn check_metadata(metadata: &Metadata) -> Result<(), Refusal> {
-    let odd = |code: &String| code.len() != 3 || !code.bytes().all(|b| b.is_ascii_uppercase());
-    if metadata.currency_code.as_ref().is_some_and(odd) {
+    let malformed =
+        |code: &String| code.len() != 3 || !code.bytes().all(|b| b.is_ascii_uppercase());
+    if metadata.currency_code.as_ref().is_some_and(malformed) {
         return Err(invalid("currency_code"));
     }
     let within = metadata

@@ -34,7 +34,7 @@ pub struct RefreshToken {
     pub scope: ScopeSet,
     pub last_used: Timestamp,
     pub rotated_at: Option<Timestamp>,
-    pub dead: bool,
+    pub revoked: bool,
 }
 
 /// What an access token stands for.
@@ -44,7 +44,7 @@ pub struct Access {
     pub seat: Seat,
     pub scope: ScopeSet,
     pub expires_at: Timestamp,
-    pub dead: bool,
+    pub revoked: bool,
 }
 
 impl Code {
@@ -73,30 +73,30 @@ impl Grants {
         };
         let mut revoked = 0;
         for token in self.refresh.values_mut() {
-            if !token.dead && hit(&token.client_id, token.seat) {
-                token.dead = true;
+            if !token.revoked && hit(&token.client_id, token.seat) {
+                token.revoked = true;
                 token.rotated_at = None;
                 revoked += 1;
             }
         }
         for token in self.access.values_mut().filter(|_| !lives_on) {
-            token.dead |= hit(&token.client_id, token.seat);
+            token.revoked |= hit(&token.client_id, token.seat);
         }
         revoked
     }
 
-    pub(super) fn kill_refresh(&mut self, client_id: &str, seat: Seat, now: Timestamp) {
+    pub(super) fn revoke_refresh_tokens(&mut self, client_id: &str, seat: Seat, now: Timestamp) {
         let tokens = self.refresh.values_mut();
-        for token in tokens.filter(|t| !t.dead && t.client_id == client_id && t.seat == seat) {
-            token.dead = true;
+        for token in tokens.filter(|t| !t.revoked && t.client_id == client_id && t.seat == seat) {
+            token.revoked = true;
             token.rotated_at = Some(now);
         }
     }
 
-    pub(super) fn kill_access(&mut self, client_id: &str, seat: Seat) {
+    pub(super) fn revoke_access_tokens(&mut self, client_id: &str, seat: Seat) {
         let tokens = self.access.values_mut();
         for token in tokens.filter(|t| t.client_id == client_id && t.seat == seat) {
-            token.dead = true;
+            token.revoked = true;
         }
     }
 }
@@ -108,12 +108,12 @@ impl RefreshToken {
             && self
                 .rotated_at
                 .is_some_and(|at| context.now.duration_since(at) <= GRACE);
-        (!self.dead || grace) && idle <= REFRESH_IDLE
+        (!self.revoked || grace) && idle <= REFRESH_IDLE
     }
 }
 
 impl Access {
-    pub fn is_good(&self, now: Timestamp) -> bool {
-        !self.dead && now < self.expires_at
+    pub fn is_valid(&self, now: Timestamp) -> bool {
+        !self.revoked && now < self.expires_at
     }
 }

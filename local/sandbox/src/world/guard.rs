@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-const ATTEMPTS: usize = 5;
-const WATCHED: SignedDuration = SignedDuration::from_hours(24);
-const FLAGGED: SignedDuration = SignedDuration::from_hours(48);
+const MAX_ATTEMPTS: usize = 5;
+const ATTEMPT_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+const FLAG_DURATION: SignedDuration = SignedDuration::from_hours(48);
 
 /// Attempts per address, over all accounts.
 #[derive(Debug, Default)]
@@ -24,14 +24,14 @@ impl AddressGuard {
         let record = self.0.entry(address.to_owned()).or_default();
         let over = |since: Timestamp, span| now.duration_since(since) >= span;
         if let Some(since) = record.flagged_at {
-            if !over(since, FLAGGED) {
+            if !over(since, FLAG_DURATION) {
                 return false;
             }
             *record = Record::default();
         }
-        record.attempts.retain(|at| !over(*at, WATCHED));
+        record.attempts.retain(|at| !over(*at, ATTEMPT_WINDOW));
         record.attempts.push(now);
-        if record.attempts.len() > ATTEMPTS {
+        if record.attempts.len() > MAX_ATTEMPTS {
             record.flagged_at = Some(now);
         }
         record.flagged_at.is_none()

@@ -64,7 +64,7 @@ impl Account {
     ) {
         let mut tally = self.activities[activity].tally.clone();
         let mut errors = Vec::new();
-        let lists = self.living(plan.lists);
+        let lists = self.existing_lists(plan.lists);
         for row in &plan.rows {
             match self.import_row(row, &lists, now, dice) {
                 Outcome::Imported => {}
@@ -118,14 +118,14 @@ impl Account {
             Err(why) => return Outcome::Failed(why),
         };
         let known = self.by_email.get(&email.key()).copied();
-        let crowded = known.and_then(|at| crowded(&self.contacts[at], row, &fields, lists));
-        if let Some(why) = crowded {
+        let no_room = known.and_then(|at| no_room_reason(&self.contacts[at], row, &fields, lists));
+        if let Some(why) = no_room {
             return Outcome::Failed(why.into());
         }
         let at = known.unwrap_or_else(|| {
             let mut contact = Contact::new(Some(email.as_str()), Source::Account, now, dice);
             contact.permit(Permission::Implicit, Source::Account, now);
-            self.keep(contact)
+            self.add_contact(contact)
         });
         let contact = &mut self.contacts[at];
         contact.deleted_at = None;
@@ -158,7 +158,7 @@ impl Account {
 }
 
 /// Why a contact has no room for a row's data.
-fn crowded(
+fn no_room_reason(
     contact: &Contact,
     row: &ContactRow,
     fields: &[FieldData],
@@ -173,7 +173,7 @@ fn crowded(
     }
     let details = row.details.keys();
     let addresses = details.filter(|name| phone_kind(name).is_none());
-    let addresses: Vec<_> = addresses.map(|name| place(name)).collect();
+    let addresses: Vec<_> = addresses.map(|name| address_kind_of(name)).collect();
     if !contact.has_room_for_addresses(&addresses) {
         return Some("A contact has at most 3 addresses.");
     }
@@ -231,7 +231,7 @@ fn phone_kind(name: &str) -> Option<PhoneKind> {
 }
 
 /// The kind of the address that a property is part of.
-fn place(name: &str) -> AddressKind {
+fn address_kind_of(name: &str) -> AddressKind {
     match address_kind(name) {
         "work_" => AddressKind::Work,
         "other_" => AddressKind::Other,
@@ -263,7 +263,7 @@ fn put_address_part(
     now: Timestamp,
     dice: &mut Dice,
 ) {
-    let kind = place(name);
+    let kind = address_kind_of(name);
     let known = contact
         .addresses
         .iter()

@@ -31,7 +31,7 @@ impl Meter {
         per_day: u32,
         throttled_uses_quota: bool,
     ) -> Admission {
-        self.turn_to(now);
+        self.advance_to(now);
         if self.used_today >= per_day {
             return Admission::QuotaExceeded;
         }
@@ -54,7 +54,7 @@ impl Meter {
         self.accepted.iter().filter(recent).count()
     }
 
-    fn turn_to(&mut self, now: Timestamp) {
+    fn advance_to(&mut self, now: Timestamp) {
         self.accepted.retain(|at| in_window(*at, now));
         let today = utc_date(now);
         if self.day != Some(today) {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fifth_call_waits_until_the_first_is_more_than_a_second_old() {
+    fn fifth_call_is_throttled_until_the_first_is_over_a_second_old() {
         let mut meter = Meter::default();
         let mut call = |text| meter.admit(at(text), 4, 10, false);
         for text in ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.2Z"] {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn the_day_starts_anew_at_midnight_utc() {
+    fn daily_quota_resets_at_midnight_utc() {
         let mut meter = Meter::default();
         let mut call = |text| meter.admit(at(text), 4, 1, false);
         assert_eq!(call("2026-01-01T23:59:57Z"), Admission::Accepted);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn throttled_calls_use_the_day_only_where_read_so() {
+    fn throttled_calls_count_against_the_quota_only_if_configured() {
         let now = at("2026-01-01T00:00:00Z");
         let used = |counted| {
             let mut meter = Meter::default();

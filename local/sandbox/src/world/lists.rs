@@ -14,7 +14,7 @@ impl Account {
         input: &ListInput,
         context: &mut Context<'_>,
     ) -> Result<&List, Refusal> {
-        let name = self.free_list_name(input, None)?;
+        let name = self.available_list_name(input, None)?;
         let alive = self.lists.iter().filter(|list| list.deleted_at.is_none());
         if alive.count() >= MAX_LISTS {
             return Err(Refusal::Invalid(format!(
@@ -42,9 +42,9 @@ impl Account {
         input: &ListInput,
         context: &Context<'_>,
     ) -> Result<&List, Refusal> {
-        self.living_list(id)?;
-        let name = self.free_list_name(input, Some(id))?;
-        let list = self.living_list(id)?;
+        self.existing_list(id)?;
+        let name = self.available_list_name(input, Some(id))?;
+        let list = self.existing_list(id)?;
         list.name = name;
         list.description = input
             .description
@@ -56,25 +56,25 @@ impl Account {
     }
 
     /// Requests that a list be deleted later, as the API does.
-    pub fn ask_list_delete(
+    pub fn request_list_delete(
         &mut self,
         id: Uuid,
         context: &mut Context<'_>,
     ) -> Result<&Activity, Refusal> {
-        self.living_list(id)?;
+        self.existing_list(id)?;
         self.start(Job::DeleteList(id), context)
     }
 
     /// Deletes a list at once.
     pub fn delete_list(&mut self, id: Uuid, context: &Context<'_>) -> Result<(), Refusal> {
-        self.living_list(id)?;
+        self.existing_list(id)?;
         self.drop_list(id, context.now);
         Ok(())
     }
 
     /// Removes a list and its memberships, but no contact.
     pub(super) fn drop_list(&mut self, id: Uuid, now: Timestamp) {
-        let Ok(list) = self.living_list(id) else {
+        let Ok(list) = self.existing_list(id) else {
             return;
         };
         list.deleted_at = Some(now);
@@ -88,19 +88,19 @@ impl Account {
     }
 
     /// Those of these lists that still exist.
-    pub(super) fn living(&self, lists: Vec<Uuid>) -> Vec<Uuid> {
+    pub(super) fn existing_lists(&self, lists: Vec<Uuid>) -> Vec<Uuid> {
         let lists = lists.into_iter();
         lists.filter(|id| self.has_list(*id)).collect()
     }
 
-    fn living_list(&mut self, id: Uuid) -> Result<&mut List, Refusal> {
+    fn existing_list(&mut self, id: Uuid) -> Result<&mut List, Refusal> {
         let mut lists = self.lists.iter_mut();
         lists
             .find(|list| list.id == id && list.deleted_at.is_none())
             .ok_or_else(|| Refusal::NotFound("The list was not found.".into()))
     }
 
-    fn free_list_name(&self, input: &ListInput, of: Option<Uuid>) -> Result<String, Refusal> {
+    fn available_list_name(&self, input: &ListInput, of: Option<Uuid>) -> Result<String, Refusal> {
         let name = input.name.as_str();
         if name.trim().is_empty() {
             return Err(Refusal::Invalid("name is missing".into()));

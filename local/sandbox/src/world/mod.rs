@@ -96,8 +96,8 @@ impl World {
         })
     }
 
-    /// Marks a contact as being written; a second writer is refused until [`Self::release`].
-    pub fn hold(&mut self, account: usize, contact: &str) -> Result<(), Refusal> {
+    /// Marks a contact as being written; a second writer is refused until [`Self::unlock_contact`].
+    pub fn lock_contact(&mut self, account: usize, contact: &str) -> Result<(), Refusal> {
         if self.busy.insert((account, contact.to_owned())) {
             return Ok(());
         }
@@ -106,7 +106,7 @@ impl World {
         ))
     }
 
-    pub fn release(&mut self, account: usize, contact: &str) {
+    pub fn unlock_contact(&mut self, account: usize, contact: &str) {
         self.busy.remove(&(account, contact.to_owned()));
     }
 

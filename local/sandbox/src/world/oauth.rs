@@ -65,9 +65,9 @@ pub enum TokenRefusal {
     Unavailable,
 }
 
-const DEAD_CODE: TokenRefusal =
+const INVALID_CODE: TokenRefusal =
     TokenRefusal::InvalidGrant("The authorization code is invalid or has expired.");
-const DEAD_REFRESH: TokenRefusal =
+const INVALID_REFRESH_TOKEN: TokenRefusal =
     TokenRefusal::InvalidGrant("The refresh token is invalid or expired.");
 const WRONG_VERIFIER: TokenRefusal =
     TokenRefusal::InvalidGrant("PKCE verification of the authorization code failed.");
@@ -125,10 +125,10 @@ impl World {
         verifier: Option<String>,
         context: &mut Context<'_>,
     ) -> Result<Tokens, TokenRefusal> {
-        let code = self.grants.codes.remove(code).ok_or(DEAD_CODE)?;
+        let code = self.grants.codes.remove(code).ok_or(INVALID_CODE)?;
         let in_date = context.now < code.expires_at;
         if !in_date || code.client_id != client_id || redirect_uri != Some(&code.redirect_uri) {
-            return Err(DEAD_CODE);
+            return Err(INVALID_CODE);
         }
         match (&code.challenge, verifier) {
             (None, None) => {}
@@ -136,7 +136,8 @@ impl World {
             _ => return Err(WRONG_VERIFIER),
         }
         if context.settings.readings.reauthorization == Reauthorization::KillsEarlier {
-            self.grants.kill_refresh(client_id, code.seat, context.now);
+            self.grants
+                .revoke_refresh_tokens(client_id, code.seat, context.now);
         }
         Ok(self.issue(client_id, code.seat, code.scope, None, context))
     }
@@ -145,39 +146,40 @@ impl World {
         &mut self,
         client_id: &str,
         token: &str,
-        narrower: Option<&str>,
+        requested_scope: Option<&str>,
         context: &mut Context<'_>,
     ) -> Result<Tokens, TokenRefusal> {
         let known = self.grants.refresh.get_mut(token);
         let known = known
             .filter(|known| known.client_id == client_id)
-            .ok_or(DEAD_REFRESH)?;
+            .ok_or(INVALID_REFRESH_TOKEN)?;
         if !known.is_usable(context) {
-            return Err(DEAD_REFRESH);
+            return Err(INVALID_REFRESH_TOKEN);
         }
-        let asked = match narrower {
+        let requested = match requested_scope {
             None => None,
             Some(text) => Some(ScopeSet::parse(text).ok_or(TokenRefusal::InvalidScope)?),
         };
-        if asked
+        if requested
             .as_ref()
-            .is_some_and(|asked| !known.scope.includes(asked))
+            .is_some_and(|requested| !known.scope.includes(requested))
         {
             return Err(TokenRefusal::InvalidScope);
         }
         known.last_used = context.now;
-        let (seat, scope) = (known.seat, asked.unwrap_or_else(|| known.scope.clone()));
+        let (seat, scope) = (known.seat, requested.unwrap_or_else(|| known.scope.clone()));
         let kind = self
             .apps
             .get(client_id)
             .map_or(TokenKind::Rotating, |app| app.token_kind);
         if context.settings.readings.access_token_after_refresh == OldAccessToken::Dies {
-            self.grants.kill_access(client_id, seat);
+            self.grants.revoke_access_tokens(client_id, seat);
         }
         let kept = match kind {
             TokenKind::LongLived => Some(token.to_owned()),
             TokenKind::Rotating => {
-                self.grants.kill_refresh(client_id, seat, context.now);
+                self.grants
+                    .revoke_refresh_tokens(client_id, seat, context.now);
                 None
             }
         };
@@ -202,7 +204,7 @@ impl World {
                     scope: scope.clone(),
                     last_used: context.now,
                     rotated_at: None,
-                    dead: false,
+                    revoked: false,
                 };
                 self.grants.refresh.insert(token.clone(), entry);
                 RefreshAnswer::New(token)
@@ -214,7 +216,7 @@ impl World {
             seat,
             scope,
             expires_at: context.now + ACCESS_LIFE,
-            dead: false,
+            revoked: false,
         };
         Tokens {
             access,

@@ -26,35 +26,35 @@ impl Contact {
     pub(super) fn has_room_for_fields(
         &self,
         more: impl IntoIterator<Item = Uuid>,
-        most: usize,
+        max: usize,
     ) -> bool {
-        has_room(self.fields.iter().map(|data| data.field), more, most)
+        has_room(self.fields.iter().map(|data| data.field), more, max)
     }
 
     pub(super) fn has_room_for_phones(&self, more: &[Option<PhoneKind>]) -> bool {
-        has_place(self.phones.iter().map(|phone| phone.kind), more, MAX_PHONES)
+        has_room_by_kind(self.phones.iter().map(|phone| phone.kind), more, MAX_PHONES)
     }
 
     pub(super) fn has_room_for_addresses(&self, more: &[AddressKind]) -> bool {
         let own = self.addresses.iter().map(|address| address.kind);
-        has_place(own, more, MAX_ADDRESSES)
+        has_room_by_kind(own, more, MAX_ADDRESSES)
     }
 }
 
 fn has_room<T: Eq + Hash>(
     has: impl Iterator<Item = T>,
     more: impl IntoIterator<Item = T>,
-    most: usize,
+    max: usize,
 ) -> bool {
     let has: HashSet<T> = has.collect();
     let more = more.into_iter().filter(|item| !has.contains(item));
     let new: HashSet<T> = more.collect();
-    new.is_empty() || has.len() + new.len() <= most
+    new.is_empty() || has.len() + new.len() <= max
 }
 
 /// The new items replace all of the same kind.
-fn has_place<K: Eq + Hash>(has: impl Iterator<Item = K>, more: &[K], most: usize) -> bool {
+fn has_room_by_kind<K: Eq + Hash>(has: impl Iterator<Item = K>, more: &[K], max: usize) -> bool {
     let more: HashSet<&K> = more.iter().collect();
     let kept = has.filter(|kind| !more.contains(kind)).count();
-    more.is_empty() || kept + more.len() <= most
+    more.is_empty() || kept + more.len() <= max
 }

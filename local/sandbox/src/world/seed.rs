@@ -76,7 +76,7 @@ impl Account {
         let now = context.now;
         let at = self.by_email.get(&email.key()).copied().unwrap_or_else(|| {
             let contact = Contact::new(Some(email.as_str()), Source::Account, now, context.dice);
-            self.keep(contact)
+            self.add_contact(contact)
         });
         let contact = &mut self.contacts[at];
         contact.permit(seed.permission, Source::Contact, now);

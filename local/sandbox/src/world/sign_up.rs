@@ -119,14 +119,14 @@ impl Account {
         }
         let text = email.map(Email::as_str);
         let contact = Contact::new(text, Source::Contact, context.now, context.dice);
-        Ok((self.keep(contact), Action::Created))
+        Ok((self.add_contact(contact), Action::Created))
     }
 }
 
 /// Refuses more than a contact can hold.
 fn check_room(contact: &Contact, input: &SignUp, context: &Context<'_>) -> Result<(), Refusal> {
-    let too_many = |what: &str, most: usize| {
-        let why = format!("{what}: a contact has at most {most}");
+    let too_many = |what: &str, max: usize| {
+        let why = format!("{what}: a contact has at most {max}");
         Err(Refusal::Invalid(why))
     };
     let lists = input.list_memberships.items().iter().map(|id| id.0);
@@ -134,9 +134,9 @@ fn check_room(contact: &Contact, input: &SignUp, context: &Context<'_>) -> Resul
         return too_many("list_memberships", 50);
     }
     let fields = sent_fields(input).iter();
-    let most = context.settings.readings.sign_up_custom_fields.max_items();
-    if !contact.has_room_for_fields(fields.map(|field| field.custom_field_id.0), most) {
-        return too_many("custom_fields", most);
+    let max = context.settings.readings.sign_up_custom_fields.max_items();
+    if !contact.has_room_for_fields(fields.map(|field| field.custom_field_id.0), max) {
+        return too_many("custom_fields", max);
     }
     if input.phone_number.is_some() && !contact.has_room_for_phones(&[None]) {
         return too_many("phone_number", 3);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::lab::{LISTS, Lab, OWNER, SIGN_UP};
 
 #[tokio::test]
-async fn the_journal_tells_who_called_what_and_what_came_of_it() {
+async fn journal_records_caller_route_status_and_outcome() {
     let lab = Lab::start().await;
     lab.sign_up("Ada@c.example").await.unwrap();
     lab.get("/v3/contacts/x").await.unwrap();
@@ -48,7 +48,7 @@ async fn the_journal_can_be_filtered_and_cleared() {
 }
 
 #[tokio::test]
-async fn the_clock_is_set_and_advanced() {
+async fn clock_can_be_set_and_advanced() {
     let lab = Lab::start().await;
     let now = lab
         .control("POST", "clock", json!({ "set": "2030-01-01T00:00:00Z" }))
@@ -71,7 +71,7 @@ async fn the_clock_is_set_and_advanced() {
 }
 
 #[tokio::test]
-async fn settings_are_patched_one_by_one_and_unknown_ones_refused() {
+async fn settings_are_patched_individually_and_unknown_ones_rejected() {
     let lab = Lab::start().await;
     let patch = json!({ "address_guard": false, "readings": { "list_gone": "not_found" } });
     let settings = lab.control("PATCH", "settings", patch).await;
@@ -88,7 +88,7 @@ async fn settings_are_patched_one_by_one_and_unknown_ones_refused() {
 }
 
 #[tokio::test]
-async fn a_deactivated_app_is_refused_until_it_is_active_again() {
+async fn deactivated_app_gets_403_until_reactivated() {
     let lab = Lab::start().await;
     lab.control("PATCH", "apps/app", json!({ "deactivated": true }))
         .await;
@@ -99,7 +99,7 @@ async fn a_deactivated_app_is_refused_until_it_is_active_again() {
 }
 
 #[tokio::test]
-async fn another_app_has_its_own_secret_and_limits() {
+async fn app_can_be_registered_with_its_own_limits_and_its_secret_rotated() {
     let lab = Lab::start().await;
     let app = json!({
         "client_id": "b", "client_secret": "s", "redirect_uris": ["http://localhost/cb"],
@@ -121,7 +121,7 @@ async fn another_app_has_its_own_secret_and_limits() {
 }
 
 #[tokio::test]
-async fn revoked_tokens_are_dead() {
+async fn revoked_access_token_is_unauthorized() {
     let lab = Lab::start().await;
     let account = lab.account().await;
     let revoked = lab
@@ -132,7 +132,7 @@ async fn revoked_tokens_are_dead() {
 }
 
 #[tokio::test]
-async fn contacts_are_seeded_and_people_act() {
+async fn contact_can_be_seeded_and_confirmed_and_an_unknown_act_is_rejected() {
     let lab = Lab::start().await;
     let account = lab.account().await;
     let contacts = format!("accounts/{account}/contacts");
@@ -150,11 +150,11 @@ async fn contacts_are_seeded_and_people_act() {
     );
 
     let id = contact["contact_id"].as_str().unwrap();
-    let acted = lab
+    let confirmed = lab
         .control("POST", &format!("{contacts}/{id}/confirm"), Value::Null)
         .await;
-    assert_eq!(acted["email_address"]["permission_to_send"], "explicit");
-    assert!(acted["history"].as_array().unwrap().len() >= 3);
+    assert_eq!(confirmed["email_address"]["permission_to_send"], "explicit");
+    assert!(confirmed["history"].as_array().unwrap().len() >= 3);
     let (status, _) = lab
         .try_control("POST", &format!("{contacts}/{id}/dance"), Value::Null)
         .await;
@@ -162,7 +162,7 @@ async fn contacts_are_seeded_and_people_act() {
 }
 
 #[tokio::test]
-async fn a_list_is_deleted_under_the_clients_feet() {
+async fn sign_up_fails_after_its_list_is_deleted() {
     let lab = Lab::start().await;
     let path = format!("accounts/{}/lists/{}", lab.account().await, lab.list);
     lab.control("DELETE", &path, Value::Null).await;
@@ -170,7 +170,7 @@ async fn a_list_is_deleted_under_the_clients_feet() {
 }
 
 #[tokio::test]
-async fn a_reset_forgets_everything_but_the_apps() {
+async fn reset_clears_everything_but_the_apps() {
     let lab = Lab::start().await;
     lab.sign_up("a@c.example").await.unwrap();
     lab.fault(json!({ "action": "cut" })).await;
@@ -188,7 +188,7 @@ async fn a_reset_forgets_everything_but_the_apps() {
 }
 
 #[tokio::test]
-async fn bad_control_calls_say_what_is_wrong() {
+async fn invalid_control_calls_are_4xx() {
     let lab = Lab::start().await;
     let cases = [
         ("POST", "faults", json!({ "action": "explode" })),

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::lab::{LISTS, Lab, SIGN_UP};
 
 #[tokio::test]
-async fn the_next_calls_get_the_scripted_answer_and_then_the_real_one() {
+async fn fault_replaces_the_given_number_of_answers_and_then_ends() {
     let lab = Lab::start().await;
     let answer = json!({ "status": 503, "headers": { "retry-after": "7" }, "body": "later" });
     lab.fault(json!({ "on": { "route": LISTS }, "times": 2, "action": { "answer": answer } }))
@@ -22,7 +22,7 @@ async fn the_next_calls_get_the_scripted_answer_and_then_the_real_one() {
 }
 
 #[tokio::test]
-async fn a_fault_for_one_address_leaves_others_alone() {
+async fn fault_for_one_address_does_not_affect_others() {
     let lab = Lab::start().await;
     let on = json!({ "route": SIGN_UP, "address": "Ada@c.example" });
     lab.fault(json!({ "on": on, "action": { "empty": { "status": 500 } } }))
@@ -34,7 +34,7 @@ async fn a_fault_for_one_address_leaves_others_alone() {
 }
 
 #[tokio::test]
-async fn a_cut_before_the_effect_leaves_no_contact() {
+async fn connection_cut_before_the_effect_creates_no_contact() {
     let lab = Lab::start().await;
     lab.fault(json!({ "on": { "route": SIGN_UP }, "times": 1, "action": "cut" }))
         .await;
@@ -43,7 +43,7 @@ async fn a_cut_before_the_effect_leaves_no_contact() {
 }
 
 #[tokio::test]
-async fn a_cut_after_the_effect_leaves_the_contact_behind() {
+async fn connection_cut_after_the_effect_keeps_the_contact() {
     let lab = Lab::start().await;
     let fault =
         json!({ "on": { "route": SIGN_UP }, "times": 1, "after_effect": true, "action": "cut" });
@@ -62,7 +62,7 @@ async fn a_cut_after_the_effect_leaves_the_contact_behind() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_cut_breaks_off_after_a_good_status() {
+async fn cut_body_breaks_off_after_a_200_status() {
     let lab = Lab::start().await;
     lab.fault(json!({ "times": 1, "action": "cut_body" })).await;
     let response = lab.get(LISTS).await.unwrap();
@@ -71,7 +71,7 @@ async fn a_body_that_is_cut_breaks_off_after_a_good_status() {
 }
 
 #[tokio::test]
-async fn a_delay_delays_and_a_slow_body_trickles() {
+async fn delay_postpones_the_answer_and_slow_body_spreads_it_out() {
     let lab = Lab::start().await;
     lab.fault(json!({ "times": 1, "action": { "delay": { "ms": 150 } } }))
         .await;
@@ -88,7 +88,7 @@ async fn a_delay_delays_and_a_slow_body_trickles() {
 }
 
 #[tokio::test]
-async fn a_huge_body_is_as_long_as_asked() {
+async fn huge_body_has_the_requested_length() {
     let lab = Lab::start().await;
     lab.fault(json!({ "times": 1, "action": { "huge_body": { "bytes": 3_000_001 } } }))
         .await;
@@ -99,7 +99,7 @@ async fn a_huge_body_is_as_long_as_asked() {
 }
 
 #[tokio::test]
-async fn redirects_broken_json_and_html_are_answered_as_asked() {
+async fn redirect_malformed_json_and_html_are_answered_as_requested() {
     let lab = Lab::start().await;
     let redirect = json!({ "status": 302, "location": "http://127.0.0.1:9/" });
     lab.fault(json!({ "times": 1, "action": { "redirect": redirect } }))
@@ -128,7 +128,7 @@ async fn redirects_broken_json_and_html_are_answered_as_asked() {
 }
 
 #[tokio::test]
-async fn the_apis_own_refusals_can_be_had_on_demand() {
+async fn api_errors_can_be_injected() {
     let lab = Lab::start().await;
     let cases = [
         (json!("unauthorized"), 401, "unauthorized"),
@@ -163,7 +163,7 @@ async fn the_apis_own_refusals_can_be_had_on_demand() {
 }
 
 #[tokio::test]
-async fn the_gateway_can_refuse_a_call_in_its_own_words() {
+async fn gateway_error_can_be_injected() {
     let lab = Lab::start().await;
     let gateway = json!({ "gateway": { "status": 403, "message": "Forbidden" } });
     lab.fault(json!({ "times": 1, "action": gateway })).await;
@@ -177,7 +177,7 @@ async fn the_gateway_can_refuse_a_call_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn a_call_can_be_refused_with_several_errors_at_once() {
+async fn several_validation_errors_can_be_injected_at_once() {
     let lab = Lab::start().await;
     let messages = ["phone_number is invalid", "street_address is too long"];
     let invalid = json!({ "invalid": { "messages": messages } });
@@ -197,7 +197,7 @@ async fn a_call_can_be_refused_with_several_errors_at_once() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_can_fail_too() {
+async fn token_endpoint_error_can_be_injected() {
     let lab = Lab::start().await;
     let route = "/oauth2/default/v1/token";
     lab.fault(json!({ "on": { "route": route, "client_id": "app" }, "times": 1, "action": "invalid_grant" })).await;

@@ -14,7 +14,7 @@ const CALLS: usize = 100;
 const FLOOR_PER_SECOND: f64 = 20.0;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_limits_fifty_connections_are_served_beyond_the_limits() {
+async fn disabled_limits_allow_more_than_the_usual_rate_on_50_connections() {
     let lab = Lab::start().await;
     let read = async |_| {
         for _ in 0..CALLS {

@@ -1,6 +1,6 @@
 //! Tests of the sandbox's own features: control, faults, the journal, the pages and the program.
 
-#![expect(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod control;
 mod faults;

@@ -5,7 +5,7 @@ use futures::StreamExt;
 use crate::lab::{LISTS, Lab};
 
 #[tokio::test]
-async fn the_pages_show_budgets_accounts_contacts_and_calls() {
+async fn pages_show_accounts_and_contacts_escaped_and_with_a_csp() {
     let lab = Lab::start().await;
     lab.sign_up("a<b>@c.example").await.unwrap();
     lab.sign_up("ada@c.example").await.unwrap();
@@ -34,7 +34,7 @@ async fn the_pages_show_budgets_accounts_contacts_and_calls() {
         assert!(html.contains(text), "{path} lacks {text}");
         assert!(
             !html.contains("<b>@"),
-            "{path} shows what was sent as markup"
+            "{path} does not escape what was sent"
         );
     }
     assert_eq!(lab.status("/accounts/none").await, 404);
@@ -44,7 +44,7 @@ async fn the_pages_show_budgets_accounts_contacts_and_calls() {
 }
 
 #[tokio::test]
-async fn the_live_journal_tells_each_call_as_it_ends() {
+async fn live_journal_sends_each_call_when_it_ends() {
     let lab = Lab::start().await;
     let mut live = lab.get("/journal/live").await.unwrap().bytes_stream();
     lab.get(LISTS).await.unwrap();

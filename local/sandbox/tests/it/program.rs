@@ -22,7 +22,7 @@ fn start(options: &[&str]) -> (Child, BufReader<ChildStdout>, String) {
     (program, stdout, url)
 }
 
-fn ends(program: &mut Child) -> bool {
+fn exits_successfully(program: &mut Child) -> bool {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(30) {
         if let Some(status) = program.try_wait().unwrap() {
@@ -35,7 +35,7 @@ fn ends(program: &mut Child) -> bool {
 }
 
 #[tokio::test]
-async fn it_says_where_it_listens_and_ends_with_its_parent() {
+async fn prints_its_url_and_exits_when_stdin_closes() {
     let (mut program, _stdout, url) = start(&["--exit-with-parent", "--client-id", "x"]);
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
     let apps: serde_json::Value = reqwest::get(format!("{url}/_sandbox/apps"))
@@ -47,11 +47,11 @@ async fn it_says_where_it_listens_and_ends_with_its_parent() {
     assert_eq!(apps[0]["client_id"], "x");
 
     drop(program.stdin.take());
-    assert!(ends(&mut program));
+    assert!(exits_successfully(&mut program));
 }
 
 #[tokio::test]
-async fn its_options_are_settings() {
+async fn command_line_options_set_settings_and_app_limits() {
     let (mut program, _stdout, url) = start(&[
         "--exit-with-parent",
         "--pkce",
@@ -73,13 +73,13 @@ async fn its_options_are_settings() {
     );
     assert_eq!(get("apps").await[0]["calls_per_second"], 10);
     drop(program.stdin.take());
-    assert!(ends(&mut program));
+    assert!(exits_successfully(&mut program));
 }
 
 #[test]
-fn it_ends_on_sigterm() {
+fn exits_successfully_on_sigterm() {
     let (mut program, _stdout, _) = start(&[]);
     let id = nix::unistd::Pid::from_raw(i32::try_from(program.id()).unwrap());
     nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGTERM).unwrap();
-    assert!(ends(&mut program));
+    assert!(exits_successfully(&mut program));
 }

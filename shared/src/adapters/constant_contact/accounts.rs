@@ -135,7 +135,7 @@ impl ConstantContact {
     }
 
     /// The result of several calls, which together may take no longer than one.
-    async fn in_the_time_of_one<T>(
+    async fn within_one_timeout<T>(
         &self,
         calls: impl Future<Output = Result<T, CrmError>>,
     ) -> Result<T, CrmError> {
@@ -146,24 +146,24 @@ impl ConstantContact {
 
 impl Accounts for ConstantContact {
     async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
-        self.in_the_time_of_one(self.read_summary(token)).await
+        self.within_one_timeout(self.read_summary(token)).await
     }
 
     async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
-        self.in_the_time_of_one(self.read_catalog(token)).await
+        self.within_one_timeout(self.read_catalog(token)).await
     }
 
     async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
-        self.in_the_time_of_one(self.read_fields(token)).await
+        self.within_one_timeout(self.read_fields(token)).await
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {
         #[derive(Deserialize)]
-        struct Lived {
+        struct ListState {
             deleted_at: Option<String>,
         }
         let url = self.url(&format!("/contact_lists/{list}"));
-        match self.get::<Lived>(token, url).await {
+        match self.get::<ListState>(token, url).await {
             Ok(list) => Ok(list.deleted_at.is_none()),
             Err(CrmError::NotFound(_) | CrmError::Invalid(_)) => Ok(false),
             Err(error) => Err(error),

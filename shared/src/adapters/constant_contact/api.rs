@@ -10,9 +10,9 @@ use crate::domain::crm::CrmError;
 use crate::ports::Page;
 
 /// Maximum bytes of an ordinary answer.
-const ANSWER: usize = 256 * 1024;
+const MAX_ANSWER: usize = 256 * 1024;
 /// Maximum bytes of a page: 500 contacts, lists or fields.
-const PAGE: usize = 2 * 1024 * 1024;
+const MAX_PAGE: usize = 2 * 1024 * 1024;
 
 /// The API of Constant Contact, version 3.
 #[derive(Debug, Clone)]
@@ -98,7 +98,7 @@ impl ConstantContact {
         url: Url,
     ) -> Result<T, CrmError> {
         let request = self.request(Method::GET, token, url);
-        let answer = self.call(request, PAGE).await;
+        let answer = self.call(request, MAX_PAGE).await;
         let answer = answer.map_err(|_| CrmError::Unavailable)?.accepted()?;
         answer.json().ok_or(CrmError::Unavailable)
     }
@@ -112,7 +112,7 @@ impl ConstantContact {
         body: &impl Serialize,
     ) -> Result<Answer, CrmError> {
         let request = self.request(method, token, url).json(body);
-        let answer = self.call(request, ANSWER).await;
+        let answer = self.call(request, MAX_ANSWER).await;
         let answer = answer.map_err(|lost| match lost {
             Lost::Before => CrmError::Unavailable,
             Lost::After => CrmError::AnswerLost,
@@ -145,7 +145,7 @@ impl Answer {
         }
         let error = CrmError::classify(self.status, self.body.as_deref().unwrap_or_default());
         Err(match self.retry_after {
-            Some(asked) => error.with_retry_after(asked),
+            Some(retry_after) => error.with_retry_after(retry_after),
             None => error,
         })
     }

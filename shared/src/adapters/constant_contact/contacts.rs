@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::api::ConstantContact;
-use super::merge::{EXPLICIT, IMPLICIT, PENDING, Person, named_in};
+use super::merge::{EXPLICIT, IMPLICIT, PENDING, Person, contact_id_in};
 use super::sign_up::Form;
 use crate::adapters::http::Answer;
 use crate::domain::crm::CrmError;
@@ -16,7 +16,7 @@ use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Contacts, Found, Made, OptOuts, SignUp, SignedUp};
 
 /// The most contacts that one call lists.
-pub(super) const MOST: &str = "500";
+pub(super) const MAX_PER_PAGE: &str = "500";
 
 #[derive(Deserialize)]
 pub(super) struct Listed {
@@ -96,8 +96,8 @@ fn deleted_by(day: &str, opted_out: Option<Timestamp>) -> Timestamp {
     };
     let start = |day: Date| day.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
     let end = day.tomorrow().and_then(start).unwrap_or(Timestamp::MAX);
-    let told = opted_out.filter(|at| start(day).is_ok_and(|start| *at >= start));
-    told.unwrap_or(end)
+    let exact = opted_out.filter(|at| start(day).is_ok_and(|start| *at >= start));
+    exact.unwrap_or(end)
 }
 
 /// The answer to a sign-up: its body is optional, the status says the rest.
@@ -151,7 +151,7 @@ impl Contacts for ConstantContact {
                 ..signed_up(&answer)
             })),
             Err(CrmError::Conflict(refusal)) => {
-                let known = named_in(&refusal.words()).map(Made::Known);
+                let known = contact_id_in(&refusal.words()).map(Made::Known);
                 known.ok_or(CrmError::Conflict(refusal))
             }
             Err(error) => Err(error),
@@ -207,7 +207,11 @@ impl Contacts for ConstantContact {
         since: Timestamp,
     ) -> Result<Option<OptOuts>, CrmError> {
         let after = bound(since);
-        let query = [("status", "all"), ("optout_after", &after), ("limit", MOST)];
+        let query = [
+            ("status", "all"),
+            ("optout_after", &after),
+            ("limit", MAX_PER_PAGE),
+        ];
         let page = self
             .list::<Listed>(token, "/contacts", &query, None)
             .await?;

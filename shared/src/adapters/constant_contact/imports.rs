@@ -12,7 +12,7 @@ use crate::domain::import::ImportRow;
 use crate::ports::{Activity, BulkImports, Page, Progress};
 
 /// Bytes of a request that Constant Contact reads; it drops the rest silently.
-const MOST_BYTES: usize = 4_000_000;
+const MAX_BYTES: usize = 4_000_000;
 
 #[derive(Serialize)]
 struct Import<'a> {
@@ -21,7 +21,7 @@ struct Import<'a> {
 }
 
 #[derive(Deserialize)]
-struct Shown {
+struct ActivityBody {
     activity_id: RemoteId,
     #[serde(default)]
     state: String,
@@ -40,8 +40,8 @@ struct Counts {
     cannot_add_to_list_count: usize,
 }
 
-impl From<Shown> for Activity {
-    fn from(shown: Shown) -> Self {
+impl From<ActivityBody> for Activity {
+    fn from(shown: ActivityBody) -> Self {
         let counts = shown.status;
         let errors = shown.activity_errors.map_or(0, |errors| errors.len());
         let troubled = counts.error_count
@@ -73,12 +73,12 @@ impl BulkImports for ConstantContact {
             import_data: rows,
         };
         let bytes = serde_json::to_vec(&body).map_or(usize::MAX, |body| body.len());
-        if bytes >= MOST_BYTES {
+        if bytes >= MAX_BYTES {
             return Err(CrmError::Ours(413));
         }
         let url = self.url("/activities/contacts_json_import");
         let answer = self.write(Method::POST, token, url, &body).await?;
-        let shown: Option<Shown> = answer.json();
+        let shown: Option<ActivityBody> = answer.json();
         shown.map(Activity::from).ok_or(CrmError::AnswerLost)
     }
 
@@ -88,7 +88,7 @@ impl BulkImports for ConstantContact {
         activity: &RemoteId,
     ) -> Result<Option<Activity>, CrmError> {
         let url = self.url(&format!("/activities/{activity}"));
-        match self.get::<Shown>(token, url).await {
+        match self.get::<ActivityBody>(token, url).await {
             Ok(shown) => Ok(Some(shown.into())),
             Err(CrmError::NotFound(_)) => Ok(None),
             Err(error) => Err(error),
@@ -100,7 +100,7 @@ impl BulkImports for ConstantContact {
         token: &SecretString,
         cursor: Option<&str>,
     ) -> Result<Page<Activity>, CrmError> {
-        let page = self.list::<Shown>(token, "/activities", &[("limit", "500")], cursor);
+        let page = self.list::<ActivityBody>(token, "/activities", &[("limit", "500")], cursor);
         let Page { items, next } = page.await?;
         let items = items.into_iter().map(Into::into).collect();
         Ok(Page { items, next })
@@ -123,7 +123,10 @@ impl BulkImports for ConstantContact {
             permission_to_send: String,
         }
         let after = bound(since);
-        let query = [("updated_after", after.as_str()), ("limit", contacts::MOST)];
+        let query = [
+            ("updated_after", after.as_str()),
+            ("limit", contacts::MAX_PER_PAGE),
+        ];
         let page = self.list::<Contact>(token, "/contacts", &query, cursor);
         let Page { items, next } = page.await?;
         let emails = items.into_iter().filter_map(|c| c.email_address);
@@ -144,7 +147,7 @@ impl BulkImports for ConstantContact {
         let query = [
             ("status", "deleted"),
             ("optout_after", after.as_str()),
-            ("limit", contacts::MOST),
+            ("limit", contacts::MAX_PER_PAGE),
         ];
         let page = self.list::<contacts::Listed>(token, "/contacts", &query, cursor);
         let Page { items, next } = page.await?;
@@ -168,11 +171,13 @@ mod tests {
             "status": status,
             "activity_errors": errors,
         });
-        serde_json::from_value::<Shown>(shown).unwrap().into()
+        serde_json::from_value::<ActivityBody>(shown)
+            .unwrap()
+            .into()
     }
 
     #[test]
-    fn an_activity_that_tells_of_errors_and_counts_none_has_had_trouble() {
+    fn listed_errors_of_an_activity_count_as_troubled_rows_even_if_error_count_is_zero() {
         let status = json!({ "items_total_count": 3, "person_count": 2, "error_count": 0 });
 
         for (errors, troubled) in [
@@ -183,12 +188,12 @@ mod tests {
         ] {
             let activity = activity("completed", &status, &errors);
             assert_eq!(activity.progress, Progress::Completed { troubled });
-            assert_eq!(activity.rows, 2, "a header is no row");
+            assert_eq!(activity.rows, 2, "a header does not count as a row");
         }
     }
 
     #[test]
-    fn every_kind_of_row_that_did_not_go_in_is_trouble() {
+    fn every_kind_of_failed_row_counts_as_troubled() {
         let status = json!({
             "person_count": 9, "error_count": 1, "correctable_count": 2, "cannot_add_to_list_count": 3,
         });

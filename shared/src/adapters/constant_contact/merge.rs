@@ -59,7 +59,7 @@ pub(super) struct Person {
 }
 
 /// A contact to be written, and the parts of a sign-up that it leaves out.
-type WithRest = (Person, Vec<LeftOut>);
+type WithLeftOut = (Person, Vec<LeftOut>);
 
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -77,10 +77,10 @@ impl Person {
     ///
     /// # Errors
     /// The refusal of a sign-up if there are more lists than a contact can be on.
-    pub(super) fn new(sign_up: &SignUp, permission: Permission) -> Result<WithRest, CrmError> {
+    pub(super) fn new(sign_up: &SignUp, permission: Permission) -> Result<WithLeftOut, CrmError> {
         let mut person = Self::default();
         person.email_address.address = sign_up.contact.email.as_str().to_owned();
-        person.email_address.permission_to_send = word(permission).to_owned();
+        person.email_address.permission_to_send = permission_name(permission).to_owned();
         person.create_source = Some("Contact");
         person.take(sign_up)
     }
@@ -89,7 +89,7 @@ impl Person {
     ///
     /// # Errors
     /// As above.
-    pub(super) fn replacing(mut self, sign_up: &SignUp) -> Result<WithRest, CrmError> {
+    pub(super) fn replacing(mut self, sign_up: &SignUp) -> Result<WithLeftOut, CrmError> {
         // Only the account can bring back a deleted contact.
         let source = if self.deleted_at.is_some() {
             "Account"
@@ -100,7 +100,7 @@ impl Person {
         self.take(sign_up)
     }
 
-    fn take(mut self, sign_up: &SignUp) -> Result<WithRest, CrmError> {
+    fn take(mut self, sign_up: &SignUp) -> Result<WithLeftOut, CrmError> {
         // A person who was asked by mail to confirm still has to.
         if self.email_address.permission_to_send != PENDING {
             self.email_address.permission_to_send = EXPLICIT.to_owned();
@@ -150,7 +150,7 @@ impl Person {
     }
 }
 
-fn word(permission: Permission) -> &'static str {
+fn permission_name(permission: Permission) -> &'static str {
     match permission {
         Permission::Explicit => EXPLICIT,
         Permission::Implicit => IMPLICIT,
@@ -188,7 +188,7 @@ fn add<T: Clone + PartialEq>(
 }
 
 /// The contact that a conflict names: the refusal's message ends with its id.
-pub(super) fn named_in(words: &str) -> Option<RemoteId> {
+pub(super) fn contact_id_in(words: &str) -> Option<RemoteId> {
     let mut parts = words.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
     parts.find_map(|part| part.parse().ok())
 }
@@ -198,16 +198,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_contact_of_a_conflict_is_found_in_its_words() {
+    fn contact_id_is_parsed_from_the_message_of_a_conflict() {
         let id = "5e7b1a1c-0000-11ee-8c99-0242ac120002";
 
         for words in [
             format!("Validation failed: Email already exists for contact {id}"),
             format!("Email already exists for contact {id}."),
         ] {
-            assert_eq!(named_in(&words), id.parse().ok());
+            assert_eq!(contact_id_in(&words), id.parse().ok());
         }
-        assert_eq!(named_in("Conflict"), None);
-        assert_eq!(named_in(""), None);
+        assert_eq!(contact_id_in("Conflict"), None);
+        assert_eq!(contact_id_in(""), None);
     }
 }

@@ -22,10 +22,10 @@ use crate::domain::token::{Grant, expiry};
 use crate::ports::{AppCredentials, Authorization, Clock, TokenError};
 
 /// Maximum bytes of a token answer.
-const ANSWER: usize = 256 * 1024;
+const MAX_ANSWER: usize = 256 * 1024;
 
 /// The assumed lifetime of an access token if the answer gives none: less than any source states.
-const UNSAID: i64 = 3_600;
+const DEFAULT_LIFETIME: i64 = 3_600;
 
 /// The token endpoint of Constant Contact.
 #[derive(Debug, Clone)]
@@ -39,7 +39,7 @@ pub struct TokenEndpoint<C> {
 /// The OAuth client of an application.
 type App = BasicClient<EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointNotSet, EndpointSet>;
 
-/// An error that may hold the body of an answer, tokens included; it goes no further than [`Carrier::sort`].
+/// An error that may hold the body of an answer, tokens included; it goes no further than [`OAuthTransport::classify`].
 type Raw = RequestTokenError<TokenError, BasicErrorResponse>;
 
 impl<C: Clock> TokenEndpoint<C> {
@@ -72,8 +72,8 @@ impl<C: Clock> TokenEndpoint<C> {
             .set_redirect_uri(self.redirect_url.clone())
     }
 
-    fn carrier(&self) -> Carrier<'_> {
-        Carrier {
+    fn transport(&self) -> OAuthTransport<'_> {
+        OAuthTransport {
             http: &self.http,
             seen: AtomicU16::default(),
         }
@@ -81,25 +81,25 @@ impl<C: Clock> TokenEndpoint<C> {
 }
 
 /// Sends one request of the library with our client, and remembers the status of its answer.
-struct Carrier<'a> {
+struct OAuthTransport<'a> {
     http: &'a Http,
     seen: AtomicU16,
 }
 
-impl<'c> AsyncHttpClient<'c> for Carrier<'_> {
+impl<'c> AsyncHttpClient<'c> for OAuthTransport<'_> {
     type Error = TokenError;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, TokenError>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.carry(request))
+        Box::pin(self.send(request))
     }
 }
 
-impl Carrier<'_> {
+impl OAuthTransport<'_> {
     /// Handles the statuses that no OAuth error describes.
-    async fn carry(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, TokenError> {
         let request = Request::try_from(request).map_err(|_| TokenError::Unavailable)?;
-        let answer = self.http.call(request, ANSWER).await;
+        let answer = self.http.call(request, MAX_ANSWER).await;
         let answer = answer.map_err(|lost| match lost {
             Lost::Before => TokenError::Unavailable,
             Lost::After => TokenError::AnswerLost,
@@ -123,7 +123,7 @@ impl Carrier<'_> {
     }
 
     /// Classifies an error. An unreadable grant is a lost one: its single-use token is used up.
-    fn sort(&self, error: Raw) -> TokenError {
+    fn classify(&self, error: Raw) -> TokenError {
         match error {
             RequestTokenError::Request(error) => error,
             RequestTokenError::ServerResponse(answer) => match answer.error() {
@@ -152,7 +152,7 @@ fn grant(answer: &BasicTokenResponse, asked_at: Timestamp) -> Grant {
     Grant {
         access: answer.access_token().secret().as_str().into(),
         refresh: refresh.map(|token| token.secret().as_str().into()),
-        expires_at: expiry(seconds.unwrap_or(UNSAID), asked_at),
+        expires_at: expiry(seconds.unwrap_or(DEFAULT_LIFETIME), asked_at),
         scope: scopes.filter(|scopes| !scopes.is_empty()),
     }
 }
@@ -164,15 +164,15 @@ impl<C: Clock> Authorization for TokenEndpoint<C> {
         code: &SecretString,
         verifier: Option<&SecretString>,
     ) -> Result<Grant, TokenError> {
-        let (asked_at, carrier, app) = (self.clock.now(), self.carrier(), self.app(app));
+        let (asked_at, transport, app) = (self.clock.now(), self.transport(), self.app(app));
         let code = AuthorizationCode::new(code.expose_secret().into());
         let mut request = app.exchange_code(code);
         if let Some(verifier) = verifier {
             let verifier = PkceCodeVerifier::new(verifier.expose_secret().into());
             request = request.set_pkce_verifier(verifier);
         }
-        let answer = request.request_async(&carrier).await;
-        let answer = answer.map_err(|error| carrier.sort(error))?;
+        let answer = request.request_async(&transport).await;
+        let answer = answer.map_err(|error| transport.classify(error))?;
         Ok(grant(&answer, asked_at))
     }
 
@@ -181,11 +181,11 @@ impl<C: Clock> Authorization for TokenEndpoint<C> {
         app: &AppCredentials,
         refresh_token: &SecretString,
     ) -> Result<Grant, TokenError> {
-        let (asked_at, carrier, app) = (self.clock.now(), self.carrier(), self.app(app));
+        let (asked_at, transport, app) = (self.clock.now(), self.transport(), self.app(app));
         let token = RefreshToken::new(refresh_token.expose_secret().into());
         let request = app.exchange_refresh_token(&token);
-        let answer = request.request_async(&carrier).await;
-        let answer = answer.map_err(|error| carrier.sort(error))?;
+        let answer = request.request_async(&transport).await;
+        let answer = answer.map_err(|error| transport.classify(error))?;
         Ok(grant(&answer, asked_at))
     }
 }

@@ -24,16 +24,16 @@ const STUCK: &str = "attribute_not_exists(exported_at) AND (#state.#status = :re
      OR (#state.#status IN (:queued, :sending) AND due_at <= :now))";
 
 /// [`can_replay`](crate::domain::lead::actions::can_replay) as a DynamoDB condition.
-const ASKED: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :refused) \
+const REPLAYABLE: &str = "attribute_not_exists(exported_at) AND (#state.#status IN (:received, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import))";
 
 /// The same, also for leads that were exported in a file.
-const ASKED_AGAIN: &str = "(#state.#status = :queued AND attribute_exists(exported_at)) \
+const REPLAYABLE_AGAIN: &str = "(#state.#status = :queued AND attribute_exists(exported_at)) \
      OR #state.#status IN (:received, :refused) \
      OR (#state.#status = :waiting AND #state.why <> :import)";
 
 /// The values used by the conditions for claiming and for stuck leads.
-fn words(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
+fn status_values(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
     [
         (":received", text("received")),
         (":queued", text("queued")),
@@ -64,7 +64,7 @@ impl Claims for DynamoLedger {
             (":waiting", text("waiting")),
             (":import", text("import")),
         ];
-        values.extend(words(now));
+        values.extend(status_values(now));
         let change = Change {
             set: "SET #state = :state, due_at = :until, due_shard = :shard ADD attempts :one",
             when: Some(CLAIMABLE),
@@ -156,7 +156,7 @@ impl Claims for DynamoLedger {
         at: Timestamp,
         due_at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (when, words) = is_from(from, at);
+        let (when, from_values) = condition_for(from, at);
         let written = line(at, &LeadState::Queued)?;
         let mut values = vec![
             (":state", value(&LeadState::Queued)?),
@@ -165,7 +165,7 @@ impl Claims for DynamoLedger {
             (":due", millis(due_at)),
             (":shard", text(keys::shard_of(lead))),
         ];
-        values.extend(words);
+        values.extend(from_values);
         let change = Change {
             set: "SET #state = :state, due_at = :due, due_shard = :shard, \
                   timeline = list_append(if_not_exists(timeline, :none), :line) \
@@ -208,8 +208,8 @@ impl DynamoLedger {
 }
 
 /// The condition on a lead for each kind of requeue, and its values.
-fn is_from(from: Requeue, at: Timestamp) -> (&'static str, Values) {
-    let mut asked = vec![
+fn condition_for(from: Requeue, at: Timestamp) -> (&'static str, Values) {
+    let mut replay_values = vec![
         (":received", text("received")),
         (":refused", text("refused")),
         (":waiting", text("waiting")),
@@ -218,18 +218,18 @@ fn is_from(from: Requeue, at: Timestamp) -> (&'static str, Values) {
     match from {
         Requeue::Waits(seen) => {
             let seen = number(due_millis(seen));
-            let words = vec![(":waiting", text("waiting")), (":seen", seen)];
-            (WAITS_AS_SEEN, words)
+            let values = vec![(":waiting", text("waiting")), (":seen", seen)];
+            (WAITS_AS_SEEN, values)
         }
-        Requeue::Stuck => (STUCK, words(at).into()),
+        Requeue::Stuck => (STUCK, status_values(at).into()),
         Requeue::Aside => {
-            let words = vec![(":quarantined", text("quarantined"))];
-            ("#state.#status = :quarantined", words)
+            let values = vec![(":quarantined", text("quarantined"))];
+            ("#state.#status = :quarantined", values)
         }
-        Requeue::OnRequest { again: false } => (ASKED, asked),
+        Requeue::OnRequest { again: false } => (REPLAYABLE, replay_values),
         Requeue::OnRequest { again: true } => {
-            asked.push((":queued", text("queued")));
-            (ASKED_AGAIN, asked)
+            replay_values.push((":queued", text("queued")));
+            (REPLAYABLE_AGAIN, replay_values)
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
 
 /// Later than anything can be due.
-const EVER: i64 = i64::MAX;
+const LATEST: i64 = i64::MAX;
 
 /// How often advancing a mark is retried because another mark came in between.
 const ATTEMPTS: u32 = 5;
@@ -69,7 +69,7 @@ impl Lanes for DynamoLedger {
             start.insert("due_at".into(), number(due_millis(*due)));
             start
         });
-        let rows = self.due(&shard, EVER, limit, start).await?;
+        let rows = self.due(&shard, LATEST, limit, start).await?;
         let place = |row: &Item| Some((keys::lead_of(row)?, due_of(due_at(row)?)?));
         Ok(rows.iter().filter_map(place).collect())
     }

@@ -12,7 +12,7 @@ use crate::ports::{Page, StoreError, Suppressions};
 
 /// Up to this many people are looked up concurrently, each by its own request: a drain's batch, whose function has no
 /// permission for batch reads, or a part of a file.
-const FEW: usize = 32;
+const MAX_SINGLE_READS: usize = 32;
 
 impl Suppressions for DynamoDirectory {
     async fn suppress(
@@ -51,7 +51,7 @@ impl Suppressions for DynamoDirectory {
         customer: &CustomerId,
         people: &BTreeSet<PersonId>,
     ) -> Result<BTreeSet<PersonId>, StoreError> {
-        if people.len() > FEW {
+        if people.len() > MAX_SINGLE_READS {
             return self.suppressed_of_many(customer, people).await;
         }
         let look = async |person: &PersonId| {

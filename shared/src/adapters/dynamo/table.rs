@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_reserved_are_found_in_expressions() {
+    fn names_written_with_a_hash_are_found_in_expressions() {
         let names = reserved(["SET #a.#b_c = :d", "(ends <= :now OR #lead = :gone)"]).unwrap();
 
         let known = ["a", "b_c", "lead"].map(|name| (format!("#{name}"), name.to_owned()));
@@ -372,16 +372,16 @@ mod tests {
     }
 
     #[test]
-    fn a_row_is_read_whatever_else_it_holds() {
+    fn row_with_unknown_attributes_is_read() {
         assert!(read::<Known>(item(number(7))).is_ok());
     }
 
     #[test]
-    fn a_row_that_cannot_be_read_is_named_and_not_quoted() {
+    fn error_for_an_unreadable_row_names_its_key_but_not_its_content() {
         let error = read::<Known>(item(text("SENTINEL@example.com"))).unwrap_err();
 
-        let words = format!("{error:?}");
-        assert!(words.contains("CUSTOMER#engines CUSTOMER"), "{words}");
-        assert!(!words.contains("SENTINEL"), "{words}");
+        let text = format!("{error:?}");
+        assert!(text.contains("CUSTOMER#engines CUSTOMER"), "{text}");
+        assert!(!text.contains("SENTINEL"), "{text}");
     }
 }

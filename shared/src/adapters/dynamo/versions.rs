@@ -16,14 +16,14 @@ use crate::domain::form::Form;
 use crate::domain::import::ImportJob;
 
 /// A row as the first version wrote it, without what later versions added.
-struct First {
+struct FirstVersionRow {
     what: &'static str,
     row: Value,
     /// Reads a row and writes it again.
-    again: fn(&Value) -> Result<Value, String>,
+    round_trip: fn(&Value) -> Result<Value, String>,
 }
 
-fn again<T: Serialize + DeserializeOwned>(row: &Value) -> Result<Value, String> {
+fn round_trip<T: Serialize + DeserializeOwned>(row: &Value) -> Result<Value, String> {
     let item = serde_dynamo::to_item(row).unwrap();
     let row: T = read(item).map_err(|error| format!("{error:?}"))?;
     let item: Map<String, Value> =
@@ -31,7 +31,7 @@ fn again<T: Serialize + DeserializeOwned>(row: &Value) -> Result<Value, String> 
     Ok(Value::Object(item))
 }
 
-fn first_rows() -> [First; 8] {
+fn first_rows() -> [FirstVersionRow; 8] {
     let (form, lead) = (
         "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV",
         "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV",
@@ -41,7 +41,7 @@ fn first_rows() -> [First; 8] {
         "2026-11-23T09:30:00Z",
     );
     [
-        First {
+        FirstVersionRow {
             what: "a lead",
             row: json!({
                 "lead": {
@@ -55,14 +55,14 @@ fn first_rows() -> [First; 8] {
                 "due_at": 1_795_478_400_000_i64,
                 "due_shard": "lane#engines",
             }),
-            again: again::<LeadRow>,
+            round_trip: round_trip::<LeadRow>,
         },
-        First {
+        FirstVersionRow {
             what: "a customer",
             row: json!({"id": "engines", "name": "Engines", "brand": "Engines", "app": "default", "created_at": at}),
-            again: again::<Customer>,
+            round_trip: round_trip::<Customer>,
         },
-        First {
+        FirstVersionRow {
             what: "a form",
             row: json!({
                 "id": form, "customer": "engines", "name": "News",
@@ -71,9 +71,9 @@ fn first_rows() -> [First; 8] {
                 "allowed_origins": [], "return_url": null, "return_hosts": [], "webhook_generation": 1, "open": true,
                 "created_at": at,
             }),
-            again: again::<Form>,
+            round_trip: round_trip::<Form>,
         },
-        First {
+        FirstVersionRow {
             what: "a connection",
             row: json!({
                 "customer": "engines", "app": "default", "stack": "here", "status": "active",
@@ -82,41 +82,41 @@ fn first_rows() -> [First; 8] {
                 "catalog": {"lists": [{"id": list, "name": "News"}], "custom_fields": []},
                 "generation": 3, "token_expires_at": at, "lease": null, "cooldown_until": null, "connected_at": at,
             }),
-            again: again::<Connection>,
+            round_trip: round_trip::<Connection>,
         },
-        First {
+        FirstVersionRow {
             what: "an import",
             row: json!({
                 "id": "imp_01ARZ3NDEKTSV4RRFFQ69G5FAV", "customer": "engines", "lists": [list],
                 "stage": {"stage": "running", "activity": list, "since": at}, "chunks": 1, "leads": 2, "bytes": 300,
                 "tries": 0, "due_at": at, "revision": 2,
             }),
-            again: again::<ImportJob>,
+            round_trip: round_trip::<ImportJob>,
         },
-        First {
+        FirstVersionRow {
             what: "a link that was not used yet",
             row: json!({"until": at, "expires_at": 1_795_426_201}),
-            again: again::<LinkRow>,
+            round_trip: round_trip::<LinkRow>,
         },
-        First {
+        FirstVersionRow {
             what: "a handshake under way",
             row: json!({
                 "customer": "engines", "app": "default", "browser": "b", "until": at, "expires_at": 1_795_426_201,
             }),
-            again: again::<HandshakeRow>,
+            round_trip: round_trip::<HandshakeRow>,
         },
-        First {
+        FirstVersionRow {
             what: "a claimed key",
             row: json!({
                 "lead": lead, "content": "digest", "until": 1_795_426_200_000_i64, "ends": 1_795_426_200_000_i64,
                 "expires_at": 1_795_426_201,
             }),
-            again: again::<KeyRow>,
+            round_trip: round_trip::<KeyRow>,
         },
     ]
 }
 
-/// What is in `wanted` but missing from `written`, or has another value there.
+/// Collects what is in `wanted` but missing from `written`, or has another value there.
 fn missing(wanted: &Value, written: &Value, at: &str, into: &mut Vec<String>) {
     match (wanted, written) {
         (Value::Object(wanted), Value::Object(written)) => {
@@ -138,25 +138,30 @@ fn missing(wanted: &Value, written: &Value, at: &str, into: &mut Vec<String>) {
     }
 }
 
-/// The row with an attribute added to each of its objects that no version knows yet.
-fn of_later(row: &Value) -> Value {
+/// The row with an unknown attribute added to each of its objects.
+fn with_unknown_attributes(row: &Value) -> Value {
     match row {
         Value::Object(members) => {
             let later = members
                 .iter()
-                .map(|(name, value)| (name.clone(), of_later(value)));
+                .map(|(name, value)| (name.clone(), with_unknown_attributes(value)));
             let invented = ("invented".to_owned(), json!({"later": [1]}));
             Value::Object(later.chain([invented]).collect())
         }
-        Value::Array(items) => items.iter().map(of_later).collect(),
+        Value::Array(items) => items.iter().map(with_unknown_attributes).collect(),
         plain => plain.clone(),
     }
 }
 
 #[test]
-fn rows_of_the_first_version_are_read_and_written_so_that_it_could_read_them() {
-    for First { what, row, again } in first_rows() {
-        let written = again(&row).unwrap_or_else(|error| panic!("{what}: {error}"));
+fn rows_of_the_first_version_keep_all_their_attributes_when_rewritten() {
+    for FirstVersionRow {
+        what,
+        row,
+        round_trip,
+    } in first_rows()
+    {
+        let written = round_trip(&row).unwrap_or_else(|error| panic!("{what}: {error}"));
 
         let mut lost = Vec::new();
         missing(&row, &written, what, &mut lost);
@@ -165,25 +170,30 @@ fn rows_of_the_first_version_are_read_and_written_so_that_it_could_read_them() {
 }
 
 #[test]
-fn rows_of_a_later_version_are_read_as_far_as_they_are_understood() {
-    for First { what, row, again } in first_rows() {
-        let texts = ["mapped", "constants"]; // maps of the customer's own words accept any key
-        let mut later = of_later(&row);
+fn unknown_attributes_of_a_later_version_are_ignored() {
+    for FirstVersionRow {
+        what,
+        row,
+        round_trip,
+    } in first_rows()
+    {
+        let texts = ["mapped", "constants"]; // maps of the customer's own texts accept any key
+        let mut later = with_unknown_attributes(&row);
         for name in texts.iter().filter(|name| !row[**name].is_null()) {
             later[*name] = row[*name].clone();
         }
 
-        assert_eq!(again(&later), again(&row), "{what}");
+        assert_eq!(round_trip(&later), round_trip(&row), "{what}");
     }
 }
 
 #[test]
-fn a_lead_that_waits_for_what_a_later_version_invented_costs_no_other() {
-    let [First { row: good, .. }, ..] = first_rows();
-    let mut odd = good.clone();
-    odd["state"]["why"] = "invented".into();
-    odd["lead"]["id"] = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAW".into();
-    let items = [&odd, &good].map(|row| serde_dynamo::to_item::<_, Item>(row).unwrap());
+fn lead_with_an_unknown_wait_reason_is_skipped_and_others_are_read() {
+    let [FirstVersionRow { row: good, .. }, ..] = first_rows();
+    let mut unknown = good.clone();
+    unknown["state"]["why"] = "invented".into();
+    unknown["lead"]["id"] = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAW".into();
+    let items = [&unknown, &good].map(|row| serde_dynamo::to_item::<_, Item>(row).unwrap());
 
     let read: Vec<_> = readable(items.into()).collect();
 

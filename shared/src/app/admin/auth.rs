@@ -76,9 +76,10 @@ impl<T: AdminTokens> AdminAuth<T> {
         match self.store.secrets().await {
             Ok(secrets) => {
                 let digests = digests(&secrets);
-                if !digests.is_empty() {
-                    locked(&self.known).digests = digests;
+                if digests.is_empty() {
+                    tracing::error!("the admin secret has no token any more");
                 }
+                locked(&self.known).digests = digests;
             }
             Err(error) => tracing::error!(
                 error = %causes(&error),
@@ -132,17 +133,17 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    async fn admits(secret: &str, authorization: &str) -> bool {
+    async fn is_accepted(secret: &str, authorization: &str) -> bool {
         let store = MemoryTokens::new(&Faults::default(), &[secret]);
         let auth = AdminAuth::read(store, at(0)).await.unwrap();
         auth.is_authorized(authorization, at(0)).await
     }
 
     #[tokio::test]
-    async fn each_token_of_the_secret_is_good_and_nothing_else() {
+    async fn every_token_in_the_secret_is_accepted_and_nothing_else() {
         for secret in ["old\nnew\n", " old \r\n new ", r#"["old","new"]"#] {
-            assert!(admits(secret, "Bearer old").await, "{secret}");
-            assert!(admits(secret, "bearer  new").await, "{secret}");
+            assert!(is_accepted(secret, "Bearer old").await, "{secret}");
+            assert!(is_accepted(secret, "bearer  new").await, "{secret}");
             for bad in [
                 "",
                 "old",
@@ -152,13 +153,13 @@ mod tests {
                 "Bearer ol",
                 "Bearer old new",
             ] {
-                assert!(!admits(secret, bad).await, "{secret}: {bad}");
+                assert!(!is_accepted(secret, bad).await, "{secret}: {bad}");
             }
         }
     }
 
     #[tokio::test]
-    async fn a_secret_without_a_token_lets_nobody_in() {
+    async fn reading_a_secret_without_tokens_fails() {
         for secret in ["", " \n ", "[]", r#"[""]"#] {
             let store = MemoryTokens::new(&Faults::default(), &[secret]);
             assert!(AdminAuth::read(store, at(0)).await.is_err(), "{secret}");
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_new_token_is_good_within_a_minute_beside_the_one_before() {
+    async fn new_token_is_accepted_within_a_minute_and_old_one_until_the_next_read() {
         let faults = Faults::default();
         let store = MemoryTokens::new(&faults, &["old"]);
         let auth = AdminAuth::read(store.clone(), at(0)).await.unwrap();
@@ -179,14 +180,14 @@ mod tests {
         store.set(&["newest", "new"]);
         assert!(
             auth.is_authorized("Bearer old", at(90)).await,
-            "until it is read"
+            "accepted until the next read"
         );
         assert!(auth.is_authorized("Bearer newest", at(120)).await);
         assert!(!auth.is_authorized("Bearer old", at(121)).await);
     }
 
     #[tokio::test]
-    async fn a_token_that_is_gone_is_shut_out_within_five_minutes_although_nobody_brings_another() {
+    async fn removed_token_is_rejected_after_five_minutes_and_failed_reread_keeps_tokens() {
         let faults = Faults::default();
         let store = MemoryTokens::new(&faults, &["leaked"]);
         let auth = AdminAuth::read(store.clone(), at(0)).await.unwrap();
@@ -199,12 +200,22 @@ mod tests {
         faults.next(Fault::FailBefore);
         assert!(
             auth.is_authorized("Bearer new", at(600)).await,
-            "what cannot be read again stands"
+            "a failed read keeps the known tokens"
         );
     }
 
     #[tokio::test]
-    async fn who_guesses_tokens_reads_the_secret_once_a_minute_and_shuts_nobody_out() {
+    async fn emptied_secret_revokes_every_token() {
+        let store = MemoryTokens::new(&Faults::default(), &["leaked"]);
+        let auth = AdminAuth::read(store.clone(), at(0)).await.unwrap();
+        store.set(&[""]);
+
+        assert!(!auth.is_authorized("Bearer leaked", at(300)).await);
+        assert!(!auth.is_authorized("Bearer ", at(300)).await);
+    }
+
+    #[tokio::test]
+    async fn guessing_tokens_reads_the_secret_once_a_minute_and_locks_nobody_out() {
         let faults = Faults::default();
         let store = MemoryTokens::new(&faults, &["old"]);
         let auth = AdminAuth::read(store, at(0)).await.unwrap();

@@ -36,7 +36,7 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         mut query: Properties,
     ) -> Result<Counted, AdminError> {
-        self.had(customer).await?;
+        self.require_ever_existed(customer).await?;
         let since = query.optional("since", day);
         let until = query.optional("until", day);
         query.none()?;

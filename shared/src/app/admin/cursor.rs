@@ -9,14 +9,14 @@ use super::properties::Fault;
 use crate::domain::keys::{Purpose, SigningKeys};
 
 /// A store's cursor as the operator sees it.
-pub(super) fn give_out(keys: &SigningKeys, listing: &str, next: &str) -> String {
+pub(super) fn issue(keys: &SigningKeys, listing: &str, next: &str) -> String {
     let signature = keys.sign(Purpose::Cursor, &signed(listing, next));
     let parts = [next.as_bytes(), &signature].map(|part| URL_SAFE_NO_PAD.encode(part));
     parts.join(".")
 }
 
-/// Reads a cursor that was given out for `listing`.
-pub(super) fn take_back(
+/// Reads a cursor that was issued for `listing`.
+pub(super) fn verify(
     keys: &SigningKeys,
     listing: &str,
 ) -> impl Fn(&Value) -> Result<String, Fault> {
@@ -47,11 +47,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_is_good_for_its_listing_only() {
+    fn cursor_is_valid_only_for_its_own_listing() {
         let keys = SigningKeys::new("root".into());
-        let cursor = Value::from(give_out(&keys, "leads:engines", "place"));
+        let cursor = Value::from(issue(&keys, "leads:engines", "place"));
 
-        let read = |listing, cursor: &Value| take_back(&keys, listing)(cursor).ok();
+        let read = |listing, cursor: &Value| verify(&keys, listing)(cursor).ok();
 
         assert_eq!(read("leads:engines", &cursor), Some("place".to_owned()));
         assert_eq!(read("leads:other", &cursor), None);

@@ -80,7 +80,7 @@ impl<W: Wiring> Admin<W> {
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
-    pub(super) async fn had(&self, id: &CustomerId) -> Result<(), AdminError> {
+    pub(super) async fn require_ever_existed(&self, id: &CustomerId) -> Result<(), AdminError> {
         let given = self.directory.is_given(id).await?;
         given.then_some(()).ok_or(AdminError::NotFound("customer"))
     }
@@ -182,7 +182,7 @@ impl<W: Wiring> Admin<W> {
 
     /// Where in a listing a page begins, and its maximum length.
     pub(super) fn place(&self, listing: &str, query: &mut Properties) -> (Option<String>, u16) {
-        let from = query.optional("cursor", cursor::take_back(&self.keys, listing));
+        let from = query.optional("cursor", cursor::verify(&self.keys, listing));
         let limit = query.optional("limit", number(1..=100));
         let limit = limit.and_then(|limit| u16::try_from(limit).ok());
         (from, limit.unwrap_or(50))
@@ -192,7 +192,7 @@ impl<W: Wiring> Admin<W> {
     pub(super) fn sign<T>(&self, listing: &str, page: Page<T>) -> Page<T> {
         let next = page.next.as_deref();
         Page {
-            next: next.map(|next| cursor::give_out(&self.keys, listing, next)),
+            next: next.map(|next| cursor::issue(&self.keys, listing, next)),
             items: page.items,
         }
     }

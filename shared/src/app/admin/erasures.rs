@@ -27,13 +27,13 @@ const MARKED_FOR: SignedDuration = SignedDuration::from_hours(24 * 60);
 
 /// The lock under which one erasure at a time looks through dead letters, since they are hidden from any other. An
 /// erasure that is killed leaves the lock for as long as its letters may be hidden.
-const LOOKING: &str = "dead-letters";
+const DEAD_LETTERS_LOCK: &str = "dead-letters";
 
 /// How long to wait for the lock. An erasure usually takes a second or two.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(5);
+const LOCK_WAIT: SignedDuration = SignedDuration::from_secs(5);
 
 /// The pause between two tries to get it.
-const PAUSE: SignedDuration = SignedDuration::from_millis(300);
+const LOCK_PAUSE: SignedDuration = SignedDuration::from_millis(300);
 
 /// How long dead letters are looked through at most: enough for thousands. Putting them back takes longer than that,
 /// and the function has 29 s for all of it.
@@ -60,18 +60,18 @@ impl<W: Wiring> Admin<W> {
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
-        asked: Properties,
+        request: Properties,
     ) -> Result<usize, AdminError> {
         let until = self.clock.now() + ERASED_FOR;
-        self.had(customer).await?;
-        let email = address(asked)?;
-        let theirs = |task: &Task| match task {
+        self.require_ever_existed(customer).await?;
+        let email = address(request)?;
+        let is_theirs = |task: &Task| match task {
             Task::Accepted { lead } => {
                 lead.customer == *customer && lead.contact.email.key() == email.key()
             }
             Task::Released { .. } => false,
         };
-        let mut dead = self.discard_dead(theirs).await?;
+        let mut dead = self.discard_dead(is_theirs).await?;
         let ids = self.ledger.leads_of(customer, &email, usize::MAX).await?;
         let mut erased = 0;
         for (chunk, ids) in ids.chunks(AT_ONCE).enumerate() {
@@ -96,10 +96,10 @@ impl<W: Wiring> Admin<W> {
     pub async fn count_person(
         &self,
         customer: &CustomerId,
-        asked: Properties,
+        request: Properties,
     ) -> Result<usize, AdminError> {
         self.customer(customer).await?;
-        let email = address(asked)?;
+        let email = address(request)?;
         Ok(self
             .ledger
             .leads_of(customer, &email, usize::MAX)
@@ -123,7 +123,7 @@ impl<W: Wiring> Admin<W> {
     /// repeated request still finds something to erase.
     async fn discard_dead(
         &self,
-        theirs: impl Fn(&Task) -> bool,
+        is_theirs: impl Fn(&Task) -> bool,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
         let owner = hex::encode(self.random.bytes());
         let looks_until = self.lock_to_look(&owner).await? + LOOKED_THROUGH_FOR;
@@ -132,11 +132,11 @@ impl<W: Wiring> Admin<W> {
             let letters = self.dead_letters.look().await?;
             if letters.is_empty() {
                 self.dead_letters.put_back(&others).await?;
-                self.directory.unlock(LOOKING, &owner).await?;
+                self.directory.unlock(DEAD_LETTERS_LOCK, &owner).await?;
                 return Ok(discarded);
             }
             for letter in letters {
-                match letter.task.as_ref().filter(|task| theirs(task)) {
+                match letter.task.as_ref().filter(|task| is_theirs(task)) {
                     Some(task) => {
                         self.dead_letters.discard(&letter).await?;
                         discarded.insert(task.lead().clone());
@@ -152,18 +152,18 @@ impl<W: Wiring> Admin<W> {
 
     /// Waits for the lock on the dead letters; returns when it was obtained.
     async fn lock_to_look(&self, owner: &str) -> Result<Timestamp, StoreError> {
-        let patient_until = self.clock.now() + PATIENCE;
+        let give_up_at = self.clock.now() + LOCK_WAIT;
         loop {
             let now = self.clock.now();
             let until = now + LOOKED_THROUGH_FOR + LOOKED_AT_FOR + SLACK;
-            let lock = self.directory.lock(LOOKING, owner, until, now);
+            let lock = self.directory.lock(DEAD_LETTERS_LOCK, owner, until, now);
             if lock.await? {
                 return Ok(now);
             }
-            if now >= patient_until {
+            if now >= give_up_at {
                 return Err(StoreError::new("another erasure hides dead letters"));
             }
-            self.clock.sleep_until(now + PAUSE).await;
+            self.clock.sleep_until(now + LOCK_PAUSE).await;
         }
     }
 
@@ -214,10 +214,10 @@ impl<W: Wiring> Admin<W> {
 }
 
 /// The address in a request.
-pub(super) fn address(mut asked: Properties) -> Result<EmailAddress, Invalid> {
-    let email = asked.required("email", |value| {
+pub(super) fn address(mut request: Properties) -> Result<EmailAddress, Invalid> {
+    let email = request.required("email", |value| {
         let email: Result<EmailAddress, _> = string(value)?.parse();
         email.map_err(|error| Fault::new(error.code(), error.to_string()))
     });
-    asked.finish(email)
+    request.finish(email)
 }

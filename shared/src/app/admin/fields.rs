@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_speak_of_fields_that_exist() {
+    fn field_rules_accept_only_known_fields() {
         let good = json!({"required": ["last_name"], "mapped": {"q1": "custom_fields[Engine]"}});
 
         assert_eq!(rules(&good).unwrap().mapped["q1"], "custom_fields[Engine]");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn consent_cannot_be_a_constant_and_its_box_no_other_field() {
+    fn constants_reject_consent_and_email_and_consent_field_rejects_taken_names() {
         assert!(constants(&json!({"company_name": "Fair 2026"})).is_ok());
         assert!(constants(&json!({"consent": "yes"})).is_err());
         assert!(constants(&json!({"email": "ada@example.com"})).is_err());

@@ -72,7 +72,7 @@ impl<W: Wiring> Admin<W> {
         ];
         let check = |(name, looked)| Check {
             name,
-            finding: told(name, looked),
+            finding: finding_of(name, looked),
         };
         Health {
             checks: checks.into_iter().map(check).collect(),
@@ -159,7 +159,7 @@ impl<W: Wiring> Admin<W> {
 
 fn check_lost(lost: &[(CustomerId, ConnectionStatus)]) -> Option<Cow<'static, str>> {
     let whose = |(customer, status): &(CustomerId, ConnectionStatus)| {
-        format!("{customer} ({})", in_the_way(status))
+        format!("{customer} ({})", obstacle(status))
     };
     (!lost.is_empty()).then(|| {
         format!(
@@ -179,7 +179,7 @@ fn named(all: impl ExactSizeIterator<Item = String>) -> String {
 }
 
 /// Why a connection delivers nothing.
-fn in_the_way(status: &ConnectionStatus) -> &'static str {
+fn obstacle(status: &ConnectionStatus) -> &'static str {
     match status {
         ConnectionStatus::Limited { reason } => match reason {
             LimitedReason::MissingPrivilege => {
@@ -198,7 +198,7 @@ fn in_the_way(status: &ConnectionStatus) -> &'static str {
 /// What is wrong, if anything; or that it could not be checked.
 type Finding = Result<Option<Cow<'static, str>>, StoreError>;
 
-fn told(check: &'static str, looked: Finding) -> Option<Cow<'static, str>> {
+fn finding_of(check: &'static str, looked: Finding) -> Option<Cow<'static, str>> {
     looked.unwrap_or_else(|error| {
         tracing::warn!(
             check,

@@ -31,7 +31,7 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         mut query: Properties,
     ) -> Result<Page<LeadRecord>, AdminError> {
-        self.had(customer).await?;
+        self.require_ever_existed(customer).await?;
         let listing = format!("leads:{customer}");
         let (from, limit) = self.place(&listing, &mut query);
         let status = query.optional("status", |value| {

@@ -27,12 +27,12 @@ impl<W: Wiring> Admin<W> {
     pub async fn person_held(
         &self,
         customer: &CustomerId,
-        mut asked: Properties,
+        mut request: Properties,
     ) -> Result<Held, AdminError> {
-        self.had(customer).await?;
+        self.require_ever_existed(customer).await?;
         let listing = format!("people:{customer}");
-        let from = asked.optional("cursor", cursor::take_back(&self.keys, &listing));
-        let email = address(asked)?;
+        let from = request.optional("cursor", cursor::verify(&self.keys, &listing));
+        let email = address(request)?;
         let person = BTreeSet::from([PersonId::of(&self.keys, customer, &email)]);
         let suppressed = self.directory.suppressed(customer, &person).await?;
         let mut ids = self.ledger.leads_of(customer, &email, usize::MAX).await?;

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_named_at_once() {
+    fn all_invalid_properties_are_reported_at_once() {
         assert_eq!(
             read(r#"{"open":"yes","nmae":"x"}"#),
             Err(vec![
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn only_one_json_object_is_read() {
+    fn body_must_be_a_single_json_object_or_empty() {
         for bad in [
             "[]",
             "1",
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_keeps_clears_or_sets() {
+    fn absent_property_is_kept_null_clears_it_and_a_value_sets_it() {
         let mut properties = Properties::parse(br#"{"a":null,"b":true}"#).unwrap();
 
         assert_eq!(properties.change("a", flag), Change::Clear);

@@ -51,8 +51,8 @@ impl Replayed {
     }
 }
 
-/// Which leads are wanted.
-struct Wish {
+/// Which leads are requested.
+struct ReplayRequest {
     /// Only these.
     ids: Option<BTreeSet<LeadId>>,
     status: Option<String>,
@@ -75,49 +75,53 @@ impl<W: Wiring> Admin<W> {
     pub async fn replay(
         &self,
         customer: &CustomerId,
-        wish: Properties,
+        body: Properties,
     ) -> Result<Replayed, AdminError> {
         self.customer(customer).await?;
-        let wish = self.wish(customer, wish)?;
+        let request = self.parse_replay(customer, body)?;
         let connection = self.directory.connection(customer).await?;
-        let found = self.find(customer, &wish).await?;
+        let found = self.find(customer, &request).await?;
         let mut leads = Counts::new();
         for record in &found.chosen {
             let label = counted_as(record).unwrap_or_else(|| record.state.as_str().to_owned());
             *leads.entry(label).or_default() += 1;
         }
-        if !wish.dry_run {
-            self.put_back(customer, &found.chosen, &wish).await?;
+        if !request.dry_run {
+            self.put_back(customer, &found.chosen, &request).await?;
         }
         let next = found.next.as_deref();
         Ok(Replayed {
-            dry_run: wish.dry_run,
+            dry_run: request.dry_run,
             leads,
             exported: found.exported,
             others: found.others,
-            next: next.map(|next| cursor::give_out(&self.keys, &wish.listing, next)),
+            next: next.map(|next| cursor::issue(&self.keys, &request.listing, next)),
             blocked: blocked(connection.as_ref()),
         })
     }
 
-    fn wish(&self, customer: &CustomerId, mut asked: Properties) -> Result<Wish, AdminError> {
-        let status = asked.optional("status", |value| {
+    fn parse_replay(
+        &self,
+        customer: &CustomerId,
+        mut body: Properties,
+    ) -> Result<ReplayRequest, AdminError> {
+        let status = body.optional("status", |value| {
             let known = ["waiting", "refused", "received", EXPORTED, QUARANTINED];
             one_of(known.map(|word| (word, word)))(value).map(str::to_owned)
         });
-        let reason = asked.optional("reason", |value: &Value| text(60)(value));
-        let ids = asked.optional("lead_ids", list(100, id));
-        let since = asked.optional("since", moment);
-        let until = asked.optional("until", moment);
-        let exported = asked.optional("exported", flag);
-        let dry_run = asked.optional("dry_run", flag);
+        let reason = body.optional("reason", |value: &Value| text(60)(value));
+        let ids = body.optional("lead_ids", list(100, id));
+        let since = body.optional("since", moment);
+        let until = body.optional("until", moment);
+        let exported = body.optional("exported", flag);
+        let dry_run = body.optional("dry_run", flag);
         let again = exported.unwrap_or(false) || status.as_deref() == Some(EXPORTED);
         let word = status.as_deref().filter(|word| *word != EXPORTED);
         let filter = LeadFilter {
             status: word.map(str::to_owned),
             since,
         };
-        let mut wish = Wish {
+        let mut request = ReplayRequest {
             ids: ids.map(BTreeSet::from_iter),
             status,
             reason,
@@ -128,10 +132,14 @@ impl<W: Wiring> Admin<W> {
             from: None,
             listing: String::new(),
         };
-        let order = if wish.is_in_lane() { "lane" } else { "newest" };
-        wish.listing = format!("replays:{customer}:{order}");
-        wish.from = asked.optional("cursor", cursor::take_back(&self.keys, &wish.listing));
-        Ok(asked.finish(Some(wish))?)
+        let order = if request.is_in_lane() {
+            "lane"
+        } else {
+            "newest"
+        };
+        request.listing = format!("replays:{customer}:{order}");
+        request.from = body.optional("cursor", cursor::verify(&self.keys, &request.listing));
+        Ok(body.finish(Some(request))?)
     }
 
     /// Writes before it sends: a refused lead is delivered only once it is recorded as queued. One whose message is
@@ -140,14 +148,14 @@ impl<W: Wiring> Admin<W> {
         &self,
         customer: &CustomerId,
         records: &[LeadRecord],
-        wish: &Wish,
+        request: &ReplayRequest,
     ) -> Result<(), StoreError> {
         let now = self.clock.now();
         let exported = records.iter().filter(|record| record.exported_at.is_some());
         self.doubt(customer, exported.map(|record| &record.lead.id))
             .await?;
         let mut queued = Vec::new();
-        let written = self.write_queued(records, wish, now, &mut queued).await;
+        let written = self.write_queued(records, request, now, &mut queued).await;
         self.send_queued(customer, &queued).await;
         let mut changes = TallyChanges::default();
         for record in queued.iter().filter(|record| record.exported_at.is_some()) {
@@ -162,13 +170,13 @@ impl<W: Wiring> Admin<W> {
     async fn write_queued<'r>(
         &self,
         records: &'r [LeadRecord],
-        wish: &Wish,
+        request: &ReplayRequest,
         now: Timestamp,
         queued: &mut Vec<&'r LeadRecord>,
     ) -> Result<(), StoreError> {
         let due_at = now + CHECK_AFTER;
-        let again = wish.again;
-        let from = if wish.is_for_quarantined() {
+        let again = request.again;
+        let from = if request.is_for_quarantined() {
             Requeue::Aside
         } else {
             Requeue::OnRequest { again }
@@ -197,7 +205,7 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-impl Wish {
+impl ReplayRequest {
     fn is_for_quarantined(&self) -> bool {
         self.status.as_deref() == Some(QUARANTINED)
     }
@@ -214,7 +222,7 @@ impl Wish {
         self.filter.status.as_deref() == Some("waiting") && !self.again
     }
 
-    fn means(&self, record: &LeadRecord) -> bool {
+    fn matches(&self, record: &LeadRecord) -> bool {
         let label = counted(&record.timeline, false).unwrap_or_default();
         let reason = label.split_once('.').map(|(_, reason)| reason);
         let received_at = record.lead.received_at;

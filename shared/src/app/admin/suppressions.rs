@@ -15,9 +15,9 @@ impl<W: Wiring> Admin<W> {
     pub async fn suppress(
         &self,
         customer: &CustomerId,
-        asked: Properties,
+        request: Properties,
     ) -> Result<Suppression, AdminError> {
-        let person = self.person(customer, asked).await?;
+        let person = self.person(customer, request).await?;
         let now = self.clock.now();
         Ok(self.directory.suppress(customer, &person, now).await?)
     }
@@ -29,9 +29,9 @@ impl<W: Wiring> Admin<W> {
     pub async fn unsuppress(
         &self,
         customer: &CustomerId,
-        asked: Properties,
+        request: Properties,
     ) -> Result<(), AdminError> {
-        let person = self.person(customer, asked).await?;
+        let person = self.person(customer, request).await?;
         self.directory.unsuppress(customer, &person).await?;
         Ok(())
     }
@@ -59,10 +59,10 @@ impl<W: Wiring> Admin<W> {
     async fn person(
         &self,
         customer: &CustomerId,
-        asked: Properties,
+        request: Properties,
     ) -> Result<PersonId, AdminError> {
         self.customer(customer).await?;
-        let email = address(asked)?;
+        let email = address(request)?;
         Ok(PersonId::of(&self.keys, customer, &email))
     }
 }

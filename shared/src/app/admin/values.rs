@@ -224,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_and_origins_are_kept_as_browsers_write_them() {
+    fn hosts_and_origins_are_normalised_as_in_browsers_or_rejected() {
         assert_eq!(host(&json!("WWW.Example.com")).unwrap(), "www.example.com");
         assert_eq!(
             host(&json!("bücher.example")).unwrap(),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_whole_and_within_their_bounds() {
+    fn numbers_must_be_integers_within_their_bounds() {
         let read = number(1..=10);
 
         assert_eq!(read(&json!(10)), Ok(10));
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_fault_is_told() {
+    fn fault_reports_its_path_and_code() {
         let fault = list(2, text(3))(&json!(["ok", "long"])).unwrap_err();
         assert_eq!((fault.at.as_str(), fault.code), ("[1]", "too_long"));
 

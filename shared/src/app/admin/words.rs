@@ -134,7 +134,7 @@ pub fn of(label: &str) -> Words {
         ),
         "quarantined.repeated_address" => words(
             "The address signed up very often on one day",
-            "Set aside and not sent. Please tell whoever runs this service if it is a real person's.",
+            "Set aside and not sent. Please tell whoever runs this service if it is a real person’s.",
             Ask,
         ),
         "quarantined.daily_limit" => words(
@@ -255,7 +255,7 @@ mod tests {
     use crate::domain::lead::{RefusalReason, WaitReason};
 
     #[test]
-    fn every_reason_has_words_of_its_own() {
+    fn every_reason_has_its_own_description() {
         use RefusalReason as R;
         use WaitReason as W;
         let word = |value: serde_json::Value| value.as_str().unwrap().to_owned();
@@ -280,29 +280,29 @@ mod tests {
         ];
         let waits = waits.map(|why| format!("waiting.{}", word(serde_json::json!(why))));
         let refusals = refusals.map(|why| format!("refused.{}", word(serde_json::json!(why))));
-        let aside = ["captcha", "honeypot", "repeated_address", "daily_limit"];
-        let aside = aside.map(|why| format!("quarantined.{why}"));
-        let mut said: Vec<_> = waits
+        let quarantines = ["captcha", "honeypot", "repeated_address", "daily_limit"];
+        let quarantines = quarantines.map(|why| format!("quarantined.{why}"));
+        let mut descriptions: Vec<_> = waits
             .iter()
             .chain(&refusals)
-            .chain(&aside)
+            .chain(&quarantines)
             .map(|label| of(label).what)
             .collect();
-        let all = said.len();
-        said.sort_unstable();
-        said.dedup();
+        let all = descriptions.len();
+        descriptions.sort_unstable();
+        descriptions.dedup();
 
-        assert_eq!(said.len(), all);
-        assert!(!said.contains(&of("waiting.unheard_of").what));
+        assert_eq!(descriptions.len(), all);
+        assert!(!descriptions.contains(&of("waiting.unheard_of").what));
     }
 
     #[test]
-    fn notes_of_one_kind_are_one_sentence_that_names_each_field_once() {
+    fn notes_of_one_kind_form_one_sentence_listing_each_field_once() {
         let note = |field: &str, what| Note {
             field: field.to_owned(),
             what,
         };
-        let said = [
+        let all = [
             note("first_name", NoteKind::Cut),
             note("phone_number", NoteKind::Omitted),
             note("Last_words", NoteKind::Cut),
@@ -314,7 +314,7 @@ mod tests {
         ];
 
         assert_eq!(
-            notes(&said),
+            notes(&all),
             [
                 "Shortened for Constant Contact: first name, Last_words",
                 "Left out, as Constant Contact would not accept it: phone number",

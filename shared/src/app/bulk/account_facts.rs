@@ -13,7 +13,7 @@ use crate::domain::import::{ImportJob, Stage};
 use crate::ports::{Accounts as _, BulkImports as _, Clock as _, StoreError, Wiring};
 
 /// The most pages of deleted contacts that are read for an import: one that would need more is not worth its calls.
-const MOST_PAGES: usize = 20;
+const MAX_PAGES: usize = 20;
 
 /// When contacts were deleted, by the keys of their addresses.
 type Deleted = BTreeMap<String, Timestamp>;
@@ -60,7 +60,7 @@ impl AccountFacts {
 impl<W: Wiring> Bulk<W> {
     /// Makes sure that the run knows which contacts the account has deleted since then. The first request covers all
     /// imports that are to be called, unless that is too much.
-    pub(super) async fn see_deleted(
+    pub(super) async fn load_deleted(
         &self,
         run: &mut Run<'_>,
         customer: &CustomerId,
@@ -71,11 +71,11 @@ impl<W: Wiring> Bulk<W> {
         {
             return Ok(DeletedContacts::Read);
         }
-        let of_all = run.facts.oldest.take().filter(|oldest| *oldest < since);
-        for from in of_all.into_iter().chain([since]) {
+        let oldest = run.facts.oldest.take().filter(|oldest| *oldest < since);
+        for from in oldest.into_iter().chain([since]) {
             let mut deleted = Deleted::new();
-            let told = self.read_deleted(&mut deleted, customer, from, run.deadline);
-            match told.await? {
+            let read = self.read_deleted(&mut deleted, customer, from, run.deadline);
+            match read.await? {
                 DeletedContacts::Read => {
                     run.facts.deleted = Some((from, deleted));
                     return Ok(DeletedContacts::Read);
@@ -96,7 +96,7 @@ impl<W: Wiring> Bulk<W> {
         deadline: Timestamp,
     ) -> Result<DeletedContacts, StoreError> {
         let mut cursor = None::<String>;
-        for _ in 0..MOST_PAGES {
+        for _ in 0..MAX_PAGES {
             let (crm, from) = (&self.crm, cursor.as_deref());
             let list = async |token| crm.deleted_since(&token, since, from).await;
             let page = match self.ask(customer, deadline, list).await? {
@@ -126,25 +126,25 @@ impl<W: Wiring> Bulk<W> {
         job: &ImportJob,
     ) -> Result<Option<bool>, StoreError> {
         for list in &job.lists {
-            let is_there = match run.facts.lists.get(list) {
-                Some(is_there) => *is_there,
+            let exists = match run.facts.lists.get(list) {
+                Some(exists) => *exists,
                 None => {
-                    let is_there = self.is_there(&job.customer, list, run.deadline).await?;
-                    let Some(is_there) = is_there else {
+                    let exists = self.list_exists(&job.customer, list, run.deadline).await?;
+                    let Some(exists) = exists else {
                         return Ok(None);
                     };
-                    run.facts.lists.insert(list.clone(), is_there);
-                    is_there
+                    run.facts.lists.insert(list.clone(), exists);
+                    exists
                 }
             };
-            if is_there {
+            if exists {
                 return Ok(Some(true));
             }
         }
         Ok(Some(false))
     }
 
-    async fn is_there(
+    async fn list_exists(
         &self,
         customer: &CustomerId,
         list: &RemoteId,

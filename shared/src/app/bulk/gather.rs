@@ -23,14 +23,14 @@ use crate::ports::{
 };
 
 /// The most customers looked at in one run.
-const LANES: u16 = 200;
+const MAX_LANES: u16 = 200;
 
 /// Leads looked at and named at a time.
 const CHUNK: u16 = 1_000;
 
 /// How many chunks in a row without a lead to take end the search of a lane: those of an import that gave back all of
 /// its leads, and one more.
-const IN_VAIN: usize = MAX_ROWS / CHUNK as usize + 1;
+const MAX_EMPTY_CHUNKS: usize = MAX_ROWS / CHUNK as usize + 1;
 
 /// The imports that a customer's leads go into, by their lists.
 type Jobs = BTreeMap<Vec<RemoteId>, ImportJob>;
@@ -57,7 +57,7 @@ impl<W: Wiring> Bulk<W> {
             over.insert(customer);
         }
         let now = self.keeper.clock.now();
-        for (customer, id) in self.ledger.due_imports(now, LANES).await? {
+        for (customer, id) in self.ledger.due_imports(now, MAX_LANES).await? {
             if !over.contains(&customer) {
                 let ended = self.end_gathering(&customer, &id).await;
                 errors.log(&customer, ended);
@@ -69,7 +69,7 @@ impl<W: Wiring> Bulk<W> {
     /// Ends the gathering of an import whose customer is no longer over the budget.
     async fn end_gathering(&self, customer: &CustomerId, id: &ImportId) -> Result<(), StoreError> {
         match self.due_import(customer, id).await? {
-            Some(job) if job.stage == Stage::Gathering => self.enough(&job).await,
+            Some(job) if job.stage == Stage::Gathering => self.mark_ready_or_give_up(&job).await,
             _ => Ok(()),
         }
     }
@@ -84,7 +84,7 @@ impl<W: Wiring> Bulk<W> {
         let mut connections = Vec::new();
         for some in self
             .ledger
-            .due_lanes(now, None, LANES)
+            .due_lanes(now, None, MAX_LANES)
             .await?
             .chunks(AT_ONCE)
         {
@@ -150,7 +150,7 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<(), StoreError> {
         let mut jobs = self.gathering(customer).await?;
         let (mut forms, mut place) = (Forms::new(), None::<LanePlace>);
-        let (before, mut in_vain) = (done.taken, 0);
+        let (before, mut empty_chunks) = (done.taken, 0);
         let goes_on = loop {
             if self.keeper.clock.now() >= deadline {
                 break done.taken > before;
@@ -164,8 +164,8 @@ impl<W: Wiring> Bulk<W> {
             let taken = self.take_some(connection, &mut jobs, &mut forms, &leads);
             let taken = taken.await?;
             done.taken += taken;
-            in_vain = if taken == 0 { in_vain + 1 } else { 0 };
-            if in_vain == IN_VAIN {
+            empty_chunks = if taken == 0 { empty_chunks + 1 } else { 0 };
+            if empty_chunks == MAX_EMPTY_CHUNKS {
                 break false;
             }
         };
@@ -174,7 +174,7 @@ impl<W: Wiring> Bulk<W> {
             return Ok(());
         }
         for job in jobs.values() {
-            self.enough(job).await?;
+            self.mark_ready_or_give_up(job).await?;
         }
         Ok(())
     }
@@ -218,7 +218,10 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<Named, StoreError> {
         let mut named = Named::new();
         let now = self.keeper.clock.now();
-        for record in records.into_iter().filter(|record| self.may_go(record)) {
+        for record in records
+            .into_iter()
+            .filter(|record| self.is_importable(record))
+        {
             if connection.may_have_got_field_for(&record.lead.contact, now) {
                 continue; // one sent singly shows whether there is such a field
             }
@@ -238,7 +241,7 @@ impl<W: Wiring> Bulk<W> {
 
     /// Whether a lead may go by import: it waits, nothing is known of an earlier call for it, imports accept its
     /// address and its phone number, and its consent is as it was sealed and not too old.
-    fn may_go(&self, record: &LeadRecord) -> bool {
+    fn is_importable(&self, record: &LeadRecord) -> bool {
         let lead = &record.lead;
         let mut lines = record.timeline.iter();
         can_import(record)
@@ -278,7 +281,7 @@ impl<W: Wiring> Bulk<W> {
                 fitting += 1;
             }
             if fitting == 0 {
-                self.enough(&job).await?;
+                self.mark_ready_or_give_up(&job).await?;
                 continue;
             }
             let rest = leads.split_off(fitting);
@@ -325,7 +328,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// The import takes no more leads: it is submitted, or not worthwhile.
-    async fn enough(&self, job: &ImportJob) -> Result<(), StoreError> {
+    async fn mark_ready_or_give_up(&self, job: &ImportJob) -> Result<(), StoreError> {
         if job.leads < MIN_ROWS {
             return self.give_up(job).await;
         }

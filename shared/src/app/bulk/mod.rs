@@ -37,7 +37,7 @@ use crate::ports::{
 };
 
 /// The most imports looked at in one run.
-const JOBS: u16 = 50;
+const MAX_IMPORTS: u16 = 50;
 
 /// How long a worker may work on one import before another may: longer than a run.
 const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
@@ -46,7 +46,7 @@ const HELD_FOR: SignedDuration = SignedDuration::from_mins(2);
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long an import waits for an account that has too much to do.
-const BUSY: SignedDuration = SignedDuration::from_mins(15);
+const BUSY_PAUSE: SignedDuration = SignedDuration::from_mins(15);
 
 /// Leads of an import that could not be started within this time are sent singly.
 const SUBMITTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 3);
@@ -54,8 +54,8 @@ const SUBMITTED_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 3);
 /// Time in which an import of any size can be read, unless the store is in trouble.
 const READ_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// The budget class of its calls.
-const CALLS: CallClass = CallClass::Delivery;
+/// The budget class of the calls of an import.
+const CALL_CLASS: CallClass = CallClass::Delivery;
 
 /// Imports leads.
 pub struct Bulk<W: Wiring> {
@@ -128,7 +128,7 @@ impl<W: Wiring> Bulk<W> {
     async fn step_all(&self, deadline: Timestamp, done: &mut Imported) -> Result<(), StoreError> {
         let now = self.keeper.clock.now();
         let mut errors = FirstError::default();
-        for (customer, ids) in by_customer(self.ledger.due_imports(now, JOBS).await?) {
+        for (customer, ids) in by_customer(self.ledger.due_imports(now, MAX_IMPORTS).await?) {
             if self.keeper.clock.now() < deadline {
                 errors.keep(self.step_due(&customer, &ids, deadline, done).await);
             }
@@ -197,17 +197,22 @@ impl<W: Wiring> Bulk<W> {
         match job.stage.clone() {
             Stage::Gathering | Stage::Closed => Ok(()),
             Stage::Ready => self.submit(job, run).await,
-            Stage::Submitting { since, rows } => self.find(job, since, rows, deadline).await,
+            Stage::Submitting { since, rows } => {
+                self.find_activity(job, since, rows, deadline).await
+            }
             Stage::Running {
                 activity,
                 since,
                 rows,
-            } => self.look(job, &activity, since, rows, deadline).await,
+            } => {
+                self.check_activity(job, &activity, since, rows, deadline)
+                    .await
+            }
             Stage::Settling {
                 ending,
                 since,
                 cursor,
-            } => match (self.on_a_list(job, since, run).await?, ending) {
+            } => match (self.check_lists(job, since, run).await?, ending) {
                 (None, _) => Ok(()),
                 (Some(job), Ending::Some) => self.sort_out(job, since, cursor, run).await,
                 (Some(job), _) => self.settle(job, ending, since, run).await,
@@ -225,7 +230,7 @@ impl<W: Wiring> Bulk<W> {
         let (now, ends) = (self.keeper.clock.now(), stage == Stage::Closed);
         let next = job.next(stage, (!ends).then_some(now + after));
         if self.ledger.save_import(&next, None).await? && ends {
-            self.tell_closed(job, now).await;
+            self.publish_closed(job, now).await;
         }
         Ok(())
     }
@@ -235,7 +240,7 @@ impl<W: Wiring> Bulk<W> {
         self.enter(job, job.stage.clone(), PAUSE).await
     }
 
-    async fn tell_closed(&self, job: &ImportJob, at: Timestamp) {
+    async fn publish_closed(&self, job: &ImportJob, at: Timestamp) {
         let event = Event::Import {
             customer_id: job.customer.clone(),
             import_id: job.id.clone(),
@@ -316,7 +321,7 @@ impl<W: Wiring> Bulk<W> {
         let (keeper, app) = (&self.keeper, &connection.app);
         let now = keeper.clock.now();
         let (limits, state) = budget_state(&keeper.apps, &keeper.budget, app, now).await?;
-        let (_, moment) = state.reserve(limits, CALLS, 1, now, deadline - CALL_TAKES);
+        let (_, moment) = state.reserve(limits, CALL_CLASS, 1, now, deadline - CALL_TAKES);
         Ok(matches!(moment, Reservation::Granted(_)))
     }
 
@@ -344,7 +349,7 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<bool, StoreError> {
         let budget = &self.keeper.budget;
         let meter = Meter::Api(app, limits);
-        let reserve = |want, from| budget.reserve(meter, CALLS, want, from, horizon);
+        let reserve = |want, from| budget.reserve(meter, CALL_CLASS, want, from, horizon);
         let next = await_moment(&self.keeper.clock, 1, reserve).await?;
         Ok(matches!(next, Next::At(_)))
     }
@@ -363,7 +368,7 @@ fn by_customer(due: Vec<(CustomerId, ImportId)>) -> Vec<(CustomerId, Vec<ImportI
 }
 
 /// The import after its leads could not be read by `horizon`: this counts as a try if there was enough time.
-fn unread(job: ImportJob, began: Timestamp, horizon: Timestamp) -> ImportJob {
+fn after_failed_read(job: ImportJob, began: Timestamp, horizon: Timestamp) -> ImportJob {
     let enough = horizon.duration_since(began) >= READ_WITHIN;
     let tries = job.tries + u32::from(enough);
     ImportJob { tries, ..job }

@@ -18,9 +18,9 @@ use crate::ports::{Clock as _, Imports as _, StoreError, Suppressions as _, Wiri
 /// A person in an import, from all of their leads in it.
 struct Row {
     /// When the newest lead came.
-    came_at: Timestamp,
+    received_at: Timestamp,
     /// What it says.
-    says: ImportRow,
+    import_row: ImportRow,
     /// When they last agreed.
     agreed_at: Timestamp,
     leads: Vec<LeadId>,
@@ -29,8 +29,8 @@ struct Row {
 impl Row {
     fn of(record: LeadRecord, connection: &Connection) -> Self {
         Self {
-            says: row(&record, connection),
-            came_at: record.lead.received_at,
+            import_row: row(&record, connection),
+            received_at: record.lead.received_at,
             agreed_at: record.lead.consent.given_at,
             leads: vec![record.lead.id],
         }
@@ -38,8 +38,9 @@ impl Row {
 
     fn add(&mut self, record: LeadRecord, connection: &Connection) {
         self.agreed_at = self.agreed_at.max(record.lead.consent.given_at);
-        if self.came_at < record.lead.received_at {
-            (self.came_at, self.says) = (record.lead.received_at, row(&record, connection));
+        if self.received_at < record.lead.received_at {
+            (self.received_at, self.import_row) =
+                (record.lead.received_at, row(&record, connection));
         }
         self.leads.push(record.lead.id);
     }
@@ -71,8 +72,8 @@ impl<W: Wiring> Bulk<W> {
         let Some(since) = job.agreed_since else {
             return Ok(Content::Rows(vec![]));
         };
-        let told = self.see_deleted(run, &job.customer, since);
-        match told.await? {
+        let read = self.load_deleted(run, &job.customer, since);
+        match read.await? {
             DeletedContacts::Read => {}
             DeletedContacts::NotNow => return Ok(Content::NotNow),
             DeletedContacts::Unavailable => return Ok(Content::Rows(vec![])),
@@ -88,7 +89,7 @@ impl<W: Wiring> Bulk<W> {
         let gone = rows.extract_if(.., is_gone);
         let gone: Vec<_> = gone.flat_map(|(_, row)| row.leads).collect();
         self.send_back(job, &gone).await?;
-        let rows = rows.into_values().map(|row| row.says);
+        let rows = rows.into_values().map(|row| row.import_row);
         Ok(Content::Rows(rows.collect()))
     }
 
@@ -130,14 +131,14 @@ impl<W: Wiring> Bulk<W> {
         let people: BTreeSet<_> = records.iter().map(person).collect();
         let unwanted = self.directory.suppressed(&job.customer, &people).await?;
         let now = self.keeper.clock.now();
-        let (theirs, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
+        let (rejected, wanted): (Vec<_>, _) = records.into_iter().partition(|record| {
             let lead = &record.lead;
             let is_good = lead.is_sealed(&self.keys) && !lead.consent.is_too_old(now);
             !is_good || unwanted.contains(&person(record))
         });
-        if !theirs.is_empty() {
-            let theirs: Vec<_> = theirs.into_iter().map(|record| record.lead.id).collect();
-            self.send_back(job, &theirs).await?;
+        if !rejected.is_empty() {
+            let rejected: Vec<_> = rejected.into_iter().map(|record| record.lead.id).collect();
+            self.send_back(job, &rejected).await?;
         }
         Ok(wanted)
     }

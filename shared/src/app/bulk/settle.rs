@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::submit::{LISTED_FOR, SKEW, is_in};
-use super::{Bulk, HELD_FOR, PAUSE, Run, nothing_went_in, settling, unread};
+use super::{Bulk, HELD_FOR, PAUSE, Run, after_failed_read, nothing_went_in, settling};
 use crate::app::moment::CALL_TAKES;
 use crate::app::requeue::LISTED_WITHIN;
 use crate::domain::connection::{CustomField, Said};
@@ -30,7 +30,7 @@ pub(super) const AT_ONCE: usize = 32;
 const MAX_TRIES_IN_ALL: u32 = 2 * MAX_TRIES;
 
 /// A lead that is still in an import.
-struct Inside {
+struct LeadInImport {
     id: LeadId,
     /// Its address's key.
     address: String,
@@ -38,7 +38,7 @@ struct Inside {
     notes: Vec<Note>,
 }
 
-impl Inside {
+impl LeadInImport {
     fn of(record: LeadRecord, fields: &[CustomField]) -> Self {
         let contact = record.lead.contact.for_remote().0;
         Self {
@@ -52,7 +52,7 @@ impl Inside {
 impl<W: Wiring> Bulk<W> {
     /// An import that has put its rows on a list, as far as anybody can tell; `None` if it has not, or nobody could
     /// look now. If its lists are all gone, it puts nobody on a list and yet reports no error.
-    pub(super) async fn on_a_list(
+    pub(super) async fn check_lists(
         &self,
         job: ImportJob,
         since: Timestamp,
@@ -104,9 +104,9 @@ impl<W: Wiring> Bulk<W> {
             }
             let mut rest = self.inside(&job, &leads, &fields).await?;
             if ending == Ending::All {
-                let here = self.went_in(&job, &rest, since).await?;
-                run.done.delivered += here.len();
-                rest.retain(|lead| !here.contains(&lead.id));
+                let delivered = self.settle_delivered(&job, &rest, since).await?;
+                run.done.delivered += delivered.len();
+                rest.retain(|lead| !delivered.contains(&lead.id));
             }
             // Leads still in it did not go in, or were taken after the call.
             let rest: Vec<_> = rest.into_iter().map(|lead| lead.id).collect();
@@ -133,7 +133,7 @@ impl<W: Wiring> Bulk<W> {
             return self.stay(&job).await;
         }
         let Some(mut inside) = self.by_address(&job, horizon).await? else {
-            let job = unread(job, began, horizon);
+            let job = after_failed_read(job, began, horizon);
             let stage = match job.tries {
                 MAX_TRIES_IN_ALL.. => nothing_went_in(since),
                 _ => job.stage.clone(),
@@ -156,9 +156,9 @@ impl<W: Wiring> Bulk<W> {
                 _ if is_over => break,
                 _ => return self.stay(&job).await,
             };
-            let here = page.items.iter().filter_map(|key| inside.remove(key));
-            let here: Vec<_> = here.flatten().collect();
-            run.done.delivered += self.went_in(&job, &here, since).await?.len();
+            let changed = page.items.iter().filter_map(|key| inside.remove(key));
+            let changed: Vec<_> = changed.flatten().collect();
+            run.done.delivered += self.settle_delivered(&job, &changed, since).await?.len();
             if page.next.is_none() {
                 break;
             }
@@ -175,23 +175,23 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Leads that were in the call and went in; returns which.
-    async fn went_in(
+    async fn settle_delivered(
         &self,
         job: &ImportJob,
-        leads: &[Inside],
+        leads: &[LeadInImport],
         since: Timestamp,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
-        let mut alike: BTreeMap<&[Note], Vec<LeadId>> = BTreeMap::new();
+        let mut by_notes: BTreeMap<&[Note], Vec<LeadId>> = BTreeMap::new();
         for lead in leads {
-            let of_notes = alike.entry(&lead.notes).or_default();
+            let of_notes = by_notes.entry(&lead.notes).or_default();
             of_notes.push(lead.id.clone());
         }
-        let mut went = BTreeSet::new();
-        for (notes, leads) in alike {
+        let mut settled = BTreeSet::new();
+        for (notes, leads) in by_notes {
             let delivered = self.delivered(job, notes.to_vec()).await?;
-            went.extend(self.leave(job, &leads, Some(since), &delivered).await?);
+            settled.extend(self.leave(job, &leads, Some(since), &delivered).await?);
         }
-        Ok(went)
+        Ok(settled)
     }
 
     /// Leads that are sent singly; returns how many. They are looked at once they are listed.
@@ -217,7 +217,7 @@ impl<W: Wiring> Bulk<W> {
         taken_by: Option<Timestamp>,
         settlement: &Settlement,
     ) -> Result<Vec<LeadId>, StoreError> {
-        let mut were_there = Vec::new();
+        let mut left = Vec::new();
         for leads in leads.chunks(AT_ONCE) {
             let writes = leads.iter().map(|lead| {
                 self.ledger
@@ -227,11 +227,11 @@ impl<W: Wiring> Bulk<W> {
                 if did {
                     self.tallies
                         .left_import(&job.customer, lead, &settlement.state);
-                    were_there.push(lead.clone());
+                    left.push(lead.clone());
                 }
             }
         }
-        Ok(were_there)
+        Ok(left)
     }
 
     pub(super) async fn delivered(
@@ -260,8 +260,8 @@ impl<W: Wiring> Bulk<W> {
         &self,
         job: &ImportJob,
         horizon: Timestamp,
-    ) -> Result<Option<BTreeMap<String, Vec<Inside>>>, StoreError> {
-        let mut inside: BTreeMap<String, Vec<Inside>> = BTreeMap::new();
+    ) -> Result<Option<BTreeMap<String, Vec<LeadInImport>>>, StoreError> {
+        let mut inside: BTreeMap<String, Vec<LeadInImport>> = BTreeMap::new();
         let fields = self.fields(job).await?;
         for number in 0..job.chunks {
             if self.keeper.clock.now() >= horizon {
@@ -282,9 +282,11 @@ impl<W: Wiring> Bulk<W> {
         job: &ImportJob,
         leads: &[LeadId],
         fields: &[CustomField],
-    ) -> Result<Vec<Inside>, StoreError> {
+    ) -> Result<Vec<LeadInImport>, StoreError> {
         let inside = self.still_in(job, leads).await?.into_iter();
-        Ok(inside.map(|record| Inside::of(record, fields)).collect())
+        Ok(inside
+            .map(|record| LeadInImport::of(record, fields))
+            .collect())
     }
 
     /// Those of the leads that are still in the import. An unreadable one is sent singly, since nobody who can read it

@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::rows::Content;
-use super::{BUSY, Bulk, HELD_FOR, PAUSE, Run, SUBMITTED_WITHIN, settling, unread};
+use super::{
+    BUSY_PAUSE, Bulk, HELD_FOR, PAUSE, Run, SUBMITTED_WITHIN, after_failed_read, settling,
+};
 use crate::app::moment::CALL_TAKES;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
@@ -36,13 +38,13 @@ impl<W: Wiring> Bulk<W> {
         let possible = connection.filter(|connection| connection.may_allow_imports());
         let agreed = self.has_agreed(&job.customer).await?;
         let in_time = now.duration_since(job.id.made_at()) < SUBMITTED_WITHIN;
-        let hopeful = in_time && job.tries < MAX_TRIES;
-        let Some(connection) = possible.filter(|_| agreed && hopeful) else {
+        let worth_trying = in_time && job.tries < MAX_TRIES;
+        let Some(connection) = possible.filter(|_| agreed && worth_trying) else {
             return self.give_up(&job).await;
         };
         // Meanwhile, a lead sent singly shows again whether the account asks for confirmations.
         if !connection.allows_imports(now)
-            || self.is_another_unknown(&job).await?
+            || self.has_other_unresolved_call(&job).await?
             || !self.may_ask(&job.customer, run.deadline).await?
         {
             return self.stay(&job).await;
@@ -52,7 +54,7 @@ impl<W: Wiring> Bulk<W> {
             Content::Rows(rows) => self.call(job, &rows, run.deadline).await,
             Content::NotNow => self.stay(&job).await,
             Content::Unread(began) => {
-                let job = unread(job, began, run.deadline - CALL_TAKES);
+                let job = after_failed_read(job, began, run.deadline - CALL_TAKES);
                 self.stay(&job).await
             }
         }
@@ -96,7 +98,7 @@ impl<W: Wiring> Bulk<W> {
             }
             Some(Ok(ImportReply::Busy { retry_after })) => {
                 let untried = ImportJob { tries, ..intent };
-                self.enter(&untried, Stage::Ready, BUSY.max(retry_after))
+                self.enter(&untried, Stage::Ready, BUSY_PAUSE.max(retry_after))
                     .await
             }
             // It may have taken effect: checked once it would be listed.
@@ -132,7 +134,7 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// Whether a call for another import of the account is unaccounted for: the two could not be told apart.
-    async fn is_another_unknown(&self, job: &ImportJob) -> Result<bool, StoreError> {
+    async fn has_other_unresolved_call(&self, job: &ImportJob) -> Result<bool, StoreError> {
         let jobs = self.ledger.imports_of(&job.customer).await?;
         let unknown = |other: &ImportJob| matches!(other.stage, Stage::Submitting { .. });
         Ok(jobs
@@ -142,7 +144,7 @@ impl<W: Wiring> Bulk<W> {
 
     /// Looks for the activity of a call whose answer is unknown, and has the call made again if there is none. One
     /// whose rows are not counted yet may be it.
-    pub(super) async fn find(
+    pub(super) async fn find_activity(
         &self,
         job: ImportJob,
         since: Timestamp,
@@ -176,21 +178,21 @@ impl<W: Wiring> Bulk<W> {
                 break;
             }
         }
-        let nowhere = ours.is_empty();
+        let none_found = ours.is_empty();
         match ours.into_iter().find(counted) {
             Some(activity) => {
                 let at_once = SignedDuration::ZERO;
                 self.enter_running(&job, activity.id, since, rows, at_once)
                     .await
             }
-            None if nowhere => self.enter(&job, Stage::Ready, SignedDuration::ZERO).await,
+            None if none_found => self.enter(&job, Stage::Ready, SignedDuration::ZERO).await,
             None => self.stay(&job).await,
         }
     }
 
     /// Checks how far an activity has got. One that counts fewer rows than were sent has dropped the others without
     /// reporting them.
-    pub(super) async fn look(
+    pub(super) async fn check_activity(
         &self,
         job: ImportJob,
         activity: &RemoteId,

@@ -26,7 +26,7 @@ use crate::ports::{
     Suppressions as _,
 };
 
-/// Deliveries of a day, so that a few hundred leads are too many.
+/// Deliveries of a day, so few that a few hundred leads are too many.
 const PER_DAY: u32 = 100;
 
 /// A customer that agreed to imports, on a small budget, with this many leads that wait for it.
@@ -35,7 +35,7 @@ async fn backlog(count: usize) -> (Scene, Vec<LeadId>) {
 }
 
 async fn backlog_of(scene: Scene, count: usize) -> (Scene, Vec<LeadId>) {
-    agree(&scene, BulkImport::WhenOverBudget).await;
+    set_bulk_import(&scene, BulkImport::WhenOverBudget).await;
     let memory = &scene.memory;
     let app = crate::domain::ids::AppId::default_app();
     let credentials = memory.apps.credentials(&app, false).await.unwrap().unwrap();
@@ -47,13 +47,13 @@ async fn backlog_of(scene: Scene, count: usize) -> (Scene, Vec<LeadId>) {
     let template = template(&scene).await;
     let mut leads = Vec::with_capacity(count);
     for i in 0..count {
-        leads.push(waiting(&scene, &template, i).await);
+        leads.push(add_waiting_lead(&scene, &template, i).await);
     }
     scene.mark_lane().await;
     (scene, leads)
 }
 
-async fn agree(scene: &Scene, bulk_import: BulkImport) {
+async fn set_bulk_import(scene: &Scene, bulk_import: BulkImport) {
     let directory = &scene.memory.directory;
     let mut customer = directory.customer(&scene.customer).await.unwrap().unwrap();
     customer.bulk_import = bulk_import;
@@ -69,7 +69,7 @@ async fn template(scene: &Scene) -> Lead {
 }
 
 /// A lead that waits for the budget.
-async fn waiting(scene: &Scene, template: &Lead, number: usize) -> LeadId {
+async fn add_waiting_lead(scene: &Scene, template: &Lead, number: usize) -> LeadId {
     let now = scene.memory.clock.now();
     let lead = samples::another(template, number as u128, now, &scene.memory.keys());
     let quota = LeadState::waits(WaitReason::Quota);
@@ -103,18 +103,18 @@ async fn all_are(scene: &Scene, leads: &[LeadId], state: &LeadState) -> bool {
     states(scene, leads).await.iter().all(|own| own == state)
 }
 
-async fn note(scene: &Scene, seen: ConfirmedOptIn) {
+async fn record_opt_in(scene: &Scene, seen: ConfirmedOptIn) {
     let (directory, customer) = (&scene.memory.directory, &scene.customer);
-    let since = directory.connection(customer).await.unwrap().unwrap();
-    let noted = directory.opt_in_seen(customer, since.connected_at, seen);
-    noted.await.unwrap();
+    let connection = directory.connection(customer).await.unwrap().unwrap();
+    let recorded = directory.opt_in_seen(customer, connection.connected_at, seen);
+    recorded.await.unwrap();
 }
 
-/// A contact just made shows whether the account asks for confirmations.
-async fn see(scene: &Scene, on: bool) {
+/// Records whether the account asks for confirmations, as a contact just made shows.
+async fn see_opt_in(scene: &Scene, on: bool) {
     let seen_at = scene.memory.clock.now();
     let seen = ConfirmedOptIn { on, seen_at };
-    note(scene, seen).await;
+    record_opt_in(scene, seen).await;
 }
 
 fn imported() -> LeadState {
@@ -127,7 +127,7 @@ fn imported() -> LeadState {
     }
 }
 
-fn back() -> LeadState {
+fn waiting_for_quota() -> LeadState {
     LeadState::waits(WaitReason::Quota)
 }
 
@@ -137,7 +137,7 @@ fn bulk_calls(scene: &Scene) -> usize {
 }
 
 #[tokio::test]
-async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got() {
+async fn backlog_over_the_daily_budget_is_imported_with_implicit_permission() {
     let (scene, leads) = backlog(300).await;
 
     assert_eq!(run(&scene).await.taken, 300);
@@ -149,7 +149,7 @@ async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got(
     assert!(bulk_calls(&scene) <= 4);
     let later = scene.memory.clock.now() + LISTED_WITHIN;
     let marks = scene.memory.ledger.due_lanes(later, None, 10).await;
-    assert_eq!(marks.unwrap(), [], "nothing is left to look at");
+    assert_eq!(marks.unwrap(), [], "no lane is left marked");
     let contact = &scene.memory.crm.contacts(ACCOUNT)[0];
     assert_eq!(contact.permission, RemotePermission::Implicit);
     let jobs = scene
@@ -159,60 +159,60 @@ async fn what_a_day_cannot_carry_goes_by_import_and_says_what_permission_it_got(
         .await
         .unwrap();
     assert!(jobs.iter().all(|job| job.stage == Stage::Closed));
-    let told = scene.memory.events.published();
-    let ends = told
+    let published = scene.memory.events.published();
+    let closed = published
         .iter()
         .filter(|event| event.kind() == "leadfeed.import");
-    let ends: Vec<_> = ends
+    let closed: Vec<_> = closed
         .map(|event| serde_json::to_value(event).unwrap())
         .collect();
     let expected = serde_json::json!({
         "customer_id": "engines", "import_id": jobs[0].id, "status": "closed", "leads": 300,
-        "at": ends[0]["at"],
+        "at": closed[0]["at"],
     });
-    assert_eq!(ends, [expected]);
+    assert_eq!(closed, [expected]);
 }
 
 #[tokio::test]
-async fn nobody_is_imported_who_did_not_agree_or_asks_for_confirmation_or_can_wait_a_day() {
-    let (unagreed, _) = backlog(300).await;
-    agree(&unagreed, BulkImport::Never).await;
-    let (few, _) = backlog(100).await;
-    let (confirmed, _) = backlog(300).await;
-    let (unknown, _) = backlog(300).await;
-    for (scene, on, hours) in [(&confirmed, true, 0), (&unknown, false, 25)] {
+async fn no_import_if_disallowed_or_within_budget_or_confirmed_opt_in_is_on_or_unknown() {
+    let (disallowed, _) = backlog(300).await;
+    set_bulk_import(&disallowed, BulkImport::Never).await;
+    let (within_budget, _) = backlog(100).await;
+    let (confirmed_opt_in, _) = backlog(300).await;
+    let (stale_opt_in, _) = backlog(300).await;
+    for (scene, on, hours) in [(&confirmed_opt_in, true, 0), (&stale_opt_in, false, 25)] {
         let seen_at = scene.memory.clock.now() - SignedDuration::from_hours(hours);
         let seen = ConfirmedOptIn { on, seen_at };
-        note(scene, seen).await;
+        record_opt_in(scene, seen).await;
     }
 
-    for scene in [unagreed, few, confirmed, unknown] {
+    for scene in [disallowed, within_budget, confirmed_opt_in, stale_opt_in] {
         assert_eq!(run(&scene).await, Imported::default());
         assert_eq!(bulk_calls(&scene), 0);
     }
 }
 
-/// A customer whose lane was emptied has nothing that needs a share of a day.
+/// The lane of a customer without waiting leads may still be marked.
 #[tokio::test]
-async fn a_day_is_shared_among_customers_of_whom_something_waits() {
+async fn daily_budget_is_shared_only_among_customers_with_waiting_leads() {
     for (others_wait, imports) in [(false, 0), (true, 1)] {
         let (scene, _) = backlog(80).await;
         let (directory, ledger) = (&scene.memory.directory, &scene.memory.ledger);
-        let mine = directory.look(&scene.customer).unwrap();
-        let like = template(&scene).await;
+        let connection = directory.look(&scene.customer).unwrap();
+        let template = template(&scene).await;
         for number in 0..5 {
             let customer: CustomerId = format!("c{number}").parse().unwrap();
             let row = Connection {
                 customer: customer.clone(),
-                ..mine.clone()
+                ..connection.clone()
             };
             directory.put_connection(&row).await.unwrap();
             if others_wait {
                 let lead = Lead {
                     customer: customer.clone(),
-                    ..like.clone()
+                    ..template.clone()
                 };
-                waiting(&scene, &lead, number).await;
+                add_waiting_lead(&scene, &lead, number).await;
             }
             let now = scene.memory.clock.now();
             ledger.mark_lane(&customer, now).await.unwrap();
@@ -226,7 +226,7 @@ async fn a_day_is_shared_among_customers_of_whom_something_waits() {
 }
 
 #[tokio::test]
-async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_way() {
+async fn opted_out_contact_is_not_resubscribed_and_its_lead_is_sent_singly_and_refused() {
     let (scene, leads) = backlog(300).await;
     scene.memory.clock.advance(SignedDuration::from_secs(1));
     let email = "lead7@example.com".parse().unwrap();
@@ -239,7 +239,15 @@ async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_
     assert!(done.gathering.is_empty());
     let states = states(&scene, &leads).await;
     for (i, state) in states.iter().enumerate() {
-        assert_eq!(*state, if i == 7 { back() } else { imported() }, "{i}");
+        assert_eq!(
+            *state,
+            if i == 7 {
+                waiting_for_quota()
+            } else {
+                imported()
+            },
+            "{i}"
+        );
     }
     scene.memory.clock.advance(LISTED_WITHIN);
     scene.memory.release().await.unwrap();
@@ -251,7 +259,7 @@ async fn who_has_left_is_not_brought_back_and_rows_with_trouble_go_their_single_
 }
 
 #[tokio::test]
-async fn nobody_on_the_customers_list_of_people_never_to_mail_is_imported() {
+async fn suppressed_people_are_not_imported() {
     let (scene, leads) = backlog(300).await;
     let email = "lead7@example.com".parse().unwrap();
     let person = PersonId::of(&scene.memory.keys(), &scene.customer, &email);
@@ -264,26 +272,30 @@ async fn nobody_on_the_customers_list_of_people_never_to_mail_is_imported() {
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [299]);
     assert!(scene.memory.crm.contact(ACCOUNT, &email).is_none());
-    assert_eq!(scene.state(&leads[7]).await, back());
+    assert_eq!(scene.state(&leads[7]).await, waiting_for_quota());
 }
 
 #[tokio::test]
-async fn nobody_is_imported_whose_consent_has_become_too_old() {
+async fn lead_with_too_old_consent_is_not_imported() {
     let (scene, _) = backlog(299).await;
     let mut template = template(&scene).await;
     template.consent.given_at -= SignedDuration::from_hours(24 * 731);
-    let old = waiting(&scene, &template, 299).await;
+    let old = add_waiting_lead(&scene, &template, 299).await;
 
     run(&scene).await;
     run_next(&scene).await;
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [299]);
     let quota = LeadState::waits(WaitReason::Quota);
-    assert_eq!(scene.state(&old).await, quota, "its drain refuses it");
+    assert_eq!(
+        scene.state(&old).await,
+        quota,
+        "left to a drain, which refuses it"
+    );
 }
 
-/// This many runs, killed or not, a minute apart; returns how many steps they took.
-async fn run_on(scene: &Scene, minutes: usize) -> u64 {
+/// Runs once a minute, whether a run crashes or not; returns how many steps the runs took.
+async fn run_for_minutes(scene: &Scene, minutes: usize) -> u64 {
     let faults = &scene.memory.faults;
     let before = faults.steps();
     for _ in 0..minutes {
@@ -295,52 +307,56 @@ async fn run_on(scene: &Scene, minutes: usize) -> u64 {
     faults.steps() - before
 }
 
-async fn is_over(scene: &Scene) -> bool {
+async fn all_closed(scene: &Scene) -> bool {
     let imports = scene.memory.ledger.imports_of(&scene.customer).await;
     let imports = imports.unwrap();
     imports.iter().all(|import| import.stage == Stage::Closed)
 }
 
 #[tokio::test]
-async fn killed_at_any_step_every_lead_ends_once_and_the_import_is_made_once() {
+async fn crash_or_error_at_any_step_makes_one_import_and_loses_no_lead() {
     let (scene, _) = backlog(101).await;
-    let steps = run_on(&scene, 2).await;
-    assert!(is_over(&scene).await);
+    let steps = run_for_minutes(&scene, 2).await;
+    assert!(all_closed(&scene).await);
 
-    let mut cut = Vec::new();
+    let mut steps_with_leads_left = Vec::new();
     for step in (1..=steps).filter(|step| *step < 20 || step % 37 == 0 || *step + 20 > steps) {
         for fault in [Fault::CrashBefore, Fault::CrashAfter, Fault::FailAfter] {
             let (scene, leads) = backlog(101).await;
             let faults = &scene.memory.faults;
             faults.at(faults.steps() + step, fault);
-            run_on(&scene, 6).await;
-            assert!(is_over(&scene).await, "{fault:?} at {step}");
+            run_for_minutes(&scene, 6).await;
+            assert!(all_closed(&scene).await, "{fault:?} at {step}");
 
             let states = states(&scene, &leads).await;
             let done = states.iter().filter(|state| **state == imported()).count();
-            let other = states.iter().filter(|state| **state == back()).count();
-            assert_eq!(done + other, 101, "{fault:?} at {step}: {states:?}");
+            let left = states
+                .iter()
+                .filter(|state| **state == waiting_for_quota())
+                .count();
+            assert_eq!(done + left, 101, "{fault:?} at {step}: {states:?}");
             assert_eq!(
                 scene.memory.crm.imports(ACCOUNT),
                 [done],
                 "{fault:?} at {step}"
             );
-            if other > 0 {
-                cut.push(step);
+            if left > 0 {
+                steps_with_leads_left.push(step);
             }
         }
     }
-    // Only if killed while it takes its leads, a step for each; a day carries those that are left.
+    // Leads are left only by a crash while they are taken, a step for each; the daily budget carries them.
     assert!(
-        cut.first()
-            .zip(cut.last())
+        steps_with_leads_left
+            .first()
+            .zip(steps_with_leads_left.last())
             .is_some_and(|(first, last)| last - first < 101),
-        "{cut:?}"
+        "{steps_with_leads_left:?}"
     );
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_leads_take_a_handful_of_calls() {
+async fn importing_100_000_leads_takes_eight_calls() {
     let (scene, leads) = backlog(100_000).await;
     let before = scene.memory.crm.calls().len();
 

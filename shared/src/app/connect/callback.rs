@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::verdict::{may_feed, verdict};
-use super::{Connect, ConnectError, PATIENCE, Session, state};
+use super::{Connect, ConnectError, MAX_WAIT, Session, state};
 use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::{
     Account, Catalog, Connection, ConnectionStatus, Learned, LimitedReason, Terms,
@@ -51,7 +51,7 @@ struct Granted {
 }
 
 /// What the account behind a pair shows.
-struct Seen {
+struct RemoteAccount {
     account: Account,
     may_feed: bool,
     /// Its lists and fields, if its user may see them.
@@ -75,11 +75,11 @@ impl<W: Wiring> Connect<W> {
         let session = self.session(cookie);
         let state = params.state.ok_or(ConnectError::Incomplete)?;
         let state = state.expose_secret();
-        if !state::is_good(state, &self.keys, now) {
+        if !state::is_valid(state, &self.keys, now) {
             return Err(ConnectError::UnknownState);
         }
         let Some(handshake) = self.directory.take(state, now).await? else {
-            return Err(self.used(session).await?);
+            return Err(self.used_state(session).await?);
         };
         if !session.is_some_and(|session| session.opened(&handshake)) {
             return Err(ConnectError::OtherBrowser);
@@ -100,7 +100,7 @@ impl<W: Wiring> Connect<W> {
             Some(_) => return Err(ConnectError::AppRefused),
         }
         let code = params.code.ok_or(ConnectError::Incomplete)?;
-        self.expect_calls(&handshake.app, PATIENCE).await?;
+        self.expect_calls(&handshake.app, MAX_WAIT).await?;
         let row = self.directory.connection(&handshake.customer).await?;
         let endings = row.as_ref().map_or(0, |row| row.endings);
         let before = self.in_use(row).await?;
@@ -116,7 +116,7 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// The error for a state of ours that was already used: the browser that started is told so.
-    async fn used(&self, session: Option<Session>) -> Result<ConnectError, ConnectError> {
+    async fn used_state(&self, session: Option<Session>) -> Result<ConnectError, ConnectError> {
         let Some(session) = session else {
             return Ok(ConnectError::UnknownState);
         };
@@ -142,25 +142,25 @@ impl<W: Wiring> Connect<W> {
             kept,
             endings,
         } = granted;
-        let seen = self.look(&handshake.app, &tokens, end).await?;
+        let remote = self.read_account(&handshake.app, &tokens, end).await?;
         let old = self.directory.connection(customer).await?;
         if old.as_ref().is_some_and(|old| old.endings > endings) {
             return Err(ConnectError::Busy); // it was ended since this began, and stays ended
         }
-        let status = verdict(old.as_ref(), &seen.account, seen.may_feed)?;
+        let status = verdict(old.as_ref(), &remote.account, remote.may_feed)?;
         let outcome = outcome(&status);
         if let (CallbackOutcome::OtherAccount, Some(old)) = (outcome, &old) {
             self.hold(old, &status).await?;
         }
         let token_expires_at = tokens.expires_at;
         let generation = self.keep(customer, old.as_ref(), kept, tokens).await?;
-        let (lists, terms, catalog) = still_chosen(old, &seen.account, seen.catalog);
+        let (lists, terms, catalog) = still_chosen(old, &remote.account, remote.catalog);
         let connection = Connection {
             customer: customer.clone(),
             app: handshake.app.clone(),
             stack: self.site.stack.clone(),
             status,
-            account: seen.account,
+            account: remote.account,
             lists,
             terms,
             catalog,
@@ -177,7 +177,7 @@ impl<W: Wiring> Connect<W> {
             mark_lane_soon(&self.ledger, customer, self.clock.now()).await?;
         }
         if !self.directory.put_connection(&connection).await? {
-            self.make_way(customer, generation).await?;
+            self.remove_leftovers(customer, generation).await?;
             return Err(ConnectError::Busy);
         }
         if self.directory.customer(customer).await?.is_none() {
@@ -194,13 +194,13 @@ impl<W: Wiring> Connect<W> {
         Ok(outcome)
     }
 
-    /// Looks at the account behind the tokens.
-    async fn look(
+    /// Reads the account behind the tokens.
+    async fn read_account(
         &self,
         app: &AppId,
         tokens: &Tokens,
         end: Timestamp,
-    ) -> Result<Seen, ConnectError> {
+    ) -> Result<RemoteAccount, ConnectError> {
         let summary = self.summary(app, &tokens.access, end).await?;
         let may_feed = may_feed(&summary.privileges);
         let account = match summary.account {
@@ -213,7 +213,7 @@ impl<W: Wiring> Connect<W> {
         } else {
             None // a user who may not request it changes nothing about what was known and chosen
         };
-        Ok(Seen {
+        Ok(RemoteAccount {
             account,
             may_feed,
             catalog,
@@ -222,7 +222,11 @@ impl<W: Wiring> Connect<W> {
 
     /// Removes what is left of a connection that was not made, unless a newer one has taken its place: it was ended
     /// meanwhile, and nobody else would delete the tokens.
-    async fn make_way(&self, customer: &CustomerId, generation: u64) -> Result<(), StoreError> {
+    async fn remove_leftovers(
+        &self,
+        customer: &CustomerId,
+        generation: u64,
+    ) -> Result<(), StoreError> {
         let row = self.directory.connection(customer).await?;
         let is_newer = |row: Connection| {
             row.generation > generation && row.status != ConnectionStatus::Disconnected

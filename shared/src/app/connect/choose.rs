@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::remote::is_called;
+use super::remote::has_name;
 use super::{Connect, ConnectError};
 use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::{
@@ -125,7 +125,7 @@ impl<W: Wiring> Connect<W> {
         shown: Option<&str>,
     ) -> Result<(), ConnectError> {
         let connected = self.connected(cookie).await?;
-        let is_meant = connected.was_shown(shown);
+        let is_same_account = connected.was_shown(shown);
         let Connection {
             customer,
             generation,
@@ -135,7 +135,7 @@ impl<W: Wiring> Connect<W> {
         let changed = ConnectionStatus::Limited {
             reason: LimitedReason::AccountChanged,
         };
-        if !is_meant || status != changed {
+        if !is_same_account || status != changed {
             return Ok(());
         }
         let active = ConnectionStatus::Active;
@@ -163,8 +163,8 @@ impl<W: Wiring> Connect<W> {
             return Err(ConnectError::Choice(vec![ChoiceFault::OtherAccount]));
         }
         let new_list = clean(&choice.new_list);
-        let asked = connected.terms();
-        let confirms = choice.terms == Some(fingerprint(&asked));
+        let terms_text = connected.terms();
+        let confirms = choice.terms == Some(fingerprint(&terms_text));
         let faults = faults(&choice, &new_list, confirms, &connected);
         if !faults.is_empty() {
             return Err(ConnectError::Choice(faults));
@@ -176,15 +176,15 @@ impl<W: Wiring> Connect<W> {
         let new_list = match new_list.as_str() {
             "" => None,
             name => {
-                let list = self.list_called(&connection, name, end).await;
-                Some(list.map_err(of_new_list)?)
+                let list = self.find_or_make_list(&connection, name, end).await;
+                Some(list.map_err(new_list_error)?)
             }
         };
         let now = self.clock.now();
         let terms = confirms.then_some(Terms {
             accepted_at: now,
             ip: choice.ip,
-            text: asked,
+            text: terms_text,
         });
         let chosen = chosen(connection, choice.lists, new_list, terms);
         mark_lane_soon(&self.ledger, &customer.id, now).await?;
@@ -206,14 +206,14 @@ impl<W: Wiring> Connect<W> {
         Ok(self.end(&customer).await?)
     }
 
-    async fn list_called(
+    async fn find_or_make_list(
         &self,
         connection: &Connection,
         name: &str,
         end: Timestamp,
     ) -> Result<ContactList, ConnectError> {
         let known = connection.catalog.lists.iter();
-        if let Some(list) = known.into_iter().find(|list| is_called(list, name)) {
+        if let Some(list) = known.into_iter().find(|list| has_name(list, name)) {
             return Ok(list.clone());
         }
         let stored = self.vault.tokens(&connection.customer).await?;
@@ -223,7 +223,7 @@ impl<W: Wiring> Connect<W> {
 }
 
 /// A new list that cannot be made now does not invalidate the rest of the choice, which can be saved again.
-fn of_new_list(error: ConnectError) -> ConnectError {
+fn new_list_error(error: ConnectError) -> ConnectError {
     match error {
         ConnectError::Store(_)
         | ConnectError::Unavailable

@@ -38,7 +38,7 @@ use crate::domain::keys::SigningKeys;
 use crate::ports::{Clock as _, StoreError, Wiring};
 
 /// How long a person waits for free calls.
-const PATIENCE: SignedDuration = SignedDuration::from_secs(8);
+const MAX_WAIT: SignedDuration = SignedDuration::from_secs(8);
 
 /// How long the calls of a step may take. Its function is ended after 29 s, and then the gateway answers instead.
 const STEP_TAKES: SignedDuration = SignedDuration::from_secs(24);
@@ -109,7 +109,7 @@ impl<W: Wiring> Connect<W> {
         if latest < now {
             return Err(ConnectError::Unavailable); // the earlier calls took the time
         }
-        Ok(latest.min(now + PATIENCE))
+        Ok(latest.min(now + MAX_WAIT))
     }
 
     /// Ends a connection, including one that is being made.

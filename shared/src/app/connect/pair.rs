@@ -18,7 +18,7 @@ use crate::ports::{
 
 /// How long a user counts as another customer's although its connection has no tokens from them: it may be in the
 /// making.
-const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
+const PENDING_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// A connection that nobody has ended or given up, and its pair.
 pub(super) struct InUse {
@@ -114,11 +114,11 @@ impl<W: Wiring> Connect<W> {
         if let Some(other) = other.filter(|other| other.is_of(subject)) {
             return Ok(Some(other));
         }
-        if now < holder.since + UNDER_WAY {
+        if now < holder.since + PENDING_FOR {
             return Err(ConnectError::Busy);
         }
-        let void = Some(&holder);
-        match rows.take_subject(subject, customer, now, void).await? {
+        let stale = Some(&holder);
+        match rows.take_subject(subject, customer, now, stale).await? {
             None => Ok(None),
             Some(_) => Err(ConnectError::Busy),
         }
@@ -140,8 +140,8 @@ impl<W: Wiring> Connect<W> {
         };
         for _ in 0..KEEP_TRIES {
             if keep(&self.vault, &self.clock, customer, &new).await? == Kept::Stored {
-                let stands = self.advance(customer, &new).await?;
-                return Ok(stands.then_some(new.generation));
+                let still_connected = self.advance(customer, &new).await?;
+                return Ok(still_connected.then_some(new.generation));
             }
             let stored = self.vault.tokens(customer).await?;
             let Some(stored) = stored.filter(|stored| is_of(stored, &row, subject)) else {
@@ -164,11 +164,11 @@ impl<W: Wiring> Connect<W> {
             return Ok(true);
         }
         let row = rows.connection(customer).await?;
-        let stands = row.is_some_and(|row| row.status != ConnectionStatus::Disconnected);
-        if !stands {
+        let still_connected = row.is_some_and(|row| row.status != ConnectionStatus::Disconnected);
+        if !still_connected {
             self.end(customer).await?;
         }
-        Ok(stands)
+        Ok(still_connected)
     }
 
     /// Stores a pair under a generation of its own, newer than every other, unless it is `kept` under one already.

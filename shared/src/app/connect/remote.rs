@@ -73,7 +73,7 @@ impl<W: Wiring> Connect<W> {
             Ok(list) => Ok(list),
             Err(CrmError::Conflict(_) | CrmError::AnswerLost) => {
                 let lists = self.catalog(app, token, end).await?.lists;
-                let same = lists.into_iter().find(|list| is_called(list, name));
+                let same = lists.into_iter().find(|list| has_name(list, name));
                 same.ok_or(ConnectError::Unavailable)
             }
             Err(error @ (CrmError::Invalid(_) | CrmError::Forbidden)) => {
@@ -101,12 +101,12 @@ impl<W: Wiring> Connect<W> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let passing = matches!(
+            let temporary = matches!(
                 error,
                 CrmError::Throttled { .. } | CrmError::Unavailable | CrmError::AnswerLost
             );
             let failed = self.failed(app, error).await?;
-            if !passing || attempt == TRIES {
+            if !temporary || attempt == TRIES {
                 return Err(failed);
             }
             attempt += 1;
@@ -158,6 +158,6 @@ impl<W: Wiring> Connect<W> {
     }
 }
 
-pub(super) fn is_called(list: &ContactList, name: &str) -> bool {
+pub(super) fn has_name(list: &ContactList, name: &str) -> bool {
     list.name.to_lowercase() == name.to_lowercase()
 }

@@ -12,7 +12,7 @@ use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
 pub const SESSION_FOR: SignedDuration = SignedDuration::from_hours(2);
 
 /// A session with less than this left is not started with: signing in and choosing lists may take a while.
-const LEAST_LEFT: SignedDuration = SignedDuration::from_hours(1);
+const MIN_TIME_LEFT: SignedDuration = SignedDuration::from_hours(1);
 
 /// A browser in the process of connecting, known by a signed cookie.
 ///
@@ -112,7 +112,7 @@ impl<W: Wiring> Connect<W> {
         let now = self.clock.now();
         self.session(cookie)
             .filter(|session| session.customer() == customer)
-            .filter(|session| session.ends_at() >= now + LEAST_LEFT)
+            .filter(|session| session.ends_at() >= now + MIN_TIME_LEFT)
             .unwrap_or_else(|| {
                 let id = LinkId::new(self.random.number());
                 Session::begin(customer, id, &self.keys, now)

@@ -36,8 +36,8 @@ pub struct AuthorizationRedirect {
 /// Whether the authorization server has to make the person sign in even if they are signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SignIn {
-    AsUsual,
-    Anew,
+    IfNeeded,
+    Always,
 }
 
 impl<W: Wiring> Connect<W> {
@@ -80,7 +80,7 @@ impl<W: Wiring> Connect<W> {
         let (link, customer) = self.open(token).await?;
         self.session(cookie).ok_or(ConnectError::NoCookie)?;
         let session = self.session_for(&customer.id, cookie);
-        let redirect = self.authorize(&customer, session, SignIn::AsUsual).await?;
+        let redirect = self.authorize(&customer, session, SignIn::IfNeeded).await?;
         let (session, now) = (&redirect.session, self.clock.now());
         let (customer, by) = (&customer.id, session.id());
         if self.directory.burn(customer, &link.id, by, now).await? {
@@ -103,7 +103,7 @@ impl<W: Wiring> Connect<W> {
         let session = self.started(cookie).await?;
         let customer = self.directory.customer(session.customer()).await?;
         let customer = customer.ok_or(ConnectError::Session)?;
-        self.authorize(&customer, session, SignIn::Anew).await
+        self.authorize(&customer, session, SignIn::Always).await
     }
 
     async fn open(&self, token: &str) -> Result<(Link, Customer), ConnectError> {
@@ -163,7 +163,7 @@ impl<W: Wiring> Connect<W> {
                 .append_pair("code_challenge", &challenge)
                 .append_pair("code_challenge_method", "S256");
         }
-        if sign_in == SignIn::Anew {
+        if sign_in == SignIn::Always {
             query.append_pair("prompt", "login");
         }
         drop(query);

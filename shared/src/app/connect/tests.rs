@@ -1,4 +1,4 @@
-//! What a crash at any step leaves behind. The failures that a person sees are tested at the function's level.
+//! Crashes at any step, and what happens meanwhile. The failures that a person sees are tested at the function's level.
 
 mod meanwhile;
 mod pair;
@@ -26,17 +26,20 @@ use crate::ports::{
     TokenError, Vault as _,
 };
 
-const OTHER: &str = "account-2";
+const OTHER_ACCOUNT: &str = "account-2";
 
 /// A scene with a second account, which has a list.
 async fn scene() -> (Scene, RemoteId) {
     let scene = Scene::connected().await;
-    scene.memory.crm.open_account(OTHER, "Jacquard Looms");
-    let list = scene.memory.crm.add_list(OTHER, "News");
+    scene
+        .memory
+        .crm
+        .open_account(OTHER_ACCOUNT, "Jacquard Looms");
+    let list = scene.memory.crm.add_list(OTHER_ACCOUNT, "News");
     (scene, list)
 }
 
-/// A browser that has followed a new link: its cookie, and the state it left with.
+/// Opens a new link and starts an authorization: the cookie, and the state of the redirect.
 async fn authorize(scene: &Scene) -> (String, String) {
     authorize_as(scene, &scene.customer).await
 }
@@ -60,13 +63,13 @@ async fn authorize_as(scene: &Scene, customer: &CustomerId) -> (String, String) 
     (redirect.session.cookie().to_owned(), query["state"].clone())
 }
 
-/// The value of the terms' checkbox, as a browser sees it.
-async fn tick(connect: &Connect<Memory>, cookie: &str) -> Option<String> {
+/// The value of the ticked checkbox of the terms.
+async fn confirmed_terms(connect: &Connect<Memory>, cookie: &str) -> Option<String> {
     let connected = connect.connected(Some(cookie)).await.unwrap();
     Some(fingerprint(&connected.terms()))
 }
 
-fn back(scene: &Scene, account: &str, state: &str) -> CallbackParams {
+fn callback_params(scene: &Scene, account: &str, state: &str) -> CallbackParams {
     CallbackParams {
         state: Some(SecretString::from(state)),
         code: Some(scene.memory.crm.authorize(account, "client").into()),
@@ -80,23 +83,23 @@ async fn row(scene: &Scene) -> Connection {
 }
 
 #[tokio::test]
-async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_works() {
+async fn crash_during_reconnect_loses_the_connection_only_between_exchange_and_storing() {
     let (mut step, mut lost) = (0, Vec::<(u64, Fault)>::new());
     loop {
         step += 1;
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
             let (scene, _) = scene().await;
             let (cookie, state) = authorize(&scene).await;
-            let back = back(&scene, ACCOUNT, &state);
+            let params = callback_params(&scene, ACCOUNT, &state);
             let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
-            let work = connect.finish(back, Some(&cookie));
-            let whole = faults.until_crash(work).await;
-            if let Some(landing) = whole {
-                assert_eq!(landing.unwrap(), CallbackOutcome::Lists);
+            let work = connect.finish(params, Some(&cookie));
+            let result = faults.until_crash(work).await;
+            if let Some(outcome) = result {
+                assert_eq!(outcome.unwrap(), CallbackOutcome::Lists);
                 assert!(step > 10, "only {step} steps");
-                // Only if Constant Contact has ended the previous pair, and the vault has nothing yet.
+                // Only if Constant Contact has ended the previous pair, and the new one is not in the vault yet.
                 assert_eq!(lost.len(), 2, "{lost:?} of {step} steps");
                 assert_eq!(lost[0].1, Fault::CrashAfter);
                 assert_eq!(lost[1], (lost[0].0 + 1, Fault::CrashBefore));
@@ -113,7 +116,7 @@ async fn a_function_killed_at_any_step_of_a_reconnect_leaves_a_connection_that_w
     }
 }
 
-/// What becomes of a lead that comes in now.
+/// Accepts a lead and runs a drain; returns the name of its state.
 async fn deliver(scene: &Scene) -> &'static str {
     let lead = scene.sign_up("ada@example.com").await;
     scene.drain().await;
@@ -121,54 +124,58 @@ async fn deliver(scene: &Scene) -> &'static str {
 }
 
 #[tokio::test]
-async fn a_function_killed_at_any_step_sends_no_lead_to_an_account_nobody_confirmed() {
+async fn crash_at_any_step_of_connecting_sends_no_lead_to_an_unconfirmed_account() {
     let mut step = 0;
     loop {
         step += 1;
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
-            let (mut scene, others) = scene().await;
-            scene.form.lists = vec![others];
+            let (mut scene, other_list) = scene().await;
+            scene.form.lists = vec![other_list];
             scene.memory.directory.put_form(&scene.form).await.unwrap();
             let (cookie, state) = authorize(&scene).await;
-            let back = back(&scene, OTHER, &state);
+            let params = callback_params(&scene, OTHER_ACCOUNT, &state);
             let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
-            let work = connect.finish(back, Some(&cookie));
+            let work = connect.finish(params, Some(&cookie));
             // The form names the other account's list, so that only the connection can block it.
-            let whole = faults.until_crash(work).await;
-            if let Some(landing) = whole {
-                assert_eq!(landing.unwrap(), CallbackOutcome::OtherAccount);
+            let result = faults.until_crash(work).await;
+            if let Some(outcome) = result {
+                assert_eq!(outcome.unwrap(), CallbackOutcome::OtherAccount);
                 assert!(step > 10, "only {step} steps");
                 return;
             }
 
             scene.submit(&[("email", "ada@example.com")]).await;
             scene.drain().await;
-            assert_eq!(scene.memory.crm.contacts(OTHER), [], "{step} {fault:?}");
+            assert_eq!(
+                scene.memory.crm.contacts(OTHER_ACCOUNT),
+                [],
+                "{step} {fault:?}"
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_is_connected_to_a_customer_who_was_removed_on_the_way() {
+async fn customer_removed_before_the_callback_is_not_connected() {
     let (scene, _) = scene().await;
     let (cookie, state) = authorize(&scene).await;
-    let back = back(&scene, ACCOUNT, &state);
+    let params = callback_params(&scene, ACCOUNT, &state);
     let admin = scene.memory.admin();
     admin.delete_customer(&scene.customer).await.unwrap();
 
     let connect = scene.memory.connect();
-    let ended = connect.finish(back, Some(&cookie)).await;
+    let result = connect.finish(params, Some(&cookie)).await;
 
-    assert!(matches!(ended, Err(ConnectError::UnknownState)));
+    assert!(matches!(result, Err(ConnectError::UnknownState)));
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     assert!(tokens.is_none());
     assert_eq!(row(&scene).await.status, ConnectionStatus::Disconnected);
 }
 
-/// Lets `work` take this many steps at most; returns its result if it finishes.
-async fn take<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Option<T> {
+/// Polls `work` this many times at most; returns its result if it finishes.
+async fn run_steps<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Option<T> {
     for _ in 0..steps {
         let polled = poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
         if let Poll::Ready(done) = polled {
@@ -178,92 +185,99 @@ async fn take<T>(mut work: Pin<&mut impl Future<Output = T>>, steps: u32) -> Opt
     None
 }
 
-/// Lets each of two take this many steps, then the first finish, and then the other.
+/// Polls each of two this many times, then lets the first finish, and then the second.
 async fn race<A, B>(
     first: (impl Future<Output = A>, u32),
     second: (impl Future<Output = B>, u32),
 ) -> (A, B) {
     let (mut one, mut other) = (pin!(first.0), pin!(second.0));
-    let early = take(one.as_mut(), first.1).await;
-    let over = take(other.as_mut(), second.1).await;
-    let early = match early {
-        Some(early) => early,
+    let first_result = run_steps(one.as_mut(), first.1).await;
+    let second_result = run_steps(other.as_mut(), second.1).await;
+    let first_result = match first_result {
+        Some(result) => result,
         None => one.await,
     };
-    match over {
-        Some(over) => (early, over),
-        None => (early, other.await),
+    match second_result {
+        Some(result) => (first_result, result),
+        None => (first_result, other.await),
     }
 }
 
-async fn nothing_is_left_of(scene: &Scene) -> bool {
+async fn is_fully_disconnected(scene: &Scene) -> bool {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     let row = scene.memory.directory.look(&scene.customer);
     tokens.is_none() && row.is_none_or(|row| row.status == ConnectionStatus::Disconnected)
 }
 
 #[tokio::test]
-async fn a_customer_who_is_removed_at_any_moment_of_connecting_leaves_no_tokens_and_nothing_active()
-{
-    let (mut both, mut gone) = (0, 0);
-    for (connected, removed) in (0..30).flat_map(|one| (0..20).map(move |other| (one, other))) {
+async fn customer_removed_while_connecting_keeps_no_tokens_and_no_active_connection() {
+    let (mut connected, mut removed) = (0, 0);
+    for (connect_steps, remove_steps) in
+        (0..30).flat_map(|one| (0..20).map(move |other| (one, other)))
+    {
         let scene = Scene::unconnected().await;
         let (cookie, state) = authorize(&scene).await;
-        let back = back(&scene, ACCOUNT, &state);
+        let params = callback_params(&scene, ACCOUNT, &state);
         let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
-        let finish = connect.finish(back, Some(&cookie));
+        let finish = connect.finish(params, Some(&cookie));
         let remove = admin.delete_customer(&scene.customer);
 
-        let (finished, over) = race((finish, connected), (remove, removed)).await;
+        let (finished, deleted) = race((finish, connect_steps), (remove, remove_steps)).await;
 
-        over.unwrap();
+        deleted.unwrap();
         match finished {
-            Ok(landing) => both += i32::from(landing == CallbackOutcome::Lists),
-            Err(ConnectError::UnknownState) => gone += 1,
+            Ok(outcome) => connected += i32::from(outcome == CallbackOutcome::Lists),
+            Err(ConnectError::UnknownState) => removed += 1,
             Err(error) => panic!("{error}"),
         }
-        assert!(nothing_is_left_of(&scene).await, "{connected} {removed}");
+        assert!(
+            is_fully_disconnected(&scene).await,
+            "{connect_steps} {remove_steps}"
+        );
     }
-    assert!(both > 20 && gone > 20, "{both} {gone}");
+    assert!(connected > 20 && removed > 20, "{connected} {removed}");
 }
 
 #[tokio::test]
-async fn tokens_that_a_killed_callback_left_without_a_row_are_gone_with_the_customer() {
+async fn removing_a_customer_deletes_tokens_left_by_a_killed_callback() {
     for steps in 0..30 {
         let scene = Scene::unconnected().await;
         let (cookie, state) = authorize(&scene).await;
-        let back = back(&scene, ACCOUNT, &state);
+        let params = callback_params(&scene, ACCOUNT, &state);
         let connect = scene.memory.connect();
-        take(pin!(connect.finish(back, Some(&cookie))), steps).await;
+        run_steps(pin!(connect.finish(params, Some(&cookie))), steps).await;
 
         let admin = scene.memory.admin();
         admin.delete_customer(&scene.customer).await.unwrap();
 
-        assert!(nothing_is_left_of(&scene).await, "{steps}");
+        assert!(is_fully_disconnected(&scene).await, "{steps}");
     }
 }
 
 #[tokio::test]
-async fn a_token_endpoint_that_took_no_code_for_want_of_room_is_left_alone_by_all() {
+async fn throttled_code_exchange_pauses_the_token_endpoint_budget() {
     let (scene, _) = scene().await;
     let (cookie, state) = authorize(&scene).await;
-    let back = back(&scene, ACCOUNT, &state);
+    let params = callback_params(&scene, ACCOUNT, &state);
     scene.memory.crm.token_answer_next(TokenError::THROTTLED);
 
-    let ended = scene.memory.connect().finish(back, Some(&cookie)).await;
+    let result = scene.memory.connect().finish(params, Some(&cookie)).await;
 
-    assert!(matches!(ended, Err(ConnectError::Busy)));
+    assert!(matches!(result, Err(ConnectError::Busy)));
     let (budget, now) = (&scene.memory.budget, scene.memory.clock.now());
     let soon = now + SignedDuration::from_secs(2);
     let app = AppId::default_app();
     let meter = Meter::Token(&app);
-    let turn = budget.reserve(meter, CallClass::Interactive, 1, now, soon);
-    let turn = turn.await.unwrap();
-    assert!(matches!(turn, Reservation::NotBefore { .. }), "{turn:?}");
+    let reservation = budget.reserve(meter, CallClass::Interactive, 1, now, soon);
+    let reservation = reservation.await.unwrap();
+    assert!(
+        matches!(reservation, Reservation::NotBefore { .. }),
+        "{reservation:?}"
+    );
 }
 
 #[tokio::test]
-async fn whatever_hangs_at_the_other_end_a_person_is_answered_before_the_gateway_gives_up() {
+async fn callback_answers_before_the_gateway_timeout_if_the_api_is_slow() {
     for lost in [false, true] {
         let (scene, _) = scene().await;
         let crm = &scene.memory.crm;
@@ -277,43 +291,49 @@ async fn whatever_hangs_at_the_other_end_a_person_is_answered_before_the_gateway
         let (connect, clock) = (scene.memory.connect(), &scene.memory.clock);
         let began = clock.now();
 
-        let back = back(&scene, ACCOUNT, &state);
-        let ended = connect.finish(back, Some(&cookie)).await;
+        let params = callback_params(&scene, ACCOUNT, &state);
+        let result = connect.finish(params, Some(&cookie)).await;
 
-        assert!(matches!(ended, Err(ConnectError::Unavailable)), "{lost}");
+        assert!(matches!(result, Err(ConnectError::Unavailable)), "{lost}");
         let took = clock.now().duration_since(began);
         assert!(took < SignedDuration::from_secs(29), "{took:?}");
     }
 }
 
 #[tokio::test]
-async fn a_choice_at_any_moment_of_a_disconnect_leaves_it_disconnected() {
-    let (mut done, mut late) = (0, 0);
-    for (chosen, ended) in (0..25).flat_map(|one| (0..12).map(move |other| (one, other))) {
+async fn choosing_lists_during_a_disconnect_leaves_the_customer_disconnected() {
+    let (mut chosen, mut too_late) = (0, 0);
+    for (choose_steps, disconnect_steps) in
+        (0..25).flat_map(|one| (0..12).map(move |other| (one, other)))
+    {
         let (scene, _) = scene().await;
         let (cookie, state) = authorize(&scene).await;
         let connect = scene.memory.connect();
-        let back = back(&scene, ACCOUNT, &state);
-        connect.finish(back, Some(&cookie)).await.unwrap();
+        let params = callback_params(&scene, ACCOUNT, &state);
+        connect.finish(params, Some(&cookie)).await.unwrap();
         let choice = Choice {
             new_list: "From the web".into(),
-            terms: tick(&connect, &cookie).await,
+            terms: confirmed_terms(&connect, &cookie).await,
             ..Choice::default()
         };
         let choose = connect.choose(Some(&cookie), choice);
         let disconnect = connect.disconnect(Some(&cookie));
 
-        let (choice, over) = race((choose, chosen), (disconnect, ended)).await;
+        let (choice, disconnected) =
+            race((choose, choose_steps), (disconnect, disconnect_steps)).await;
 
-        over.unwrap();
+        disconnected.unwrap();
         match choice {
-            Ok(()) => done += 1,
-            Err(ConnectError::NotReady) => late += 1,
+            Ok(()) => chosen += 1,
+            Err(ConnectError::NotReady) => too_late += 1,
             Err(error) => panic!("{error}"),
         }
-        assert!(nothing_is_left_of(&scene).await, "{chosen} {ended}");
+        assert!(
+            is_fully_disconnected(&scene).await,
+            "{choose_steps} {disconnect_steps}"
+        );
     }
-    assert!(done > 20 && late > 20, "{done} {late}");
+    assert!(chosen > 20 && too_late > 20, "{chosen} {too_late}");
 }
 
 #[tokio::test]
@@ -321,12 +341,12 @@ async fn a_choice_never_overwrites_newer_tokens() {
     let (scene, _) = scene().await;
     let (cookie, state) = authorize(&scene).await;
     let connect = scene.memory.connect();
-    let back = back(&scene, ACCOUNT, &state);
-    connect.finish(back, Some(&cookie)).await.unwrap();
+    let params = callback_params(&scene, ACCOUNT, &state);
+    connect.finish(params, Some(&cookie)).await.unwrap();
     let before = row(&scene).await;
     let choice = Choice {
         lists: before.lists.clone(),
-        terms: tick(&connect, &cookie).await,
+        terms: confirmed_terms(&connect, &cookie).await,
         ..Choice::default()
     };
 

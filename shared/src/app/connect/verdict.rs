@@ -15,8 +15,8 @@ pub(in crate::app) fn may_feed(privileges: &[String]) -> bool {
 ///
 /// A user without rights is recorded only if there was nothing better: a connection that works, or waits for an answer
 /// about its account, is kept. An account that differs from the previous one stays unconfirmed until somebody confirms
-/// it, however often it is connected; even if the connection was ended meanwhile, when the only trace of the question
-/// is that nobody has agreed to the terms for it.
+/// it, however often it is connected; even if the connection was ended meanwhile, when the only trace of the open
+/// question is that nobody has agreed to the terms for it.
 pub(super) fn verdict(
     old: Option<&Connection>,
     account: &Account,
@@ -25,14 +25,14 @@ pub(super) fn verdict(
     let unconfirmed = ConnectionStatus::Limited {
         reason: LimitedReason::AccountChanged,
     };
-    let unasked = |old: &Connection| {
+    let never_confirmed = |old: &Connection| {
         let ended = !matches!(
             old.status,
             ConnectionStatus::Active | ConnectionStatus::Limited { .. }
         );
         old.status == unconfirmed || (ended && old.terms.is_none())
     };
-    let changed = old.is_some_and(|old| old.account.id != account.id || unasked(old));
+    let changed = old.is_some_and(|old| old.account.id != account.id || never_confirmed(old));
     let works = old.is_some_and(|old| old.status == ConnectionStatus::Active);
     match (may_feed, changed) {
         (true, false) => Ok(ConnectionStatus::Active),
@@ -55,11 +55,11 @@ mod tests {
     const UNCONFIRMED: ConnectionStatus = ConnectionStatus::Limited {
         reason: LimitedReason::AccountChanged,
     };
-    const POWERLESS: ConnectionStatus = ConnectionStatus::Limited {
+    const MISSING_PRIVILEGE: ConnectionStatus = ConnectionStatus::Limited {
         reason: LimitedReason::MissingPrivilege,
     };
 
-    fn judged(
+    fn verdict_for(
         old: Option<ConnectionStatus>,
         account: &str,
         may_feed: bool,
@@ -76,52 +76,61 @@ mod tests {
     }
 
     #[test]
-    fn the_same_account_goes_on_and_another_waits_for_a_word() {
+    fn same_account_becomes_active_and_another_waits_for_confirmation() {
         let gone = Some(ConnectionStatus::Disconnected);
         let active = Some(ConnectionStatus::Active);
 
-        assert_eq!(judged(None, "a1", true), Some(ConnectionStatus::Active));
-        assert_eq!(judged(active.clone(), "a1", true), active);
         assert_eq!(
-            judged(gone.clone(), "a1", true),
+            verdict_for(None, "a1", true),
             Some(ConnectionStatus::Active)
         );
-        assert_eq!(judged(active, "a2", true), Some(UNCONFIRMED));
-        assert_eq!(judged(gone, "a2", true), Some(UNCONFIRMED));
-        assert_eq!(judged(Some(UNCONFIRMED), "a1", true), Some(UNCONFIRMED));
+        assert_eq!(verdict_for(active.clone(), "a1", true), active);
+        assert_eq!(
+            verdict_for(gone.clone(), "a1", true),
+            Some(ConnectionStatus::Active)
+        );
+        assert_eq!(verdict_for(active, "a2", true), Some(UNCONFIRMED));
+        assert_eq!(verdict_for(gone, "a2", true), Some(UNCONFIRMED));
+        assert_eq!(
+            verdict_for(Some(UNCONFIRMED), "a1", true),
+            Some(UNCONFIRMED)
+        );
     }
 
     #[test]
-    fn a_connection_that_ended_before_its_account_was_agreed_on_asks_again() {
+    fn connection_that_ended_before_terms_were_accepted_needs_confirmation_again() {
         let account = connection().account;
         let lost = ConnectionStatus::NeedsReconnect {
             reason: ReconnectReason::InvalidGrant,
             since: Timestamp::UNIX_EPOCH,
         };
-        for (status, asks) in [
+        for (status, needs_confirmation) in [
             (ConnectionStatus::Disconnected, true),
             (lost, true),
             (ConnectionStatus::Active, false),
-            (POWERLESS, false),
+            (MISSING_PRIVILEGE, false),
         ] {
             let old = Connection {
                 status: status.clone(),
                 terms: None,
                 ..connection()
             };
-            let judged = verdict(Some(&old), &account, true).unwrap();
-            assert_eq!(judged == UNCONFIRMED, asks, "{status:?}");
+            let new_status = verdict(Some(&old), &account, true).unwrap();
+            assert_eq!(new_status == UNCONFIRMED, needs_confirmation, "{status:?}");
         }
     }
 
     #[test]
-    fn a_user_without_rights_replaces_nothing_that_works_or_waits_for_a_word() {
+    fn user_without_rights_replaces_no_active_or_unconfirmed_connection() {
         let active = Some(ConnectionStatus::Active);
 
-        assert_eq!(judged(None, "a1", false), Some(POWERLESS));
-        assert_eq!(judged(Some(POWERLESS), "a1", false), Some(POWERLESS));
-        assert_eq!(judged(active.clone(), "a1", false), None);
-        assert_eq!(judged(active, "a2", false), None);
-        assert_eq!(judged(Some(UNCONFIRMED), "a1", false), None);
+        assert_eq!(verdict_for(None, "a1", false), Some(MISSING_PRIVILEGE));
+        assert_eq!(
+            verdict_for(Some(MISSING_PRIVILEGE), "a1", false),
+            Some(MISSING_PRIVILEGE)
+        );
+        assert_eq!(verdict_for(active.clone(), "a1", false), None);
+        assert_eq!(verdict_for(active, "a2", false), None);
+        assert_eq!(verdict_for(Some(UNCONFIRMED), "a1", false), None);
     }
 }

@@ -4,7 +4,7 @@ use super::{Connect, Connected};
 use crate::ports::{Lanes as _, Wiring, causes};
 
 /// How many are counted: as many as one query of the ledger returns at once.
-const COUNTED: u16 = 1_000;
+const MAX_COUNTED: u16 = 1_000;
 
 /// Sign-ups that wait for lists and terms to be chosen, and then go out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl<W: Wiring> Connect<W> {
         }
         let lane = self
             .ledger
-            .waiting(&connection.customer, None, COUNTED)
+            .waiting(&connection.customer, None, MAX_COUNTED)
             .await;
         let lane = lane.inspect_err(|error| {
             tracing::warn!(
@@ -40,7 +40,7 @@ impl<W: Wiring> Connect<W> {
         let days: Vec<_> = for_a_person.map(|(lead, _)| lead.day()).collect();
         Some(Waiting {
             count: days.len(),
-            is_cut: lane.len() >= usize::from(COUNTED),
+            is_cut: lane.len() >= usize::from(MAX_COUNTED),
             since: days.into_iter().min()?,
         })
     }

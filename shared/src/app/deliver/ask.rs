@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use super::Drain;
 use super::outcome::Outcome;
-use super::recheck::Looked;
+use super::recheck::CheckedLeads;
 use super::turns::Turn;
 use crate::app::connect::may_feed;
 use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
@@ -25,7 +25,7 @@ const RETRIES: u32 = 4;
 /// What was already fixed for a call, and is not fixed twice: a refused token, and a conflict, since Constant Contact
 /// considers an address abused that is submitted more than five times in a day.
 #[derive(Default)]
-struct Mended {
+struct AlreadyFixed {
     token: bool,
     conflict: bool,
 }
@@ -74,7 +74,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn ask_for<T, F>(
         &self,
         turn: &Turn<'_>,
-        mut leads: Option<&mut Looked<'_>>,
+        mut leads: Option<&mut CheckedLeads<'_>>,
         mut moment: Option<Timestamp>,
         calls: u32,
         call: impl Fn(SecretString) -> F,
@@ -82,7 +82,7 @@ impl<W: Wiring> Drain<W> {
     where
         F: Future<Output = Result<T, CrmError>>,
     {
-        let (mut retries, mut before) = (0, Mended::default());
+        let (mut retries, mut already_fixed) = (0, AlreadyFixed::default());
         loop {
             self.wait_for(turn, leads.as_deref_mut(), moment.take(), calls)
                 .await?;
@@ -91,8 +91,10 @@ impl<W: Wiring> Drain<W> {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let mended = self.mend(turn, &error, &access, &mut before).await?;
-            if !mended || retries == RETRIES {
+            let fixed = self
+                .try_fix(turn, &error, &access, &mut already_fixed)
+                .await?;
+            if !fixed || retries == RETRIES {
                 return Err(CallError::Failed(error));
             }
             retries += 1;
@@ -104,7 +106,7 @@ impl<W: Wiring> Drain<W> {
     async fn wait_for(
         &self,
         turn: &Turn<'_>,
-        mut leads: Option<&mut Looked<'_>>,
+        mut leads: Option<&mut CheckedLeads<'_>>,
         mut moment: Option<Timestamp>,
         calls: u32,
     ) -> Result<(), Outcome> {
@@ -143,22 +145,22 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// Does what may make the same call succeed now; says whether there was anything to do.
-    async fn mend(
+    async fn try_fix(
         &self,
         turn: &Turn<'_>,
         error: &CrmError,
         access: &Access,
-        before: &mut Mended,
+        already_fixed: &mut AlreadyFixed,
     ) -> Result<bool, CallError> {
         let app = turn.app();
         match error {
-            CrmError::Unauthorized if !mem::replace(&mut before.token, true) => {
+            CrmError::Unauthorized if !mem::replace(&mut already_fixed.token, true) => {
                 Ok(self.refresh(turn, access).await?)
             }
             CrmError::Forbidden if self.lacks_right(turn, access).await => Ok(false),
             // As far as anybody can tell, nothing is missing that a person could grant; only this call is refused.
             CrmError::Forbidden => Err(CallError::Failed(CrmError::Ours(403))),
-            CrmError::Conflict(_) if !mem::replace(&mut before.conflict, true) => {
+            CrmError::Conflict(_) if !mem::replace(&mut already_fixed.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.jitter()));
                 let clock = &self.keeper.clock;
                 clock.sleep_until(clock.now() + pause).await;
@@ -191,12 +193,8 @@ impl<W: Wiring> Drain<W> {
     /// Stops all calls for a while.
     async fn pause(&self, turn: &Turn<'_>, pause: Pause) {
         let (meter, now) = (Meter::Api(turn.app(), turn.limits), self.keeper.clock.now());
-        let told = self.keeper.budget.pause(meter, now, pause).await;
-        self.warn_on_fail(
-            "telling the budget of a pause",
-            &turn.ready.customer.id,
-            told,
-        );
+        let paused = self.keeper.budget.pause(meter, now, pause).await;
+        self.warn_on_fail("pausing the budget", &turn.ready.customer.id, paused);
     }
 
     /// Gets a newer token than the refused one, which another call of the batch may have fetched already. If there is
@@ -223,7 +221,7 @@ impl<W: Wiring> Drain<W> {
             true
         } else if self.wait_for(turn, None, None, 2).await.is_err() {
             true // most likely; a later call with time for it finds out
-        } else if let Some(reason) = self.lack(turn, access).await {
+        } else if let Some(reason) = self.missing_right(turn, access).await {
             self.limit(turn, access, reason).await;
             true
         } else {
@@ -234,7 +232,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// Which of its causes a 403 has, if it is not the scope; `None` if no known one applies.
-    async fn lack(&self, turn: &Turn<'_>, access: &Access) -> Option<LimitedReason> {
+    async fn missing_right(&self, turn: &Turn<'_>, access: &Access) -> Option<LimitedReason> {
         match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => Some(LimitedReason::AppDeactivated),
             Err(_) => None,

@@ -43,19 +43,19 @@ pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<LeadRequest>>, 
             unreadable.push(message.id);
             continue;
         };
-        let asked = sorted.entry(task.customer().clone()).or_default();
+        let requests = sorted.entry(task.customer().clone()).or_default();
         let lead = task.lead().clone();
         let carried = match task {
             Task::Accepted { lead } => Some(lead),
             Task::Released { .. } => None,
         };
-        match asked.iter_mut().find(|known| known.lead == lead) {
+        match requests.iter_mut().find(|known| known.lead == lead) {
             Some(known) => {
                 known.messages.push(message.id);
                 let both = known.carried.take().into_iter().chain(carried);
                 known.carried = both.max_by_key(|lead| lead.received_at);
             }
-            None => asked.push(LeadRequest {
+            None => requests.push(LeadRequest {
                 lead,
                 carried,
                 messages: vec![message.id],
@@ -102,45 +102,45 @@ pub fn beyond_lists(
 
 /// What leads of one address say together: the newest value of everything, including what only an older one said.
 ///
-/// What a lead that is `there` already has said since is left out, so that no older value replaces it. `None` if there
-/// is no lead.
+/// What a newer lead of `delivered_since` says is left out, so that no older value replaces it. `None` if there is no
+/// lead.
 #[must_use]
-pub fn merged(leads: &[LeadRecord], there: &[LeadRecord]) -> Option<Contact> {
+pub fn merged(leads: &[LeadRecord], delivered_since: &[LeadRecord]) -> Option<Contact> {
     let ours = leads.iter().map(|record| (record, true));
-    let mut said: Vec<_> = ours
-        .chain(there.iter().map(|record| (record, false)))
+    let mut all: Vec<_> = ours
+        .chain(delivered_since.iter().map(|record| (record, false)))
         .collect();
-    said.sort_by_key(|(record, _)| record.lead.received_at);
-    said.into_iter().fold(None, |older, (record, ours)| {
+    all.sort_by_key(|(record, _)| record.lead.received_at);
+    all.into_iter().fold(None, |older, (record, ours)| {
         let newer = &record.lead.contact;
         match older {
             Some(older) if ours => Some(newer.clone().over(older)),
-            Some(older) => Some(beside(older, &newer.for_remote().0)),
+            Some(older) => Some(only_in_older(older, &newer.for_remote().0)),
             None => ours.then(|| newer.clone()),
         }
     })
 }
 
 /// What an older contact says and a newer one does not.
-fn beside(old: Contact, new: &Contact) -> Contact {
-    let only = |old: String, new: &str| if new.is_empty() { old } else { String::new() };
-    let says = |label: &str| {
+fn only_in_older(old: Contact, new: &Contact) -> Contact {
+    let unless_in_new = |old: String, new: &str| if new.is_empty() { old } else { String::new() };
+    let new_has = |label: &str| {
         let mut fields = new.custom_fields.iter();
         fields.any(|(own, value)| own.eq_ignore_ascii_case(label) && !value.is_empty())
     };
     let fields = old.custom_fields.into_iter();
     Contact {
         email: old.email,
-        first_name: only(old.first_name, &new.first_name),
-        last_name: only(old.last_name, &new.last_name),
-        job_title: only(old.job_title, &new.job_title),
-        company_name: only(old.company_name, &new.company_name),
-        phone_number: only(old.phone_number, &new.phone_number),
+        first_name: unless_in_new(old.first_name, &new.first_name),
+        last_name: unless_in_new(old.last_name, &new.last_name),
+        job_title: unless_in_new(old.job_title, &new.job_title),
+        company_name: unless_in_new(old.company_name, &new.company_name),
+        phone_number: unless_in_new(old.phone_number, &new.phone_number),
         street_address: if new.street_address.is_empty() {
             old.street_address
         } else {
             StreetAddress::default()
         },
-        custom_fields: fields.filter(|(label, _)| !says(label)).collect(),
+        custom_fields: fields.filter(|(label, _)| !new_has(label)).collect(),
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::ask::CallError;
 use super::opt_outs::{CheckKind, ListedOptOuts};
 use super::outcome::Outcome;
-use super::recheck::Looked;
+use super::recheck::CheckedLeads;
 use super::sign_up::{Content, content};
 use super::turns::{Leads, Turn};
 use super::{Drain, refused};
@@ -48,23 +48,24 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<Outcome, Outcome> {
         let newest = leads.last();
         let newest = newest.ok_or_else(|| refused(RefusalReason::CcRefused))?;
-        let there = self.newer(leads).await?;
+        let delivered_since = self.newer(leads).await?;
         self.learn_fields(turn, leads, &mut moment).await;
-        let content = content(turn.ready, leads, &there);
+        let content = content(turn.ready, leads, &delivered_since);
         let mut content = content.map_err(|why| Outcome::waits(why, None))?;
         let opt_out_check = self
             .check(turn, leads, check, &mut moment, gone, &content)
             .await?;
-        let mut looked = Looked::claimed(leads, turn);
+        let mut checked_leads = CheckedLeads::claimed(leads, turn);
         loop {
-            let made = self.make_or_update(turn, &mut looked, moment.take(), &content.said);
+            let made =
+                self.make_or_update(turn, &mut checked_leads, moment.take(), &content.sign_up);
             let error = match made.await {
                 Ok(signed_up) => {
                     if signed_up.contact.is_none() {
                         tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
                     }
                     content.note_left_out(&signed_up.left_out);
-                    let permission = self.permission(turn, &signed_up, &content.said).await;
+                    let permission = self.permission(turn, &signed_up, &content.sign_up).await;
                     return Ok(Outcome::settled(LeadState::Delivered {
                         contact: signed_up.contact,
                         action: signed_up.action,
@@ -78,8 +79,8 @@ impl<W: Wiring> Drain<W> {
             };
             if !self.leave_out(turn, leads, &mut content, &error).await? {
                 let outcome = self.outcome_of(&error, newest);
-                let outcome = self.unless_hopeless(leads, &error, outcome).await;
-                return Err(self.unless_held_back(leads, outcome).await);
+                let outcome = self.give_up_if_hopeless(leads, &error, outcome).await;
+                return Err(self.retry_later_if_held_back(leads, outcome).await);
             }
         }
     }
@@ -89,24 +90,26 @@ impl<W: Wiring> Drain<W> {
     async fn make_or_update(
         &self,
         turn: &Turn<'_>,
-        looked: &mut Looked<'_>,
+        checked_leads: &mut CheckedLeads<'_>,
         moment: Option<Timestamp>,
         content: &SignUp,
     ) -> Result<SignedUp, CallError> {
         let crm = &self.crm;
         if content.contact.email.fits_sign_up() {
             let sign_up = async |token| crm.sign_up(&token, content).await;
-            return self.ask_for(turn, Some(looked), moment, 1, sign_up).await;
+            return self
+                .ask_for(turn, Some(checked_leads), moment, 1, sign_up)
+                .await;
         }
         let permission = turn.ready.permission_of_new();
         let make = async |token| crm.make(&token, content, permission).await;
-        let made = self.ask_for(turn, Some(looked), moment, 1, make);
+        let made = self.ask_for(turn, Some(checked_leads), moment, 1, make);
         let known = match made.await? {
             Made::New(contact) => return Ok(contact),
             Made::Known(contact) => contact,
         };
         let add = async |token| crm.replace(&token, &known, content).await;
-        self.ask_for(turn, Some(looked), None, 2, add).await
+        self.ask_for(turn, Some(checked_leads), None, 2, add).await
     }
 
     /// Removes from a call everything that it was refused for; says whether there was anything. If the refusal does not
@@ -118,7 +121,7 @@ impl<W: Wiring> Drain<W> {
         content: &mut Content,
         error: &CrmError,
     ) -> Result<bool, Outcome> {
-        let blames = error.blames(&content.said.contact.email);
+        let blames = error.blames(&content.sign_up.contact.email);
         let fields = OptionalField::ALL.into_iter();
         let fields = fields.filter(|field| blames.contains(&Blame::Optional(*field)));
         let fields: Vec<_> = fields.collect();
@@ -128,8 +131,10 @@ impl<W: Wiring> Drain<W> {
         }
         let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Address);
         let fewer_lists = (unclear || blames.contains(&Blame::List))
-            && self.leave_out_lists(turn, leads, &mut content.said).await?;
-        let mended = content.leave_out_blamed(&fields, error) || fewer_lists;
-        Ok(mended || (unclear && content.leave_out(&OptionalField::ALL)))
+            && self
+                .leave_out_lists(turn, leads, &mut content.sign_up)
+                .await?;
+        let changed = content.leave_out_blamed(&fields, error) || fewer_lists;
+        Ok(changed || (unclear && content.leave_out(&OptionalField::ALL)))
     }
 }

@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_customer_is_frequent_from_a_hundredth_of_the_days_calls_until_midnight() {
+    fn customer_is_frequent_from_one_percent_of_the_daily_limit_until_midnight() {
         let (calls_today, limits) = (CallsToday::default(), Limits::default());
         let (engines, looms) = ("engines".parse().unwrap(), "looms".parse().unwrap());
         let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();

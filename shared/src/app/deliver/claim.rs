@@ -19,28 +19,28 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn claim_all(
         &self,
         customer: &CustomerId,
-        asked: Vec<LeadRequest>,
+        requests: Vec<LeadRequest>,
         owner: &str,
         deadline: Timestamp,
     ) -> (Vec<LeadRecord>, Vec<String>) {
         let at = self.keeper.clock.now();
-        let (mut claimed, mut again) = (Vec::new(), Vec::new());
+        let (mut claimed, mut redeliver) = (Vec::new(), Vec::new());
         let until = deadline + CALL_TAKES;
-        for asked in asked {
+        for request in requests {
             if self.keeper.clock.now() >= at + CLAIM_FOR {
-                again.extend(asked.messages);
+                redeliver.extend(request.messages);
                 continue;
             }
-            let claim = self.claim(customer, &asked.lead, asked.carried, owner, until);
+            let claim = self.claim(customer, &request.lead, request.carried, owner, until);
             match claim.await {
                 Ok(record) => claimed.extend(record),
                 Err(error) => {
-                    tracing::error!(lead.id = %asked.lead, error = %causes(&error), "a lead was not claimed");
-                    again.extend(asked.messages);
+                    tracing::error!(lead.id = %request.lead, error = %causes(&error), "a lead was not claimed");
+                    redeliver.extend(request.messages);
                 }
             }
         }
-        (claimed, again)
+        (claimed, redeliver)
     }
 
     /// Claims one lead. One that came after its person was erased is claimed under another id.

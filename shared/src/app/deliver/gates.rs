@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_wants_little_has_it_before_anybody_has_much() {
+    fn gates_are_ordered_round_robin_by_customer() {
         let customers: [CustomerId; 3] = ["a", "b", "c"].map(|id| id.parse().unwrap());
         let line = |(customer, calls): (_, usize)| -> VecDeque<Gate<'_>> {
             let gates = (0..calls).map(|_| Gate::new(customer).0);

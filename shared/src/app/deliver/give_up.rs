@@ -18,7 +18,7 @@ const TRIES: u32 = 8;
 impl<W: Wiring> Drain<W> {
     /// The outcome of trouble for leads that have met nothing else since before yesterday, although the account
     /// accepted others that came yesterday: it will never accept these, and each try costs calls that others need.
-    pub(super) async fn unless_hopeless(
+    pub(super) async fn give_up_if_hopeless(
         &self,
         leads: Leads<'_>,
         error: &CrmError,
@@ -31,7 +31,7 @@ impl<W: Wiring> Drain<W> {
             return outcome;
         };
         let customer = &newest.lead.customer;
-        if !self.took_others(customer, yesterday).await {
+        if !self.accepted_others(customer, yesterday).await {
             return outcome;
         }
         tracing::warn!(lead.id = %newest.lead.id, customer.id = %customer, error = %error, "a lead is given up");
@@ -47,7 +47,7 @@ impl<W: Wiring> Drain<W> {
 
     /// Whether the account accepted, by a call of its own, a lead that came in on a day. If nobody can tell, it did
     /// not.
-    async fn took_others(&self, customer: &CustomerId, of: Date) -> bool {
+    async fn accepted_others(&self, customer: &CustomerId, of: Date) -> bool {
         match self.directory.tally_of(customer, of).await {
             Ok(tally) => tally.is_some_and(|tally| tally.delivered_singly() > 0),
             Err(error) => {

@@ -50,7 +50,7 @@ impl<W: Wiring> Drain<W> {
             };
             turn.ready.note_list(list, is_there);
             if !is_there {
-                self.tell_gone(turn, list).await;
+                self.publish_list_gone(turn, list).await;
             }
         }
         drop(looking);
@@ -66,10 +66,11 @@ impl<W: Wiring> Drain<W> {
         Ok(content.lists != before)
     }
 
-    async fn tell_gone(&self, turn: &Turn<'_>, list: &RemoteId) {
+    async fn publish_list_gone(&self, turn: &Turn<'_>, list: &RemoteId) {
         let (customer, now) = (&turn.ready.customer.id, self.keeper.clock.now());
-        let told = mark_list_gone(&self.directory, &self.keeper.events, customer, list, now).await;
-        self.warn_on_fail("noting that a list is gone", customer, told);
+        let marked =
+            mark_list_gone(&self.directory, &self.keeper.events, customer, list, now).await;
+        self.warn_on_fail("noting that a list is gone", customer, marked);
     }
 
     /// Reads the account's custom fields again if leads have values that none of them accepts, unless that was done, or
@@ -101,10 +102,10 @@ impl<W: Wiring> Drain<W> {
         // A user who may sign people up but not see fields is no reason to stop.
         let look = async |token| match self.crm.custom_fields(&token).await {
             Err(CrmError::Forbidden) => Ok(None),
-            told => told.map(Some),
+            answer => answer.map(Some),
         };
-        let told = match self.ask(turn, moment.take(), look).await {
-            Ok(told) => told,
+        let answer = match self.ask(turn, moment.take(), look).await {
+            Ok(answer) => answer,
             // No lead goes out either, and the next one that does may ask.
             Err(
                 CallError::Deferred(_)
@@ -117,12 +118,12 @@ impl<W: Wiring> Drain<W> {
         let (customer, since) = (&connection.customer, connection.connected_at);
         let noted = self
             .directory
-            .fields_read(customer, since, told.as_deref(), clock.now());
+            .fields_read(customer, since, answer.as_deref(), clock.now());
         self.warn_on_fail("noting the custom fields", customer, noted.await);
-        if told.is_none() {
-            tracing::warn!(customer.id = %customer, "the custom fields were not told");
+        if answer.is_none() {
+            tracing::warn!(customer.id = %customer, "the custom fields could not be read");
         }
-        let fields = told.unwrap_or_else(|| connection.catalog.custom_fields.clone());
+        let fields = answer.unwrap_or_else(|| connection.catalog.custom_fields.clone());
         ready.fields_read.get_or_init(|| fields);
         drop(reading);
     }
@@ -139,7 +140,7 @@ impl<W: Wiring> Drain<W> {
         let (ready, email) = (turn.ready, &content.contact.email);
         if signed_up.action != DeliveryAction::Created {
             return match ready.permission_of_new() {
-                Permission::PendingConfirmation => self.permission_there(turn, email).await,
+                Permission::PendingConfirmation => self.permission_of_existing(turn, email).await,
                 other => other,
             };
         }
@@ -148,7 +149,7 @@ impl<W: Wiring> Drain<W> {
         let now = self.keeper.clock.now();
         let current = known.is_some_and(|seen| seen.is_current(imports, now));
         let shows = email.fits_sign_up() && !current;
-        let seen = if shows && !ready.looked.swap(true, Ordering::Relaxed) {
+        let seen = if shows && !ready.looks_at_new.swap(true, Ordering::Relaxed) {
             self.look_at_new(turn, email).await
         } else {
             None
@@ -171,9 +172,9 @@ impl<W: Wiring> Drain<W> {
 
     /// The permission of an existing contact in an account that asks for confirmations. One that cannot be seen has yet
     /// to confirm.
-    async fn permission_there(&self, turn: &Turn<'_>, email: &EmailAddress) -> Permission {
-        let there = self.look_at(turn, email).await;
-        there.unwrap_or(Permission::PendingConfirmation)
+    async fn permission_of_existing(&self, turn: &Turn<'_>, email: &EmailAddress) -> Permission {
+        let permission = self.look_at(turn, email).await;
+        permission.unwrap_or(Permission::PendingConfirmation)
     }
 
     async fn look_at(&self, turn: &Turn<'_>, email: &EmailAddress) -> Option<Permission> {

@@ -74,35 +74,37 @@ impl<W: Wiring> Drain<W> {
     /// ledger.
     pub async fn drain(&self, messages: Vec<Message>, deadline: Timestamp) -> Vec<String> {
         let owner = hex::encode(self.keeper.random.bytes());
-        let (customers, mut again) = batch::sort(messages);
-        if !again.is_empty() {
+        let (customers, mut redeliver) = batch::sort(messages);
+        if !redeliver.is_empty() {
             tracing::error!(
-                messages = again.len(),
+                messages = redeliver.len(),
                 "messages of the queue could not be read"
             );
         }
         let claims = customers
             .into_iter()
-            .map(|(customer, asked)| self.prepare(customer, asked, &owner, deadline));
-        let (mut with, mut without) = (Vec::new(), Vec::new());
+            .map(|(customer, requests)| self.prepare(customer, requests, &owner, deadline));
+        let (mut with_token, mut without_token) = (Vec::new(), Vec::new());
         for (claimed, unclaimed) in join_all(claims).await {
-            again.extend(unclaimed);
+            redeliver.extend(unclaimed);
             let now = self.keeper.clock.now();
             match claimed {
-                Some(claimed) if claimed.has_token(&self.keeper.stack, now) => with.push(claimed),
-                Some(claimed) => without.push(claimed),
+                Some(claimed) if claimed.has_token(&self.keeper.stack, now) => {
+                    with_token.push(claimed)
+                }
+                Some(claimed) => without_token.push(claimed),
                 None => {}
             }
         }
         // No customer waits for the refresh of another's token.
-        let alone = without
+        let separately = without_token
             .into_iter()
             .map(|claimed| self.admit_and_deliver(vec![claimed], &owner, deadline));
-        let together = self.admit_and_deliver(with, &owner, deadline);
-        join(together, join_all(alone)).await;
+        let together = self.admit_and_deliver(with_token, &owner, deadline);
+        join(together, join_all(separately)).await;
         let count = self.tallies.write(&self.directory, self.keeper.clock.now());
         join(count, self.publish_events()).await;
-        again
+        redeliver
     }
 
     async fn admit_and_deliver(&self, claimed: Vec<Claimed>, owner: &str, deadline: Timestamp) {

@@ -142,24 +142,25 @@ impl<W: Wiring> Drain<W> {
             Ok(found) => found,
             Err(CallError::Failed(error)) => {
                 let outcome = self.outcome_of(&error, newest);
-                return Err(self.unless_hopeless(leads, &error, outcome).await);
+                return Err(self.give_up_if_hopeless(leads, &error, outcome).await);
             }
             Err(CallError::Deferred(outcome)) => return Err(outcome),
         };
         let left = found.as_ref().and_then(|found| found.opted_out_at);
         let verdict = verdict(newest, left.as_ref())?;
         match found {
-            Some(found) if check == CheckKind::Arrival => match arrived_with(&found, &content.said)
-            {
-                Some(permission) => Err(Outcome::settled(LeadState::Delivered {
-                    contact: Some(found.contact),
-                    action: DeliveryAction::Found,
-                    permission,
-                    opt_out_check: verdict,
-                    notes: content.notes.clone(),
-                })),
-                None => Ok(verdict),
-            },
+            Some(found) if check == CheckKind::Arrival => {
+                match arrived_with(&found, &content.sign_up) {
+                    Some(permission) => Err(Outcome::settled(LeadState::Delivered {
+                        contact: Some(found.contact),
+                        action: DeliveryAction::Found,
+                        permission,
+                        opt_out_check: verdict,
+                        notes: content.notes.clone(),
+                    })),
+                    None => Ok(verdict),
+                }
+            }
             _ => Ok(verdict),
         }
     }
@@ -194,15 +195,15 @@ fn verdict(newest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck,
 fn arrived_with(found: &Found, sign_up: &SignUp) -> Option<Permission> {
     let contact = &sign_up.contact;
     let on_lists = sign_up.lists.iter().all(|list| found.lists.contains(list));
-    let said = [
+    let texts = [
         (&contact.first_name, &found.first_name),
         (&contact.last_name, &found.last_name),
         (&contact.job_title, &found.job_title),
         (&contact.company_name, &found.company_name),
     ];
-    let shown = said
+    let shown = texts
         .iter()
-        .all(|(said, has)| said.is_empty() || said == has)
+        .all(|(sent, has)| sent.is_empty() || sent == has)
         && contact.phone_number.is_empty()
         && contact.street_address.is_empty()
         && sign_up.custom_fields.is_empty();
@@ -236,7 +237,7 @@ mod tests {
     use crate::domain::lead::tests::record;
 
     #[test]
-    fn a_contact_needs_no_call_only_where_it_has_all_of_it_by_the_same_permission() {
+    fn sign_up_counts_as_arrived_only_if_permission_lists_and_fields_match() {
         let list: RemoteId = "00000000-0000-4000-8000-000000000001".parse().unwrap();
         let mut contact = record().lead.contact;
         contact.first_name = "Ada".into();

@@ -15,17 +15,17 @@ use crate::ports::{Clock, Ledger, Wiring};
 const IN_TIME: SignedDuration = SignedDuration::from_secs(5);
 
 /// How many other leads of a person are read: the newest of those found.
-const MOST: usize = 8;
+const MAX_READ: usize = 8;
 
 /// How many leads of a person are looked for. Nobody has that many; for an address that robots signed up again and
 /// again, it is not worth a drain's time to know them all.
-const MOST_FOUND: usize = 200;
+const MAX_SEARCHED: usize = 200;
 
 /// How long Constant Contact calls an address invalid that signed up often in a day, according to its support.
 const HELD_BACK: SignedDuration = SignedDuration::from_hours(48);
 
 /// How long after that the address is tried again.
-const LET_GO: SignedDuration = SignedDuration::from_hours(1);
+const RETRY_MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 impl<W: Wiring> Drain<W> {
     /// Leads of the same person that came after the oldest of these and are in the account by now, if these go out
@@ -54,9 +54,13 @@ impl<W: Wiring> Drain<W> {
     /// What a refusal of the address means: one that was accepted lately, or met trouble more than once, is held back
     /// by Constant Contact's protection against abuse, and tried again once that has ended. By then none of this is
     /// recent, so it happens once.
-    pub(super) async fn unless_held_back(&self, leads: Leads<'_>, outcome: Outcome) -> Outcome {
+    pub(super) async fn retry_later_if_held_back(
+        &self,
+        leads: Leads<'_>,
+        outcome: Outcome,
+    ) -> Outcome {
         let why = RefusalReason::InvalidAddress;
-        if !matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why) {
+        if !matches!(&outcome.state, LeadState::Refused { why: actual, .. } if *actual == why) {
             return outcome;
         }
         let others = match self.others(leads, Timestamp::UNIX_EPOCH).await {
@@ -64,9 +68,9 @@ impl<W: Wiring> Drain<W> {
             Err(later) => return later,
         };
         let now = self.keeper.clock.now();
-        let lately = |record: &LeadRecord| was_called_since(record, now - HELD_BACK);
-        if others.iter().chain(leads).any(lately) {
-            let later = now + HELD_BACK + LET_GO;
+        let called_recently = |record: &LeadRecord| was_called_since(record, now - HELD_BACK);
+        if others.iter().chain(leads).any(called_recently) {
+            let later = now + HELD_BACK + RETRY_MARGIN;
             return Outcome::waits(WaitReason::Upstream, Some(later));
         }
         outcome
@@ -79,13 +83,13 @@ impl<W: Wiring> Drain<W> {
         };
         let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
         let later = |error| self.defer("looking for leads of the same person", customer, &error);
-        let found = self.ledger.leads_of(customer, email, MOST_FOUND).await;
+        let found = self.ledger.leads_of(customer, email, MAX_SEARCHED).await;
         let mut ids = found.map_err(later)?;
         ids.retain(|id| id.made_at() + LeadId::OLDER_AT_MOST >= since);
         ids.retain(|id| leads.iter().all(|own| own.lead.id != *id));
         ids.sort_unstable();
         let mut others = Vec::new();
-        for id in ids.iter().rev().take(MOST) {
+        for id in ids.iter().rev().take(MAX_READ) {
             others.extend(self.ledger.lead(customer, id).await.map_err(later)?);
         }
         Ok(others)

@@ -17,12 +17,12 @@ const STALE: SignedDuration = SignedDuration::from_secs(5);
 const BEFORE: SignedDuration = SignedDuration::from_millis(200);
 
 /// Leads that a call is made for, and when they were last checked.
-pub(super) struct Looked<'a> {
+pub(super) struct CheckedLeads<'a> {
     leads: Leads<'a>,
     at: Timestamp,
 }
 
-impl<'a> Looked<'a> {
+impl<'a> CheckedLeads<'a> {
     /// Leads as they were claimed.
     pub(super) fn claimed(leads: Leads<'a>, turn: &Turn<'_>) -> Self {
         let at = turn.ready.claimed_at;
@@ -40,13 +40,13 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn recheck(
         &self,
         turn: &Turn<'_>,
-        looked: &mut Looked<'_>,
+        checked_leads: &mut CheckedLeads<'_>,
         moment: Timestamp,
     ) -> Result<(), Outcome> {
         self.keeper.clock.sleep_until(moment - BEFORE).await;
-        looked.at = self.keeper.clock.now();
+        checked_leads.at = self.keeper.clock.now();
         self.is_connected(turn).await?;
-        for lead in looked.leads {
+        for lead in checked_leads.leads {
             let (customer, id) = (&lead.lead.customer, &lead.lead.id);
             let known = self.ledger.lead(customer, id).await;
             let known = known
@@ -61,7 +61,11 @@ impl<W: Wiring> Drain<W> {
             }
         }
         let customer = &turn.ready.customer.id;
-        if !self.suppressed(customer, looked.leads).await?.is_empty() {
+        if !self
+            .suppressed(customer, checked_leads.leads)
+            .await?
+            .is_empty()
+        {
             return Err(refused(RefusalReason::Suppressed)); // they are all of one person
         }
         Ok(())

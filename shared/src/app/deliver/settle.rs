@@ -160,7 +160,7 @@ mod tests {
     use crate::domain::lead::RefusalReason;
 
     #[test]
-    fn a_lead_refused_because_its_customer_is_gone_is_not_kept_for_ever() {
+    fn lead_refused_for_a_deleted_customer_expires_after_the_default_retention() {
         let outcome = super::super::refused(RefusalReason::CustomerDeleted);
         let (at, days) = (Timestamp::UNIX_EPOCH, i64::from(DEFAULT_RETENTION_DAYS));
 

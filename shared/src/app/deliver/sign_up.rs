@@ -11,33 +11,33 @@ use crate::ports::{LeftOut, SignUp};
 
 /// What a call says about a person, and what it leaves out.
 pub(super) struct Content {
-    pub(super) said: SignUp,
+    pub(super) sign_up: SignUp,
     /// What was left out, and what was cut without a note on the leads themselves.
     pub(super) notes: Vec<Note>,
     /// The labels of the custom fields, as the leads have them.
     labels: Vec<(RemoteId, String)>,
 }
 
-/// The call's content, given what is `there` already, or what the leads wait for.
+/// The call's content, given the person's leads `delivered_since`, or what the leads wait for.
 pub(super) fn content(
     ready: &Ready,
     leads: &[LeadRecord],
-    there: &[LeadRecord],
+    delivered_since: &[LeadRecord],
 ) -> Result<Content, WaitReason> {
     let lists = lists_of_all(ready, leads)?;
-    let contact = batch::merged(leads, there).ok_or(WaitReason::NoList)?;
+    let contact = batch::merged(leads, delivered_since).ok_or(WaitReason::NoList)?;
     let (contact, mut notes) = contact.for_remote();
     notes.retain(|note| !leads.iter().any(|lead| lead.lead.notes.contains(note)));
-    let said = Said::of(&contact, ready.fields());
-    notes.extend(said.notes);
-    let fields = said.fields.into_iter();
+    let values = Said::of(&contact, ready.fields());
+    notes.extend(values.notes);
+    let fields = values.fields.into_iter();
     let fields = fields.map(|(field, label, value)| {
         let id = || field.id.clone();
         ((id(), value.to_owned()), (id(), label.to_owned()))
     });
     let (custom_fields, labels) = fields.unzip();
     Ok(Content {
-        said: SignUp {
+        sign_up: SignUp {
             contact,
             custom_fields,
             lists,
@@ -80,7 +80,7 @@ impl Content {
         };
         let words = words.messages.join(" ").to_lowercase();
         let is_named = |id: &RemoteId| words.contains(&id.as_str().to_lowercase());
-        let fields = &mut self.said.custom_fields;
+        let fields = &mut self.sign_up.custom_fields;
         let before = fields.len();
         if before < self.labels.len() {
             return false;
@@ -89,7 +89,7 @@ impl Content {
         let named = self.labels.iter().filter(|(id, _)| is_named(id));
         let notes = named.map(|(_, label)| Note::new(label, NoteKind::Omitted));
         self.notes.extend(notes);
-        self.said.custom_fields.len() < before
+        self.sign_up.custom_fields.len() < before
     }
 
     /// Notes what the contact had no room for.
@@ -112,7 +112,7 @@ impl Content {
     pub(super) fn leave_out(&mut self, fields: &[OptionalField]) -> bool {
         let before = self.notes.len();
         for field in fields {
-            if drop_field(&mut self.said, *field) {
+            if drop_field(&mut self.sign_up, *field) {
                 self.notes.push(Note::new(field.name(), NoteKind::Omitted));
             }
         }

@@ -42,7 +42,7 @@ pub(super) struct Ready {
     /// Held by whichever lead of this batch reads them, as above.
     pub(super) reading_fields: futures_util::lock::Mutex<()>,
     /// Whether a lead of this batch already looks at how the account makes new contacts.
-    pub(super) looked: AtomicBool,
+    pub(super) looks_at_new: AtomicBool,
     /// Whether the connection was found to lack a right, once a lead of this batch has asked; held by the one that
     /// asks.
     pub(super) lacks_right: futures_util::lock::Mutex<Option<bool>>,
@@ -87,7 +87,7 @@ impl Claimed {
             looking_for_lists: Default::default(),
             fields_read: OnceLock::new(),
             reading_fields: Default::default(),
-            looked: AtomicBool::new(false),
+            looks_at_new: AtomicBool::new(false),
             lacks_right: Default::default(),
             forms: self.forms,
             groups: self.groups,
@@ -153,39 +153,41 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn prepare(
         &self,
         id: CustomerId,
-        asked: Vec<LeadRequest>,
+        requests: Vec<LeadRequest>,
         owner: &str,
         deadline: Timestamp,
     ) -> (Option<Claimed>, Vec<String>) {
         let at = self.keeper.clock.now();
-        let (claimed, again) = self.claim_all(&id, asked, owner, deadline).await;
+        let (claimed, redeliver) = self.claim_all(&id, requests, owner, deadline).await;
         if claimed.is_empty() {
-            return (None, again);
+            return (None, redeliver);
         }
         let customer = match self.directory.customer(&id).await {
             Ok(customer) => customer,
             Err(error) => {
                 let outcome = self.defer("reading the customer", &id, &error);
                 self.settle(None, &claimed, owner, &outcome).await;
-                return (None, again);
+                return (None, redeliver);
             }
         };
-        let mut wanted = self.wanted(&id, customer.as_ref(), claimed, owner).await;
-        if wanted.is_empty() {
-            return (None, again);
+        let mut sendable = self
+            .settle_unsendable(&id, customer.as_ref(), claimed, owner)
+            .await;
+        if sendable.is_empty() {
+            return (None, redeliver);
         }
-        match self.equip(&id, customer.clone(), &mut wanted, at).await {
-            Ok(equipped) => (self.without_those_that_wait(equipped, owner).await, again),
+        match self.load(&id, customer.clone(), &mut sendable, at).await {
+            Ok(loaded) => (self.settle_waiting(loaded, owner).await, redeliver),
             Err(outcome) => {
                 let customer = customer.as_ref();
-                self.settle(customer, &wanted, owner, &outcome).await;
-                (None, again)
+                self.settle(customer, &sendable, owner, &outcome).await;
+                (None, redeliver)
             }
         }
     }
 
     /// Settles what must never go out, whatever the connection. Returns the others.
-    async fn wanted(
+    async fn settle_unsendable(
         &self,
         id: &CustomerId,
         customer: Option<&Customer>,
@@ -206,30 +208,30 @@ impl<W: Wiring> Drain<W> {
             .partition(|record| record.lead.consent.is_too_old(now));
         let outcome = refused(RefusalReason::ConsentTooOld);
         self.settle(customer, &old, owner, &outcome).await;
-        let (theirs, others, outcome) = match self.suppressed(id, &good).await {
+        let (settled, others, outcome) = match self.suppressed(id, &good).await {
             Ok(unwanted) => {
                 let is_unwanted = |record: &LeadRecord| unwanted.contains(&self.person(id, record));
-                let (theirs, others) = good.into_iter().partition(is_unwanted);
-                (theirs, others, refused(RefusalReason::Suppressed))
+                let (settled, others) = good.into_iter().partition(is_unwanted);
+                (settled, others, refused(RefusalReason::Suppressed))
             }
             Err(outcome) => (good, vec![], outcome),
         };
-        self.settle(customer, &theirs, owner, &outcome).await;
+        self.settle(customer, &settled, owner, &outcome).await;
         others
     }
 
     /// Settles what waits before a call is reserved for it, because it has no list or to let others of its address go
     /// first. Returns the rest, if any.
-    async fn without_those_that_wait(&self, mut equipped: Claimed, owner: &str) -> Option<Claimed> {
+    async fn settle_waiting(&self, mut loaded: Claimed, owner: &str) -> Option<Claimed> {
         let no_list = Outcome::waits(WaitReason::NoList, None);
         for (leads, outcome) in [
-            (equipped.without_list(), no_list),
-            (equipped.take_excess(), self.not_now()),
+            (loaded.without_list(), no_list),
+            (loaded.take_excess(), self.not_now()),
         ] {
-            let customer = &equipped.customer;
+            let customer = &loaded.customer;
             self.settle(Some(customer), &leads, owner, &outcome).await;
         }
-        (!equipped.groups.is_empty()).then_some(equipped)
+        (!loaded.groups.is_empty()).then_some(loaded)
     }
 
     /// Gets a token for a customer's leads; `None` if there is none, or no time to refresh it, and the leads wait.
@@ -279,7 +281,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// What a customer's leads need to go out, or the outcome of all of them if it is missing.
-    async fn equip(
+    async fn load(
         &self,
         id: &CustomerId,
         customer: Option<Customer>,

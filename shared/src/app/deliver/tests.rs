@@ -1,6 +1,7 @@
 mod access;
 mod budgets;
 mod days;
+mod events;
 mod fields;
 mod give_up;
 mod learning;
@@ -13,7 +14,6 @@ mod refusals;
 mod releases;
 mod slow;
 mod stacks;
-mod telling;
 mod turns;
 
 use jiff::SignedDuration;
@@ -22,7 +22,7 @@ use super::batch::Message;
 use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::{CrmError, Refusal};
-use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadState, Permission, RefusalReason, WaitReason};
 use crate::domain::task::Task;
 use crate::fakes::{Call, Fault, samples};
 use crate::ports::{Clock as _, Customers as _};
@@ -36,16 +36,19 @@ fn invalid(message: &str) -> CrmError {
 }
 
 #[tokio::test]
-async fn a_lead_arrives_once_with_one_call_and_explicit_permission() {
+async fn lead_is_delivered_once_with_a_single_call() {
     let scene = Scene::connected().await;
     let lead = scene
         .submit(&[("email", "ada@example.com"), ("first_name", "Ada")])
         .await;
 
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
 
-    assert!(again.is_empty());
-    assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
+    assert!(to_redeliver.is_empty());
+    let LeadState::Delivered { permission, .. } = scene.state(&lead.lead).await else {
+        panic!("it is not delivered")
+    };
+    assert_eq!(permission, Permission::Explicit);
     assert_eq!(scene.memory.crm.contacts(ACCOUNT).len(), 1);
     assert_eq!(scene.memory.crm.calls().len(), 1);
 }
@@ -57,14 +60,14 @@ async fn a_redelivered_message_makes_no_second_call() {
     let messages = scene.messages();
 
     scene.drain_these(messages.clone()).await;
-    let again = scene.drain_these(messages).await;
+    let to_redeliver = scene.drain_these(messages).await;
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]
-async fn two_leads_of_one_address_go_out_as_one_call_that_says_both() {
+async fn two_leads_with_the_same_address_are_merged_into_one_call() {
     let scene = Scene::connected().await;
     let first = scene
         .submit(&[("email", "ada@example.com"), ("company_name", "Engines")])
@@ -87,7 +90,7 @@ async fn two_leads_of_one_address_go_out_as_one_call_that_says_both() {
 }
 
 #[tokio::test]
-async fn one_poisoned_message_costs_the_others_nothing() {
+async fn unreadable_messages_are_handed_back_and_the_rest_is_delivered() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
     let mut messages = scene.messages();
@@ -106,14 +109,14 @@ async fn one_poisoned_message_costs_the_others_nothing() {
         },
     );
 
-    let again = scene.drain_these(messages).await;
+    let to_redeliver = scene.drain_these(messages).await;
 
-    assert_eq!(again, ["poison", "empty"]);
+    assert_eq!(to_redeliver, ["poison", "empty"]);
     assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
-async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
+async fn lead_waits_until_the_customer_connects_and_is_then_delivered() {
     let scene = Scene::unconnected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
 
@@ -131,7 +134,7 @@ async fn a_lead_waits_while_nobody_is_connected_and_goes_out_afterwards() {
 }
 
 #[tokio::test]
-async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
+async fn lead_missing_from_the_ledger_is_recorded_from_its_message_and_delivered() {
     let scene = Scene::connected().await;
     let submit = || scene.submit_as("k", &[("email", "ada@example.com")]);
     let steps = scene.memory.faults.steps();
@@ -143,20 +146,20 @@ async fn a_lead_that_only_its_message_has_is_recorded_and_delivered() {
     scene.drain().await;
 
     assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
-    let again = submit().await.unwrap();
-    assert_eq!((&again.lead, again.status), (&lead.lead, lead.status));
+    let retry = submit().await.unwrap();
+    assert_eq!((&retry.lead, retry.status), (&lead.lead, lead.status));
 }
 
 #[tokio::test]
-async fn a_throttled_call_is_made_again_in_place() {
+async fn throttled_call_is_retried_after_a_pause_in_the_same_drain() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
     scene.memory.crm.answer_next(CrmError::THROTTLED);
     let before = scene.memory.clock.now();
 
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 2);
     let waited = scene.memory.clock.now().duration_since(before);
@@ -165,7 +168,7 @@ async fn a_throttled_call_is_made_again_in_place() {
 }
 
 #[tokio::test]
-async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
+async fn long_retry_after_stops_all_calls_and_leads_go_out_later() {
     let scene = Scene::connected().await;
     let retry_after = SignedDuration::from_mins(10);
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
@@ -173,7 +176,7 @@ async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
         .memory
         .crm
         .answer_next(CrmError::Throttled { retry_after });
-    let asked = scene.memory.clock.now();
+    let started = scene.memory.clock.now();
 
     scene.drain().await;
     scene.submit(&[("email", "bob@example.com")]).await;
@@ -184,7 +187,7 @@ async fn an_api_that_asks_for_a_long_rest_is_left_alone_for_that_long() {
     scene
         .memory
         .clock
-        .advance_to(asked + retry_after + retry_after);
+        .advance_to(started + retry_after + retry_after);
     assert_eq!(scene.memory.release().await.unwrap().waited, 2);
     scene.drain().await;
     assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
@@ -217,9 +220,9 @@ async fn an_optional_field_that_is_refused_is_left_out_and_noted() {
 }
 
 #[tokio::test]
-async fn a_lead_whose_answer_names_no_contact_is_delivered_with_a_warning() {
+async fn answer_without_a_contact_id_still_counts_as_delivered_and_logs_a_warning() {
     let scene = Scene::connected().await;
-    scene.memory.crm.name_no_contact(ACCOUNT);
+    scene.memory.crm.omit_contact_ids(ACCOUNT);
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let log = Log::begin();
 
@@ -235,7 +238,7 @@ async fn a_lead_whose_answer_names_no_contact_is_delivered_with_a_warning() {
 }
 
 #[tokio::test]
-async fn what_cannot_go_out_is_refused_or_waits_by_its_cause() {
+async fn failed_call_refuses_the_lead_or_makes_it_wait_depending_on_the_error() {
     for (error, expected) in [
         (invalid("email_address is not valid"), "refused"),
         (invalid("first_name is not valid"), "refused"),
@@ -249,15 +252,15 @@ async fn what_cannot_go_out_is_refused_or_waits_by_its_cause() {
         let lead = scene.submit(&[("email", "ada@example.com")]).await;
         scene.memory.crm.answer_next(error.clone());
 
-        let again = scene.drain().await;
+        let to_redeliver = scene.drain().await;
 
         assert_eq!(scene.state(&lead.lead).await.as_str(), expected, "{error}");
-        assert!(again.is_empty());
+        assert!(to_redeliver.is_empty());
     }
 }
 
 #[tokio::test]
-async fn an_older_consent_gives_way_to_a_newer_opt_out() {
+async fn lead_with_a_consent_older_than_the_opt_out_is_refused() {
     let scene = Scene::connected().await;
     let email = "ada@example.com";
     scene.submit(&[("email", email)]).await;
@@ -281,7 +284,7 @@ async fn an_older_consent_gives_way_to_a_newer_opt_out() {
 }
 
 #[tokio::test]
-async fn a_person_who_left_and_signs_up_afresh_is_delivered() {
+async fn person_who_opted_out_and_signs_up_again_is_delivered() {
     let scene = Scene::connected().await;
     let email = "ada@example.com";
     scene.submit(&[("email", email)]).await;
@@ -298,7 +301,7 @@ async fn a_person_who_left_and_signs_up_afresh_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_deleted_customers_leads_are_not_sent() {
+async fn lead_of_a_deleted_customer_is_refused_and_not_sent() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
     scene
@@ -316,7 +319,7 @@ async fn a_deleted_customers_leads_are_not_sent() {
 }
 
 #[tokio::test]
-async fn a_changed_consent_record_is_not_sent() {
+async fn lead_whose_consent_was_altered_after_sealing_is_refused_and_not_sent() {
     let scene = Scene::connected().await;
     scene.submit(&[("email", "ada@example.com")]).await;
     let Some(Task::Accepted { mut lead }) = scene.memory.queue.receive(1).pop() else {

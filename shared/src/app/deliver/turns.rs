@@ -119,12 +119,12 @@ impl<W: Wiring> Drain<W> {
                 owner,
                 closed: &closed,
             };
-            let theirs = customers.into_iter();
-            let theirs = theirs.map(|ready| Share::new(turn(ready), now));
-            let (theirs, gates): (Vec<Share<'_>>, Vec<_>) = theirs.unzip();
-            let first = theirs.first().map(|share| share.turn);
+            let class_shares = customers.into_iter();
+            let class_shares = class_shares.map(|ready| Share::new(turn(ready), now));
+            let (class_shares, gates): (Vec<Share<'_>>, Vec<_>) = class_shares.unzip();
+            let first = class_shares.first().map(|share| share.turn);
             lines.extend(first.map(|turn| (turn, in_turn(gates))));
-            shares.extend(theirs);
+            shares.extend(class_shares);
         }
         let hand_out = async {
             for (turn, gates) in lines {
@@ -193,7 +193,7 @@ impl<W: Wiring> Drain<W> {
         let outcome = self.deliver(turn, leads, check, Some(moment), gone).await;
         let why = RefusalReason::CcRefused;
         let refused =
-            matches!(&outcome.state, LeadState::Refused { why: said, .. } if *said == why);
+            matches!(&outcome.state, LeadState::Refused { why: actual, .. } if *actual == why);
         let Some((newest, others)) = leads.split_last().filter(|_| refused && leads.len() > 1)
         else {
             return self.settle(customer, leads, turn.owner, &outcome).await;

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::identity::{Identity, id_after, turn};
-use super::keep::told;
+use super::identity::{Identity, replacement_id, turn_end};
+use super::keep::public_status;
 use super::{Accepted, Intake, IntakeError};
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};
@@ -114,7 +114,7 @@ impl<W: Wiring> Intake<W> {
     ) -> Result<Lookup, IntakeError> {
         match self.ledger.lead(customer, &known.lead).await {
             Ok(Some(record)) if record.was_erased_before(now) => {
-                self.begin_anew(customer, key, claim, &known.lead, now)
+                self.reclaim_key(customer, key, claim, &known.lead, now)
                     .await
             }
             _ if known.content != claim.content => Err(IntakeError::KeyReused),
@@ -130,7 +130,7 @@ impl<W: Wiring> Intake<W> {
     }
 
     /// Claims the key of an erased lead for another one. If two requests do so, the second waits for the first.
-    async fn begin_anew(
+    async fn reclaim_key(
         &self,
         customer: &CustomerId,
         key: String,
@@ -139,7 +139,7 @@ impl<W: Wiring> Intake<W> {
         now: Timestamp,
     ) -> Result<Lookup, IntakeError> {
         let claim = KeyClaim {
-            lead: id_after(erased, now, &self.keys),
+            lead: replacement_id(erased, now, &self.keys),
             ..claim
         };
         let ledger = &self.ledger;
@@ -206,7 +206,7 @@ impl<W: Wiring> Intake<W> {
         content: String,
         now: Timestamp,
     ) -> LeadId {
-        let Some(end) = turn(now) else {
+        let Some(end) = turn_end(now) else {
             return own;
         };
         let claim = self.claim(own, content, end, now);
@@ -241,7 +241,7 @@ pub(super) fn accepted_before(record: &LeadRecord) -> Accepted {
     let first = record.timeline.first().map(|line| &line.state);
     Accepted {
         lead: record.lead.id.clone(),
-        status: told(first.unwrap_or(&record.state)),
+        status: public_status(first.unwrap_or(&record.state)),
         repeated: true,
     }
 }

@@ -57,7 +57,7 @@ impl Identity {
 /// equal submission would get as well. A broken seal stays broken.
 pub(in crate::app) fn renamed(lead: Lead, keys: &SigningKeys) -> Lead {
     let is_sealed = lead.is_sealed(keys);
-    let id = id_after(&lead.id, lead.id.made_at(), keys);
+    let id = replacement_id(&lead.id, lead.id.made_at(), keys);
     let renamed = Lead { id, ..lead };
     if is_sealed {
         renamed.sealed(keys)
@@ -67,7 +67,7 @@ pub(in crate::app) fn renamed(lead: Lead, keys: &SigningKeys) -> Lead {
 }
 
 /// The id of a lead that replaces one whose person was erased: the same for everybody who asks for the same moment.
-pub(super) fn id_after(erased: &LeadId, at: Timestamp, keys: &SigningKeys) -> LeadId {
+pub(super) fn replacement_id(erased: &LeadId, at: Timestamp, keys: &SigningKeys) -> LeadId {
     let text = serde_json::to_vec(&("after", erased)).expect("texts are plain data");
     let digest = keys.sign(Purpose::LeadId, &text);
     id_from(at, &digest)
@@ -81,7 +81,7 @@ fn id_from(at: Timestamp, digest: &[u8; 32]) -> LeadId {
 }
 
 /// When the turn from one slot to the next is over, for a submission without a key that comes during it.
-pub(super) fn turn(at: Timestamp) -> Option<Timestamp> {
+pub(super) fn turn_end(at: Timestamp) -> Option<Timestamp> {
     let left = REACH * 2 - since_start(SLOT, at + REACH);
     left.is_positive().then(|| at + left)
 }

@@ -23,10 +23,10 @@ impl<W: Wiring> Intake<W> {
     pub(super) async fn keep(
         &self,
         mut lead: Lead,
-        aside: Option<QuarantineReason>,
+        quarantine: Option<QuarantineReason>,
     ) -> Result<Accepted, IntakeError> {
         loop {
-            let written = match aside {
+            let written = match quarantine {
                 Some(why) => self.set_aside(lead, why).await?,
                 None => self.send(lead).await?,
             };
@@ -40,11 +40,11 @@ impl<W: Wiring> Intake<W> {
     /// The queue would deliver it, so it goes only to the ledger.
     async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Written, IntakeError> {
         let state = LeadState::Quarantined { why };
-        let until = self.aside_until(&lead).await;
+        let until = self.quarantined_until(&lead).await;
         match self.ledger.set_aside(&lead, why, until).await {
             Ok(Recorded::New) => Ok(Written::Kept(Accepted {
                 lead: lead.id,
-                status: told(&state),
+                status: public_status(&state),
                 repeated: false,
             })),
             Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
@@ -77,7 +77,7 @@ impl<W: Wiring> Intake<W> {
         };
         let new = |lead: Lead| {
             Written::Kept(Accepted {
-                status: told(&state),
+                status: public_status(&state),
                 lead: lead.id,
                 repeated: false,
             })
@@ -89,7 +89,7 @@ impl<W: Wiring> Intake<W> {
                 Ok(Written::UsedUp(lead)) // a drain takes its message for the erased one's
             }
             Ok(Recorded::Already(record)) => {
-                self.bring_back(&record, lead.received_at).await;
+                self.release_quarantined(&record, lead.received_at).await;
                 let is_ours = record.lead == *lead; // recorded by a faster drain
                 Ok(if is_ours {
                     new(*lead)
@@ -110,7 +110,7 @@ impl<W: Wiring> Intake<W> {
     /// Releases a lead that was set aside although its submission passes: a double click sends a captcha's answer,
     /// valid once, twice, and the second was recorded first. A drain may have dropped its message already, so the
     /// scheduler checks it soon.
-    async fn bring_back(&self, record: &LeadRecord, at: Timestamp) {
+    async fn release_quarantined(&self, record: &LeadRecord, at: Timestamp) {
         if !matches!(record.state, LeadState::Quarantined { .. }) {
             return;
         }
@@ -126,7 +126,7 @@ impl<W: Wiring> Intake<W> {
 }
 
 /// The answer's word for the state that a lead was first kept in. A robot learns nothing from it.
-pub(super) fn told(state: &LeadState) -> &'static str {
+pub(super) fn public_status(state: &LeadState) -> &'static str {
     match state {
         LeadState::Quarantined { .. } => LeadState::Queued.as_str(),
         state => state.as_str(),

@@ -193,11 +193,12 @@ impl<W: Wiring> Intake<W> {
             Lookup::Duplicate(accepted) => return Ok(accepted),
             Lookup::New(new) => new,
         };
-        let aside = match self.screen(form, &arrival, now).await {
+        let quarantine = match self.screen(form, &arrival, now).await {
             Verdict::Passes(note) => {
                 parsed.notes.extend(note);
                 let email = &parsed.contact.email;
-                self.over_today(form, arrival.channel, email, now).await
+                self.over_daily_limit(form, arrival.channel, email, now)
+                    .await
             }
             Verdict::Quarantined(why) => Some(why),
             Verdict::Refused(rejection) => return self.refuse(form, &new, rejection).await,
@@ -210,7 +211,7 @@ impl<W: Wiring> Intake<W> {
         };
         let (customer, id) = (form.customer.clone(), form.id.clone());
         let lead = Lead::new(customer, id, new.id, parsed, now, &self.keys);
-        self.keep(lead, aside).await
+        self.keep(lead, quarantine).await
     }
 
     /// What would become of a submission, without keeping anything. A captcha's answer is valid once, so it is assumed

@@ -22,7 +22,7 @@ use crate::ports::{RateCounters as _, Wiring, causes};
 
 /// How many counters of one window a process remembers. With one more it starts afresh: what it forgets lets a few more
 /// through.
-const MOST_COUNTS: usize = 10_000;
+const MAX_COUNTERS: usize = 10_000;
 
 /// The time over which something is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,7 @@ struct Limit {
 }
 
 impl Limit {
-    fn a_minute(counter: impl Into<String>, most: u32) -> Self {
+    fn per_minute(counter: impl Into<String>, most: u32) -> Self {
         Self {
             counter: counter.into(),
             most,
@@ -76,10 +76,10 @@ impl Limit {
         }
     }
 
-    fn a_day(counter: impl Into<String>, most: u32) -> Self {
+    fn per_day(counter: impl Into<String>, most: u32) -> Self {
         Self {
             window: Window::Day,
-            ..Self::a_minute(counter, most)
+            ..Self::per_minute(counter, most)
         }
     }
 }
@@ -94,7 +94,7 @@ pub struct RateLimiter {
 #[derive(Debug, Default)]
 struct Counts {
     window: i64,
-    of: HashMap<String, Count>,
+    by_counter: HashMap<String, Count>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -118,7 +118,7 @@ impl RateLimiter {
     /// Counts one more.
     fn step(&self, limit: &Limit, now: Timestamp) -> Step {
         let mut counts = self.counts(limit.window, now);
-        let count = counts.of(&limit.counter);
+        let count = counts.entry(&limit.counter);
         if count.shared + u64::from(count.own) >= u64::from(limit.most) {
             return Step::Refuse;
         }
@@ -133,7 +133,7 @@ impl RateLimiter {
     /// Remembers the shared sum.
     fn learn(&self, limit: &Limit, sum: u64, now: Timestamp) {
         let mut counts = self.counts(limit.window, now);
-        counts.of(&limit.counter).shared = sum;
+        counts.entry(&limit.counter).shared = sum;
     }
 
     fn counts(&self, window: Window, now: Timestamp) -> MutexGuard<'_, Counts> {
@@ -146,7 +146,7 @@ impl RateLimiter {
         if counts.window != number {
             *counts = Counts {
                 window: number,
-                of: HashMap::new(),
+                by_counter: HashMap::new(),
             };
         }
         counts
@@ -154,11 +154,11 @@ impl RateLimiter {
 }
 
 impl Counts {
-    fn of(&mut self, counter: &str) -> &mut Count {
-        if self.of.len() >= MOST_COUNTS && !self.of.contains_key(counter) {
-            self.of.clear();
+    fn entry(&mut self, counter: &str) -> &mut Count {
+        if self.by_counter.len() >= MAX_COUNTERS && !self.by_counter.contains_key(counter) {
+            self.by_counter.clear();
         }
-        self.of.entry(counter.to_owned()).or_default()
+        self.by_counter.entry(counter.to_owned()).or_default()
     }
 }
 
@@ -172,19 +172,19 @@ impl<W: Wiring> Intake<W> {
         now: Timestamp,
     ) -> Result<(), IntakeError> {
         let rates = form.screening.rates;
-        let of_form = |counter| Limit::a_minute(counter, rates.per_minute);
+        let of_form = |counter| Limit::per_minute(counter, rates.per_minute);
         let limits = match (arrival.channel, &arrival.origin.ip) {
             (Channel::Webhook, _) => vec![of_form(format!("{}#signed", form.id))],
             (Channel::Form, None) => vec![of_form(form.id.to_string())],
             (Channel::Form, Some(ip)) => {
-                let whose = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
-                let whose = format!("{}#{}", form.id, hex::encode(&whose[..8]));
-                let of_origin = Limit::a_minute(whose, rates.per_origin);
+                let origin = self.keys.sign(Purpose::Origin, network(ip).as_bytes());
+                let origin = format!("{}#{}", form.id, hex::encode(&origin[..8]));
+                let of_origin = Limit::per_minute(origin, rates.per_origin);
                 vec![of_origin, of_form(form.id.to_string())]
             }
         };
         let limits = limits.into_iter().map(|limit| (limit, ()));
-        let Some(()) = self.over(form, limits, now).await else {
+        let Some(()) = self.first_over_limit(form, limits, now).await else {
             return Ok(());
         };
         let wait = u32::try_from(Window::Minute.left(now).as_secs() + 1).unwrap_or_default();
@@ -193,7 +193,7 @@ impl<W: Wiring> Intake<W> {
 
     /// Why a lead that would go out has to be looked at first: its form has let too many out today, or too many of its
     /// person. What a server signs is that server's responsibility.
-    pub(super) async fn over_today(
+    pub(super) async fn over_daily_limit(
         &self,
         form: &Form,
         channel: Channel,
@@ -205,18 +205,18 @@ impl<W: Wiring> Intake<W> {
         }
         let rates = form.screening.rates;
         let person = PersonId::of(&self.keys, &form.customer, email);
-        let of_person = Limit::a_day(format!("{}#{person}", form.id), rates.per_address);
-        let of_form = Limit::a_day(format!("{}#day", form.id), rates.per_day);
+        let of_person = Limit::per_day(format!("{}#{person}", form.id), rates.per_address);
+        let of_form = Limit::per_day(format!("{}#day", form.id), rates.per_day);
         let limits = [
             (of_person, QuarantineReason::RepeatedAddress),
             (of_form, QuarantineReason::DailyLimit),
         ];
-        self.over(form, limits, now).await
+        self.first_over_limit(form, limits, now).await
     }
 
     /// Counts one more of each and returns which one is over its limit, if any. Sums are added to at the same time;
     /// what follows one that is known here to be over is not counted. A sum out of reach refuses nobody.
-    async fn over<T>(
+    async fn first_over_limit<T>(
         &self,
         form: &Form,
         limits: impl IntoIterator<Item = (Limit, T)>,
@@ -237,8 +237,8 @@ impl<W: Wiring> Intake<W> {
             let is_over = self.add(form, &limit, more, now).await;
             is_over.then_some(what)
         };
-        let told = join_all(lots.into_iter().map(add)).await;
-        told.into_iter().flatten().next().or(known)
+        let over = join_all(lots.into_iter().map(add)).await;
+        over.into_iter().flatten().next().or(known)
     }
 
     /// Adds a lot to a sum, and says whether the sum is over its limit.
@@ -282,15 +282,15 @@ mod tests {
         Timestamp::from_millisecond(millisecond).unwrap()
     }
 
-    /// How many pass before the first lot is added.
-    fn passed(limiter: &RateLimiter, limit: &Limit) -> usize {
+    /// How many submissions pass before the first lot is added.
+    fn passes_before_first_lot(limiter: &RateLimiter, limit: &Limit) -> usize {
         let steps = (0..).map(|_| limiter.step(limit, at(0)));
         steps.take_while(|step| *step == Step::Pass).count()
     }
 
     #[test]
-    fn a_few_submissions_cost_no_write_and_more_are_added_in_lots() {
-        let (limiter, limit) = (RateLimiter::default(), Limit::a_minute("f", 600));
+    fn submissions_are_added_to_the_shared_sum_in_lots_of_six() {
+        let (limiter, limit) = (RateLimiter::default(), Limit::per_minute("f", 600));
 
         let steps: Vec<_> = (0..12).map(|_| limiter.step(&limit, at(0))).collect();
 
@@ -302,11 +302,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_to_be_over_is_refused_without_asking_until_the_next_minute() {
+    fn counter_known_to_be_over_its_limit_is_refused_locally_until_the_next_minute() {
         let (limiter, f, g) = (
             RateLimiter::default(),
-            Limit::a_minute("f", 600),
-            Limit::a_minute("g", 600),
+            Limit::per_minute("f", 600),
+            Limit::per_minute("g", 600),
         );
         limiter.learn(&f, 600, at(0));
 
@@ -316,31 +316,40 @@ mod tests {
     }
 
     #[test]
-    fn a_small_limit_is_asked_for_every_time() {
+    fn small_limit_adds_every_submission_to_the_shared_sum() {
         let limiter = RateLimiter::default();
 
-        assert_eq!(limiter.step(&Limit::a_minute("f", 3), at(0)), Step::Add(1));
-        assert_eq!(limiter.step(&Limit::a_minute("f", 0), at(0)), Step::Refuse);
+        assert_eq!(
+            limiter.step(&Limit::per_minute("f", 3), at(0)),
+            Step::Add(1)
+        );
+        assert_eq!(
+            limiter.step(&Limit::per_minute("f", 0), at(0)),
+            Step::Refuse
+        );
     }
 
     #[test]
-    fn a_day_is_counted_in_larger_lots_and_a_person_for_the_first_time_in_none() {
+    fn daily_lots_are_21_for_a_form_and_2_for_an_address() {
         let limiter = RateLimiter::default();
 
         let usual = Rates::default();
 
-        assert_eq!(passed(&limiter, &Limit::a_day("form", usual.per_day)), 20);
         assert_eq!(
-            passed(&limiter, &Limit::a_day("person", usual.per_address)),
+            passes_before_first_lot(&limiter, &Limit::per_day("form", usual.per_day)),
+            20
+        );
+        assert_eq!(
+            passes_before_first_lot(&limiter, &Limit::per_day("person", usual.per_address)),
             1
         );
     }
 
     #[test]
-    fn a_day_is_remembered_beyond_its_minutes_and_not_beyond_itself() {
+    fn daily_counter_is_kept_until_midnight() {
         let (limiter, limit, midnight) = (
             RateLimiter::default(),
-            Limit::a_day("f", 600),
+            Limit::per_day("f", 600),
             Window::Day.millis(),
         );
         limiter.learn(&limit, 600, at(0));
@@ -350,17 +359,17 @@ mod tests {
     }
 
     #[test]
-    fn no_more_counters_are_remembered_than_there_is_room_for() {
+    fn counters_are_cleared_when_too_many_are_remembered() {
         let limiter = RateLimiter::default();
-        for number in 0..=MOST_COUNTS {
-            limiter.step(&Limit::a_minute(number.to_string(), 600), at(0));
+        for number in 0..=MAX_COUNTERS {
+            limiter.step(&Limit::per_minute(number.to_string(), 600), at(0));
         }
 
-        assert_eq!(limiter.minute.lock().unwrap().of.len(), 1);
+        assert_eq!(limiter.minute.lock().unwrap().by_counter.len(), 1);
     }
 
     #[test]
-    fn a_subscriber_of_ipv6_is_known_by_the_first_half() {
+    fn ipv6_address_counts_by_its_first_half_and_ipv4_as_a_whole() {
         assert_eq!(network("2001:db8:1:2::7"), network("2001:db8:1:2:aaaa::"));
         assert_ne!(network("2001:db8:1:2::7"), network("2001:db8:1:3::7"));
         assert_ne!(network("192.0.2.7"), network("192.0.2.8"));

@@ -10,7 +10,7 @@ use crate::ports::{Customers as _, Wiring, causes};
 impl<W: Wiring> Intake<W> {
     /// Until when a lead that is set aside is kept, unless it is released: from the moment it came, as long as its
     /// customer's settled leads. If the customer cannot be read, for the default time.
-    pub(super) async fn aside_until(&self, lead: &Lead) -> Timestamp {
+    pub(super) async fn quarantined_until(&self, lead: &Lead) -> Timestamp {
         let customer = self.directory.customer(&lead.customer).await;
         let customer: Option<Customer> = customer.unwrap_or_else(|error| {
             tracing::warn!(

@@ -26,21 +26,21 @@ impl<W: Wiring> Scheduler<W> {
             if self.clock.now() >= until {
                 break;
             }
-            let done = errors.log(&day.customer, self.count_anew(&day).await);
+            let done = errors.log(&day.customer, self.recount_day(&day).await);
             settled += usize::from(done == Some(true));
         }
         errors.end(settled)
     }
 
     /// Says whether the counters now match the ledger.
-    async fn count_anew(&self, day: &Unsettled) -> Result<bool, StoreError> {
+    async fn recount_day(&self, day: &Unsettled) -> Result<bool, StoreError> {
         let customer = &day.customer;
         let kept_for = kept_for(self.directory.customer(customer).await?.as_ref());
         let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let kept = self.ledger.count(customer, day.tally.day).await?;
-        let anew = day.tally.anew(kept, kept_for, today);
+        let recounted = day.tally.recounted(kept, kept_for, today);
         self.directory
-            .settle_tally(customer, &anew, day.revision)
+            .settle_tally(customer, &recounted, day.revision)
             .await
     }
 }
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_dying_drain_did_not_count_is_counted_once_its_message_came_again() {
+    async fn counts_missed_by_a_crashed_drain_are_recounted_after_redelivery() {
         let scene = Scene::connected().await;
         scene.submit(&[("email", "ada@example.com")]).await;
         let messages = scene.messages();
-        let twin = Scene::connected().await;
-        twin.submit(&[("email", "ada@example.com")]).await;
-        twin.drain().await;
-        let counted = twin.memory.faults.steps() - 1; // then the event bus is told
+        let reference = Scene::connected().await;
+        reference.submit(&[("email", "ada@example.com")]).await;
+        reference.drain().await;
+        let counted = reference.memory.faults.steps() - 1; // the last step publishes the events
         scene.memory.faults.at(counted, Fault::CrashBefore);
         let died = scene
             .memory
@@ -106,23 +106,23 @@ mod tests {
         assert_eq!(counts(&scene).await, []);
 
         scene.drain_these(messages).await;
-        assert_eq!(recount(&scene).await, 0, "still moving");
+        assert_eq!(recount(&scene).await, 0, "changed too recently");
         scene.memory.clock.advance(SignedDuration::from_mins(15));
         assert_eq!(recount(&scene).await, 1);
 
         assert_eq!(counts(&scene).await, one("delivered"));
-        assert_eq!(recount(&scene).await, 0, "settled");
+        assert_eq!(recount(&scene).await, 0, "already settled");
     }
 
     #[tokio::test]
-    async fn counters_that_could_not_be_written_are_counted_anew() {
+    async fn counters_whose_write_failed_are_recounted() {
         for fault in [Fault::FailBefore, Fault::FailAfter] {
             let scene = Scene::connected().await;
             scene.submit(&[("email", "ada@example.com")]).await;
-            let twin = Scene::connected().await;
-            twin.submit(&[("email", "ada@example.com")]).await;
-            twin.drain().await;
-            let counted = twin.memory.faults.steps() - 1; // then the event bus is told
+            let reference = Scene::connected().await;
+            reference.submit(&[("email", "ada@example.com")]).await;
+            reference.drain().await;
+            let counted = reference.memory.faults.steps() - 1; // the last step publishes the events
             scene.memory.faults.at(counted, fault);
 
             scene.drain().await;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_day_that_cannot_be_counted_keeps_no_other_from_it() {
+    async fn day_that_cannot_be_counted_does_not_block_other_days() {
         let scene = Scene::unconnected().await;
         for email in ["ada@example.com", "bob@example.com"] {
             scene.submit(&[("email", email)]).await;
@@ -145,14 +145,14 @@ mod tests {
         // Unsettled days are found first, then counted.
         faults.at(faults.steps() + 2, Fault::FailBefore);
 
-        let told = scene.memory.scheduler().recount(Timestamp::MAX).await;
+        let result = scene.memory.scheduler().recount(Timestamp::MAX).await;
 
-        assert!(told.is_err());
-        assert_eq!(recount(&scene).await, 1, "the other is settled");
+        assert!(result.is_err());
+        assert_eq!(recount(&scene).await, 1, "the other day is settled");
     }
 
     #[tokio::test]
-    async fn a_day_whose_delivered_leads_are_gone_by_now_keeps_their_number() {
+    async fn recount_keeps_delivered_leads_that_have_expired_from_the_ledger() {
         let scene = Scene::connected().await;
         for email in ["ada@example.com", "bob@example.com"] {
             scene.submit(&[("email", email)]).await;
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_erasure_that_broke_off_is_counted_right_however_old_the_day() {
+    async fn erasure_retried_after_failures_is_counted_correctly_on_an_old_day() {
         let scene = Scene::connected().await;
         let ada = [("email", "ada@example.com")];
         for city in ["London", "Paris"] {
@@ -194,29 +194,29 @@ mod tests {
         memory.clock.advance(SignedDuration::from_hours(24 * 40));
         recount(&scene).await;
 
-        let mut broke_off = 0;
+        let mut failures = 0;
         for step in 1..40 {
-            let wish = Properties::parse(br#"{"email":"ada@example.com"}"#).unwrap();
+            let request = Properties::parse(br#"{"email":"ada@example.com"}"#).unwrap();
             let at = memory.faults.steps() + step;
             memory.faults.at(at, Fault::FailBefore);
-            let erased = memory.admin().erase_person(&scene.customer, wish).await;
+            let erased = memory.admin().erase_person(&scene.customer, request).await;
             memory.clock.advance(SignedDuration::from_mins(15));
             if erased.is_ok() {
                 break;
             }
-            broke_off += 1;
+            failures += 1;
         }
         let end = memory.clock.now() + SignedDuration::from_secs(30);
-        let struck = memory.scheduler().recount(end).await;
-        assert!(struck.is_err(), "the fault that no erasure met");
+        let result = memory.scheduler().recount(end).await;
+        assert!(result.is_err(), "the last erasure did not reach its fault");
         recount(&scene).await;
 
-        assert!(broke_off > 3, "{broke_off}");
+        assert!(failures > 3, "{failures}");
         assert_eq!(counts(&scene).await, [Counts::from([("erased".into(), 2)])]);
     }
 
     #[tokio::test]
-    async fn busy_days_of_others_keep_no_quiet_one_from_being_counted() {
+    async fn busy_days_of_other_customers_do_not_block_a_quiet_day() {
         let scene = Scene::unconnected().await;
         scene.submit(&[("email", "ada@example.com")]).await;
         scene.drain().await;
@@ -233,12 +233,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_outcome_whose_answer_was_lost_leaves_its_day_in_doubt() {
-        let twin = Scene::unconnected().await;
-        twin.submit(&[("email", "ada@example.com")]).await;
-        let first = twin.memory.faults.steps();
-        twin.drain().await;
-        for step in first..=twin.memory.faults.steps() {
+    async fn outcome_written_despite_a_store_error_is_counted_after_a_recount() {
+        let reference = Scene::unconnected().await;
+        reference.submit(&[("email", "ada@example.com")]).await;
+        let first = reference.memory.faults.steps();
+        reference.drain().await;
+        for step in first + 1..=reference.memory.faults.steps() {
             let scene = Scene::unconnected().await;
             scene.submit(&[("email", "ada@example.com")]).await;
             scene.memory.faults.at(step, Fault::FailAfter);
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_or_an_erasure_that_dies_at_any_step_leaves_counters_that_are_counted_anew() {
+    async fn counters_match_the_ledger_after_an_export_or_erasure_crashes_at_any_step() {
         for file in [true, false] {
             for step in 1.. {
                 let scene = Scene::unconnected().await;
@@ -271,7 +271,7 @@ mod tests {
                 let (admin, faults) = (scene.memory.admin(), &scene.memory.faults);
                 faults.at(faults.steps() + step, Fault::CrashAfter);
 
-                let asked = async {
+                let request = async {
                     if file {
                         let query = Properties::from_query([]);
                         let file = admin.export(&scene.customer, query, Timestamp::MAX);
@@ -281,9 +281,9 @@ mod tests {
                         admin.erase_person(&scene.customer, email).await.is_ok()
                     }
                 };
-                let whole = faults.until_crash(asked).await;
+                let finished = faults.until_crash(request).await;
                 scene.memory.clock.advance(SignedDuration::from_mins(15));
-                // If the request was done before its fault came, the fault strikes here.
+                // If the request finished before its fault, the fault hits here.
                 faults.until_crash(recount(&scene)).await;
                 recount(&scene).await;
 
@@ -292,7 +292,7 @@ mod tests {
                 let shown = counts(&scene).await.remove(0);
                 let shown: Counts = shown.into_iter().filter(|(_, count)| *count != 0).collect();
                 assert_eq!(shown, counted.unwrap(), "step {step}");
-                if whole.is_some() {
+                if finished.is_some() {
                     assert!(step > 3, "only {step} steps");
                     break;
                 }

@@ -19,7 +19,7 @@ use crate::domain::budget::CallClass;
 use crate::domain::ids::{AppId, CustomerId};
 use crate::ports::{Clock, Connections, Customers, Lanes, Requeue, StoreError, Wiring};
 
-/// How long what a run releases has to go out: until the run after the next.
+/// How long what a run releases has to go out: until the next run.
 const SPAN: SignedDuration = SignedDuration::from_secs(60);
 
 /// Marks read at a time. Those after them are read too: their customers may use another application.
@@ -38,7 +38,7 @@ const LOOK_FOR: SignedDuration = SignedDuration::from_secs(10);
 const OVERDUE: u16 = 500;
 
 /// Fewer deliveries than these are not begun for a customer who had many: old leads share one list of opt-outs.
-const LUMP: u32 = 10;
+const MIN_FREQUENT: u32 = 10;
 
 /// What was released.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -276,7 +276,7 @@ impl<W: Wiring> Scheduler<W> {
         Ok(Allowance {
             all: of(CallClass::Delivery),
             frequent: Some(of(CallClass::Frequent))
-                .filter(|left| *left >= LUMP)
+                .filter(|left| *left >= MIN_FREQUENT)
                 .unwrap_or(0),
             few: limits.few(),
         })

@@ -11,7 +11,7 @@ const PER_RUN: usize = 5;
 
 /// How long a connection that could not be refreshed lets the others go first: as long as thousands of them take, so
 /// that however many fail, none that works is hidden behind them.
-const AGAIN_AFTER: SignedDuration = SignedDuration::from_hours(24);
+const RETRY_FAILED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 impl<W: Wiring> TokenKeeper<W> {
     /// Refreshes a few connections that were idle for more than a month, and begins none that might be cut off at
@@ -21,7 +21,7 @@ impl<W: Wiring> TokenKeeper<W> {
     /// [`StoreError`] if idle connections could not be found.
     pub async fn keep_alive(&self, end: Timestamp) -> Result<usize, StoreError> {
         let (mut kept, now) = (0, self.clock.now());
-        let tried = self.cache.tried_since(now - AGAIN_AFTER);
+        let tried = self.cache.tried_since(now - RETRY_FAILED_AFTER);
         let limit = u16::try_from(PER_RUN + tried.len()).unwrap_or(u16::MAX);
         let idle = self.directory.idle(now, limit).await?;
         let others = idle.into_iter().filter(|idle| !tried.contains(idle));
@@ -32,7 +32,7 @@ impl<W: Wiring> TokenKeeper<W> {
             self.cache.try_at(&customer, now);
             match self.access(&customer, None, end).await {
                 Ok(_) => kept += 1,
-                // Dead, which the keeper has already published.
+                // It needs a reconnect, which the keeper has already published.
                 Err(AccessError::Waits(_)) => {}
                 Err(error) => tracing::warn!(
                     customer.id = %customer, error = %causes(&error),
@@ -52,7 +52,7 @@ mod tests {
     use crate::fakes::Call;
 
     #[tokio::test]
-    async fn a_connection_nobody_uses_is_refreshed_long_before_its_refresh_token_lapses() {
+    async fn idle_connection_is_refreshed_long_before_its_refresh_token_expires() {
         let scene = Scene::connected().await;
         let keeper = scene.memory.keeper();
         let mut refreshed_on = Vec::new();
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn connections_that_cannot_be_refreshed_do_not_keep_the_others_from_it() {
+    async fn connections_that_cannot_be_refreshed_do_not_block_the_others() {
         let scene = Scene::connected().await;
         let working = scene.memory.directory.look(&scene.customer).unwrap();
         // More than can be tried within an hour.
@@ -100,15 +100,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_cannot_be_read_does_not_keep_the_others_from_it() {
+    async fn unreadable_connection_does_not_block_the_others() {
         let scene = Scene::connected().await;
         let directory = &scene.memory.directory;
-        let odd = Connection {
+        let unreadable = Connection {
             customer: "broken".parse().unwrap(),
             ..directory.look(&scene.customer).unwrap()
         };
-        assert!(directory.put_connection(&odd).await.unwrap());
-        directory.garble(&odd.customer);
+        assert!(directory.put_connection(&unreadable).await.unwrap());
+        directory.garble(&unreadable.customer);
         let clock = &scene.memory.clock;
         clock.advance(SignedDuration::from_hours(24 * 70));
 
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_refresh_is_begun_that_the_run_has_no_time_for() {
+    async fn keep_alive_starts_no_refresh_without_enough_time_left() {
         let scene = Scene::connected().await;
         let clock = &scene.memory.clock;
         clock.advance(SignedDuration::from_hours(24 * 70));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_connection_in_use_is_left_alone() {
+    async fn connection_idle_for_less_than_a_month_is_not_refreshed() {
         let scene = Scene::connected().await;
         let keeper = scene.memory.keeper();
 

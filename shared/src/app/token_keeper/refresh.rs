@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, AccessError, LOOK_AGAIN, PATIENCE, TokenKeeper, advance, keep};
+use super::{Access, AccessError, MAX_WAIT, POLL_INTERVAL, TokenKeeper, advance, keep};
 use crate::app::moment::{Next, RENEWAL_TAKES, await_moment};
 use crate::app::publish::publish_status;
 use crate::domain::budget::{CallClass, Meter, Pause};
@@ -27,9 +27,9 @@ pub(super) enum Refreshed {
 
 /// Why a refresh under a lease gave no token.
 enum RefreshError {
-    Dead(ReconnectReason),
-    Passing { until: Timestamp },
-    Unkept,
+    NeedsReconnect(ReconnectReason),
+    Temporary { until: Timestamp },
+    NotStored,
     Store(StoreError),
 }
 
@@ -66,15 +66,17 @@ impl<W: Wiring> TokenKeeper<W> {
         };
         match self.refresh_leased(&row, end).await {
             Ok(refreshed) => Ok(refreshed),
-            Err(RefreshError::Dead(reason)) => self.mark_needs_reconnect(&row, reason).await,
-            Err(RefreshError::Unkept) => Err(AccessError::Busy { until: lease.until }),
+            Err(RefreshError::NeedsReconnect(reason)) => {
+                self.mark_needs_reconnect(&row, reason).await
+            }
+            Err(RefreshError::NotStored) => Err(AccessError::Busy { until: lease.until }),
             // The lapsed lease said that the old token may be used up. A worker that could not find out leaves that
             // mark.
-            Err(RefreshError::Passing { .. }) if connection.lease.is_some() => {
+            Err(RefreshError::Temporary { .. }) if connection.lease.is_some() => {
                 Err(AccessError::Busy { until: lease.until })
             }
             Err(RefreshError::Store(error)) if connection.lease.is_some() => Err(error.into()),
-            Err(RefreshError::Passing { until }) => {
+            Err(RefreshError::Temporary { until }) => {
                 self.directory.release(customer, &owner, until).await?;
                 Err(AccessError::Busy { until })
             }
@@ -102,14 +104,17 @@ impl<W: Wiring> TokenKeeper<W> {
             // The refresh token of an older pair is used up. The newest pair was stored and may not be visible yet, but
             // is lost if its token has expired meanwhile.
             if row.token_expires_at <= self.clock.now() {
-                return Err(RefreshError::Dead(ReconnectReason::TokenLost));
+                return Err(RefreshError::NeedsReconnect(ReconnectReason::TokenLost));
             }
             return Err(StoreError::new("the vault is behind the row").into());
         }
         let grant = match self.call(row, &old, end).await {
             Ok(grant) => grant,
-            Err(RefreshError::Dead(reason)) => {
-                return self.newer(row).await?.ok_or(RefreshError::Dead(reason));
+            Err(RefreshError::NeedsReconnect(reason)) => {
+                return self
+                    .newer_pair(row)
+                    .await?
+                    .ok_or(RefreshError::NeedsReconnect(reason));
             }
             Err(error) => return Err(error),
         };
@@ -127,35 +132,35 @@ impl<W: Wiring> TokenKeeper<W> {
         old: &StoredTokens,
         end: Timestamp,
     ) -> Result<Grant, RefreshError> {
-        let mut anew = false;
+        let mut reread = false;
         loop {
             let until = self.clock.now() + COOLDOWN;
-            let Some(app) = self.apps.credentials(&row.app, anew).await? else {
-                let lack = format!("the secret of the application {} is not set", row.app);
-                return Err(StoreError::new(lack).into());
+            let Some(app) = self.apps.credentials(&row.app, reread).await? else {
+                let message = format!("the secret of the application {} is not set", row.app);
+                return Err(StoreError::new(message).into());
             };
             self.await_turn(&row.app, end).await?;
             match self.oauth.refresh(&app, &old.tokens.refresh).await {
                 Ok(grant) => return Ok(grant),
                 Err(TokenError::InvalidGrant) => {
-                    return Err(RefreshError::Dead(ReconnectReason::InvalidGrant));
+                    return Err(RefreshError::NeedsReconnect(ReconnectReason::InvalidGrant));
                 }
-                Err(TokenError::InvalidClient) if !anew => anew = true,
+                Err(TokenError::InvalidClient) if !reread => reread = true,
                 Err(error) => {
                     tracing::warn!(customer.id = %row.customer, error = %error, "a token was not refreshed");
                     let mut until = until;
                     if let TokenError::Throttled { retry_after } = error {
-                        self.tell_throttled(&row.app, retry_after).await;
+                        self.pause_endpoint(&row.app, retry_after).await;
                         until = until.max(self.clock.now() + retry_after);
                     }
-                    return Err(RefreshError::Passing { until });
+                    return Err(RefreshError::Temporary { until });
                 }
             }
         }
     }
 
     /// Stops all calls to the token endpoint for a while: its limit is the same for all connections of the application.
-    async fn tell_throttled(&self, app: &AppId, retry_after: SignedDuration) {
+    async fn pause_endpoint(&self, app: &AppId, retry_after: SignedDuration) {
         let (now, pause) = (self.clock.now(), Pause::For(retry_after));
         if let Err(error) = self.budget.pause(Meter::Token(app), now, pause).await {
             tracing::warn!(
@@ -170,7 +175,7 @@ impl<W: Wiring> TokenKeeper<W> {
     async fn await_turn(&self, app: &AppId, end: Timestamp) -> Result<(), RefreshError> {
         let (clock, budget) = (&self.clock, &self.budget);
         let latest = end - RENEWAL_TAKES;
-        let later = || RefreshError::Passing {
+        let later = || RefreshError::Temporary {
             until: clock.now() + COOLDOWN,
         };
         if latest < clock.now() {
@@ -178,12 +183,12 @@ impl<W: Wiring> TokenKeeper<W> {
         }
         let (meter, class) = (Meter::Token(app), CallClass::Interactive);
         let reserve = |want, from| {
-            let horizon = latest.min(clock.now() + PATIENCE);
+            let horizon = latest.min(clock.now() + MAX_WAIT);
             budget.reserve(meter, class, want, from, horizon)
         };
         match await_moment(clock, 1, reserve).await? {
             Next::At(_) => Ok(()),
-            Next::NotBefore(until) => Err(RefreshError::Passing { until }),
+            Next::NotBefore(until) => Err(RefreshError::Temporary { until }),
             Next::Missed => Err(later()),
         }
     }
@@ -193,26 +198,28 @@ impl<W: Wiring> TokenKeeper<W> {
     async fn keep(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
         match keep(&self.vault, &self.clock, &row.customer, &new).await {
             Ok(Kept::Stored) => self.advance(row, new).await,
-            Ok(Kept::Superseded) => Ok(self.newer(row).await?.unwrap_or(Refreshed::Again)),
-            Err(_) => Err(RefreshError::Unkept),
+            Ok(Kept::Superseded) => Ok(self.newer_pair(row).await?.unwrap_or(Refreshed::Again)),
+            Err(_) => Err(RefreshError::NotStored),
         }
     }
 
     /// What to do if no pair is stored. Whoever ends a connection deletes its pair a moment before the row says so, and
     /// must not be told that it has to be made again.
     async fn without_pair(&self, row: &Connection) -> Result<Refreshed, RefreshError> {
-        self.clock.sleep_until(self.clock.now() + LOOK_AGAIN).await;
+        self.clock
+            .sleep_until(self.clock.now() + POLL_INTERVAL)
+            .await;
         let now = self.directory.connection(&row.customer).await?;
-        let stands =
+        let still_connected =
             now.is_some_and(|now| now.generation == row.generation && now.is_usable().is_ok());
-        if stands {
-            return Err(RefreshError::Dead(ReconnectReason::TokenLost));
+        if still_connected {
+            return Err(RefreshError::NeedsReconnect(ReconnectReason::TokenLost));
         }
         Ok(Refreshed::Again)
     }
 
     /// The pair that another worker has stored meanwhile, if any.
-    async fn newer(&self, row: &Connection) -> Result<Option<Refreshed>, RefreshError> {
+    async fn newer_pair(&self, row: &Connection) -> Result<Option<Refreshed>, RefreshError> {
         match self.vault.tokens(&row.customer).await? {
             Some(newer) if newer.generation > row.generation => {
                 self.advance(row, newer).await.map(Some)
@@ -236,7 +243,7 @@ impl<W: Wiring> TokenKeeper<W> {
         }
     }
 
-    /// Marks a connection as dead: the endpoint does not know the newest refresh token, or none is stored here.
+    /// Marks a connection as one that needs a reconnect: the endpoint does not know the newest refresh token, or none is stored here.
     pub(super) async fn mark_needs_reconnect(
         &self,
         row: &Connection,

@@ -29,7 +29,7 @@ async fn status(scene: &Scene) -> ConnectionStatus {
         .status
 }
 
-/// A worker without any cache asks for a token.
+/// Requests a token with an empty cache.
 async fn access(scene: &Scene) -> Result<Access, AccessError> {
     let keeper = scene.memory.keeper();
     keeper.access(&scene.customer, None, Timestamp::MAX).await
@@ -41,7 +41,7 @@ async fn stored(scene: &Scene) -> u64 {
     pair.unwrap().generation
 }
 
-fn waits(result: Result<Access, AccessError>) -> WaitReason {
+fn wait_reason(result: Result<Access, AccessError>) -> WaitReason {
     match result {
         Err(AccessError::Waits(why)) => why,
         other => panic!("{other:?}"),
@@ -70,7 +70,7 @@ async fn a_hundred_workers_on_an_expired_token_make_one_refresh() {
 }
 
 #[tokio::test]
-async fn an_answer_lost_after_the_rotation_is_found_out_after_the_cooldown() {
+async fn refresh_answer_lost_after_rotation_needs_reconnect_after_the_cooldown() {
     let scene = expired().await;
     scene.memory.crm.token_answer_next(TokenError::AnswerLost);
 
@@ -78,11 +78,11 @@ async fn an_answer_lost_after_the_rotation_is_found_out_after_the_cooldown() {
     scene.memory.clock.advance(SignedDuration::from_secs(31));
 
     assert!(matches!(first, Err(AccessError::Busy { .. })));
-    assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
+    assert_eq!(wait_reason(access(&scene).await), WaitReason::Reconnect);
 }
 
 #[tokio::test]
-async fn a_fresh_token_costs_no_call_and_a_warm_worker_no_look_into_the_vault() {
+async fn warm_worker_with_a_valid_token_reads_only_the_row_and_makes_no_call() {
     let scene = Scene::connected().await;
     let keeper = scene.memory.keeper();
     keeper
@@ -101,15 +101,15 @@ async fn a_fresh_token_costs_no_call_and_a_warm_worker_no_look_into_the_vault() 
 }
 
 #[tokio::test]
-async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again() {
-    let whole = {
+async fn crash_at_any_step_of_a_refresh_recovers_or_needs_reconnect() {
+    let steps = {
         let scene = expired().await;
         let before = scene.memory.faults.steps();
         access(&scene).await.unwrap();
         scene.memory.faults.steps() - before
     };
     let mut lost = Vec::new();
-    for step in 1..=whole {
+    for step in 1..=steps {
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
             let scene = expired().await;
             scene
@@ -151,38 +151,38 @@ async fn killed_at_any_step_the_connection_works_again_or_asks_to_be_made_again(
             );
         }
     }
-    // Only if Constant Contact has rotated and the vault has nothing yet.
-    assert_eq!(lost.len(), 2, "{lost:?} of {whole} steps");
+    // Only if Constant Contact has rotated the tokens and the new pair is not in the vault yet.
+    assert_eq!(lost.len(), 2, "{lost:?} of {steps} steps");
     assert_eq!(lost[0].1, Fault::CrashAfter);
     assert_eq!(lost[1], (lost[0].0 + 1, Fault::CrashBefore));
 }
 
 #[tokio::test]
-async fn a_confirmed_invalid_grant_is_the_end_and_ends_the_calls() {
+async fn confirmed_invalid_grant_needs_reconnect_and_stops_further_refreshes() {
     let scene = expired().await;
     scene.memory.crm.revoke(ACCOUNT);
 
     for _ in 0..3 {
-        assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
+        assert_eq!(wait_reason(access(&scene).await), WaitReason::Reconnect);
     }
 
     let now = scene.memory.clock.now();
-    let dead = ConnectionStatus::NeedsReconnect {
+    let needs_reconnect = ConnectionStatus::NeedsReconnect {
         reason: ReconnectReason::InvalidGrant,
         since: now,
     };
-    assert_eq!(status(&scene).await, dead.clone());
+    assert_eq!(status(&scene).await, needs_reconnect.clone());
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
-    let told = Event::Connection {
+    let event = Event::Connection {
         customer_id: scene.customer.clone(),
-        status: dead,
+        status: needs_reconnect,
         at: now,
     };
-    assert_eq!(scene.memory.events.published(), [told]);
+    assert_eq!(scene.memory.events.published(), [event]);
 }
 
 #[tokio::test]
-async fn passing_trouble_is_a_cooldown_and_never_a_death() {
+async fn temporary_token_errors_cause_a_cooldown_and_not_a_reconnect() {
     for error in [
         TokenError::THROTTLED,
         TokenError::Unavailable,
@@ -194,14 +194,15 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
         scene.memory.crm.token_answer_next(error);
 
         let clock = &scene.memory.clock;
-        let later = clock.now() + SignedDuration::from_secs(30);
+        let cooldown_end = clock.now() + SignedDuration::from_secs(30);
         let first = access(&scene).await;
         clock.advance(SignedDuration::from_secs(29));
         let second = access(&scene).await;
 
         for busy in [first, second] {
-            let until = |busy| matches!(busy, Err(AccessError::Busy { until }) if until == later);
-            assert!(until(busy), "{error}");
+            let is_busy_until =
+                |busy| matches!(busy, Err(AccessError::Busy { until }) if until == cooldown_end);
+            assert!(is_busy_until(busy), "{error}");
         }
         assert_eq!(scene.memory.crm.count(Call::Refresh), 1, "{error}");
         clock.advance(SignedDuration::from_secs(2));
@@ -210,18 +211,19 @@ async fn passing_trouble_is_a_cooldown_and_never_a_death() {
 }
 
 #[tokio::test]
-async fn a_rest_that_the_token_endpoint_asks_for_is_kept() {
+async fn retry_after_of_the_token_endpoint_is_respected() {
     let scene = expired().await;
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
     let retry_after = SignedDuration::from_mins(10);
     crm.token_answer_next(TokenError::Throttled { retry_after });
-    let over = clock.now() + retry_after;
+    let retry_at = clock.now() + retry_after;
 
     for after in [0, 9] {
         clock.advance(SignedDuration::from_mins(after));
         let busy = access(&scene).await;
-        let until = |busy| matches!(busy, Err(AccessError::Busy { until }) if until == over);
-        assert!(until(busy), "{after}");
+        let is_busy_until =
+            |busy| matches!(busy, Err(AccessError::Busy { until }) if until == retry_at);
+        assert!(is_busy_until(busy), "{after}");
     }
     clock.advance(SignedDuration::from_mins(2));
 
@@ -230,7 +232,7 @@ async fn a_rest_that_the_token_endpoint_asks_for_is_kept() {
 }
 
 #[tokio::test]
-async fn a_day_of_passing_trouble_or_of_a_wrong_secret_ends_no_connection() {
+async fn day_of_temporary_errors_or_a_wrong_secret_does_not_end_the_connection() {
     for error in [
         TokenError::THROTTLED,
         TokenError::Unavailable,
@@ -256,7 +258,7 @@ async fn a_day_of_passing_trouble_or_of_a_wrong_secret_ends_no_connection() {
 }
 
 #[tokio::test]
-async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too() {
+async fn throttled_token_endpoint_delays_refreshes_of_other_connections_too() {
     let scene = Scene::connected().await;
     let (memory, other): (_, CustomerId) = (&scene.memory, "other".parse().unwrap());
     let connection = Connection {
@@ -281,7 +283,7 @@ async fn a_throttled_token_endpoint_is_left_alone_for_the_other_connections_too(
 }
 
 #[tokio::test]
-async fn no_refresh_is_begun_that_might_be_cut_off_and_a_token_that_is_good_still_is_used() {
+async fn without_time_for_a_refresh_a_valid_token_is_used_and_none_is_refreshed() {
     let scene = Scene::connected().await;
     let (clock, keeper) = (&scene.memory.clock, scene.memory.keeper());
     let access = async |rejected, left| {
@@ -295,15 +297,15 @@ async fn no_refresh_is_begun_that_might_be_cut_off_and_a_token_that_is_good_stil
     let refused = access(Some(1), 29).await;
     assert!(matches!(refused, Err(AccessError::Busy { .. })));
     clock.advance(SignedDuration::from_mins(5));
-    let ended = access(None, 29).await;
-    assert!(matches!(ended, Err(AccessError::Busy { .. })));
+    let expired = access(None, 29).await;
+    assert!(matches!(expired, Err(AccessError::Busy { .. })));
 
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
     assert_eq!(access(None, 30).await.unwrap(), 2);
 }
 
 #[tokio::test]
-async fn a_token_that_only_nears_its_end_is_used_while_its_refresh_fails() {
+async fn token_close_to_expiry_is_used_while_its_refresh_fails() {
     let scene = Scene::connected().await;
     scene
         .memory
@@ -315,7 +317,7 @@ async fn a_token_that_only_nears_its_end_is_used_while_its_refresh_fails() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_five_minutes_wrong_costs_one_refresh_and_no_refused_call() {
+async fn clock_skew_of_five_minutes_causes_one_refresh_and_no_rejected_call() {
     for minutes in [-5, 5] {
         let scene = Scene::connected().await;
         let directory = &scene.memory.directory;
@@ -342,7 +344,7 @@ async fn a_clock_that_is_five_minutes_wrong_costs_one_refresh_and_no_refused_cal
 }
 
 #[tokio::test]
-async fn a_rotated_client_secret_is_read_anew_once() {
+async fn rotated_client_secret_is_reread_once() {
     let scene = expired().await;
     scene
         .memory
@@ -355,7 +357,7 @@ async fn a_rotated_client_secret_is_read_anew_once() {
 }
 
 #[tokio::test]
-async fn a_long_lived_refresh_token_that_does_not_come_back_is_kept() {
+async fn long_lived_refresh_token_missing_from_the_answer_is_kept() {
     let scene = expired().await;
     scene.memory.crm.set_token_kind(TokenKind::LongLived);
 

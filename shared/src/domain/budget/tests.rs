@@ -25,12 +25,12 @@ fn reserve(state: &mut BudgetState, want: u32, now: Timestamp) -> Reservation {
 }
 
 #[test]
-fn no_second_holds_more_calls_than_the_limit_whoever_reserves() {
+fn no_second_exceeds_the_rate_limit_across_reservations() {
     let mut state = fresh();
     let mut moments = Vec::new();
     for (ms, want) in [(0, 3), (10, 10), (11, 1), (900, 5), (901, 2), (8_000, 4)] {
         let Reservation::Granted(more) = reserve(&mut state, want, after(ms)) else {
-            panic!("closed")
+            panic!("no moment was granted")
         };
         moments.extend(more);
     }
@@ -45,7 +45,7 @@ fn no_second_holds_more_calls_than_the_limit_whoever_reserves() {
 fn at_least_95_percent_of_the_rate_is_used() {
     let mut state = fresh();
     let Reservation::Granted(moments) = reserve(&mut state, 100, noon()) else {
-        panic!("closed")
+        panic!("no moment was granted")
     };
 
     let seconds = moments[99].duration_since(moments[0]).as_secs_f64();
@@ -57,7 +57,7 @@ fn at_least_95_percent_of_the_rate_is_used() {
 }
 
 #[test]
-fn a_day_ends_at_its_number_and_leaves_the_reserve() {
+fn deliveries_stop_before_the_interactive_reserve_and_resume_at_midnight() {
     let mut state = BudgetState {
         spent: 9_799,
         ..fresh()
@@ -91,7 +91,7 @@ fn a_day_ends_at_its_number_and_leaves_the_reserve() {
 }
 
 #[test]
-fn what_is_kept_for_customers_who_had_few_melts_until_midnight() {
+fn reserve_for_small_customers_shrinks_until_midnight() {
     let frequent = |spent, now: Timestamp| {
         let state = BudgetState { spent, ..fresh() };
         let horizon = now + SignedDuration::from_secs(1);
@@ -103,7 +103,7 @@ fn what_is_kept_for_customers_who_had_few_melts_until_midnight() {
     let midnight = next_midnight(noon());
     let spent = |at| Reservation::day_spent(at);
 
-    // 9,800 for leads, of which 1,960 are kept as the day begins.
+    // 9,800 for leads, of which 1,960 are reserved for small customers as the day begins.
     assert!(matches!(frequent(8_819, noon()), Reservation::Granted(_)));
     assert_eq!(frequent(9_310, noon()), spent(evening));
     assert!(matches!(frequent(9_310, evening), Reservation::Granted(_)));
@@ -115,7 +115,7 @@ fn what_is_kept_for_customers_who_had_few_melts_until_midnight() {
 }
 
 #[test]
-fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
+fn spent_calls_and_closure_are_reset_at_midnight() {
     let state = BudgetState {
         spent: 12,
         ..fresh()
@@ -130,7 +130,7 @@ fn what_was_spent_and_closed_is_yesterdays_after_midnight() {
 }
 
 #[test]
-fn a_refused_quota_closes_the_app_until_midnight_and_a_throttle_for_a_second() {
+fn quota_pause_lasts_until_midnight_and_throttle_pause_for_its_duration() {
     let mut closed = fresh().paused(noon(), Pause::Day);
     let mut throttled = fresh().paused(noon(), Pause::For(SignedDuration::from_secs(1)));
 
@@ -149,26 +149,28 @@ fn a_refused_quota_closes_the_app_until_midnight_and_a_throttle_for_a_second() {
 }
 
 #[test]
-fn a_quota_refused_just_after_midnight_is_the_old_days_and_does_not_close_the_new_one() {
+fn quota_refused_within_a_minute_after_midnight_does_not_close_the_new_day() {
     let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
     let after = |ms| midnight + SignedDuration::from_millis(ms);
 
-    for (came, back) in [
+    for (refused_at, reopens_at) in [
         (after(-1), midnight),
         (after(0), after(60_000)),
         (after(59_999), after(60_000)),
         (after(60_000), next_midnight(midnight)),
     ] {
-        assert_eq!(quota_back(came), back, "{came}");
+        assert_eq!(quota_back(refused_at), reopens_at, "{refused_at}");
         assert_eq!(
-            fresh().paused(came, Pause::Day).closed_until(came),
-            Some(back)
+            fresh()
+                .paused(refused_at, Pause::Day)
+                .closed_until(refused_at),
+            Some(reopens_at)
         );
     }
 }
 
 #[test]
-fn a_moment_counts_for_the_day_it_lies_in_whenever_it_is_asked_for() {
+fn moments_count_toward_the_day_they_lie_in_not_the_day_of_the_request() {
     let midnight = next_midnight(noon());
     let mut state = BudgetState {
         spent: 9_000,
@@ -177,22 +179,22 @@ fn a_moment_counts_for_the_day_it_lies_in_whenever_it_is_asked_for() {
 
     let before = midnight - SignedDuration::from_secs(10);
     let Reservation::Granted(moments) = reserve(&mut state, 100, before) else {
-        panic!("closed")
+        panic!("no moment was granted")
     };
 
     let tomorrows = moments.iter().filter(|moment| **moment >= midnight);
     assert_eq!(tomorrows.count(), 100 - 39);
     assert_eq!((state.day, state.spent), (day_of(midnight), 61));
-    let mut rest = 0;
+    let mut remaining = 0;
     while let Reservation::Granted(more) = reserve(&mut state, 100, midnight) {
-        rest += more.len();
+        remaining += more.len();
         state.next_call_ms = 0;
     }
-    assert_eq!(rest + 61, 9_800);
+    assert_eq!(remaining + 61, 9_800);
 }
 
 #[test]
-fn calls_beyond_the_horizon_are_not_given_out() {
+fn moments_beyond_the_horizon_are_not_granted() {
     let mut state = BudgetState {
         next_call_ms: after(60_000).as_millisecond(),
         ..fresh()
@@ -208,6 +210,6 @@ fn calls_beyond_the_horizon_are_not_given_out() {
 }
 
 #[test]
-fn a_lost_row_is_taken_for_an_even_day() {
+fn missing_state_assumes_the_day_was_used_evenly() {
     assert_eq!(BudgetState::assumed(LIMITS, noon()).spent, 5_000);
 }

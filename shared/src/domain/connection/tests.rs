@@ -32,7 +32,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 #[test]
-fn a_token_is_refreshed_early_on_rejection_and_after_a_crash() {
+fn token_is_refreshed_before_expiry_after_rejection_and_after_a_crash() {
     let good = connection();
     let crashed = Connection {
         lease: Some(Lease {
@@ -66,7 +66,7 @@ fn a_token_is_refreshed_early_on_rejection_and_after_a_crash() {
 }
 
 #[test]
-fn nobody_refreshes_beside_a_lease_or_in_a_cooldown() {
+fn no_refresh_begins_during_a_lease_or_a_cooldown() {
     let leased = Connection {
         lease: Some(Lease {
             owner: "x".into(),
@@ -91,7 +91,7 @@ fn nobody_refreshes_beside_a_lease_or_in_a_cooldown() {
 }
 
 #[test]
-fn another_stack_has_no_token_of_a_connection_however_long_it_is_good() {
+fn refresh_decision_is_elsewhere_for_a_connection_of_another_stack() {
     for seconds in [0, 90_000] {
         assert_eq!(
             connection().refresh_decision("staging", None, at(seconds)),
@@ -101,13 +101,13 @@ fn another_stack_has_no_token_of_a_connection_however_long_it_is_good() {
 }
 
 #[test]
-fn a_lead_goes_to_its_forms_lists_or_else_the_connections() {
+fn lead_joins_its_forms_existing_lists_or_else_the_connections() {
     let own: RemoteId = "11111111-0000-11ee-8c99-0242ac120002".parse().unwrap();
-    let unchosen = Connection {
+    let without_lists = Connection {
         lists: vec![],
         ..connection()
     };
-    let unconfirmed = Connection {
+    let without_terms = Connection {
         terms: None,
         ..connection()
     };
@@ -129,16 +129,16 @@ fn a_lead_goes_to_its_forms_lists_or_else_the_connections() {
     assert_eq!(gone(&[default]).lists_for(forms), Ok(forms.to_vec()));
     assert_eq!(gone(&[default]).lists_for(&[]), Err(WaitReason::NoList));
     let both = [own.clone(), default.clone()];
-    let left = gone(&[&own]).lists_without(&both[1..], forms);
-    assert_eq!(left, Err(WaitReason::NoList));
-    let left = connection().lists_without(&both[..1], forms);
-    assert_eq!(left, Ok(connection().lists));
-    assert_eq!(unchosen.lists_for(&[]), Err(WaitReason::NoList));
-    assert_eq!(unconfirmed.lists_for(&[]), Err(WaitReason::NoList));
+    let lists = gone(&[&own]).lists_without(&both[1..], forms);
+    assert_eq!(lists, Err(WaitReason::NoList));
+    let lists = connection().lists_without(&both[..1], forms);
+    assert_eq!(lists, Ok(connection().lists));
+    assert_eq!(without_lists.lists_for(&[]), Err(WaitReason::NoList));
+    assert_eq!(without_terms.lists_for(&[]), Err(WaitReason::NoList));
 }
 
 #[test]
-fn idle_months_end_with_the_one_before_the_last() {
+fn idle_months_are_the_six_before_the_previous_month() {
     let months = idle_months("2026-01-31T23:00:00Z".parse().unwrap());
 
     assert_eq!(months.first().unwrap(), "2025-06");

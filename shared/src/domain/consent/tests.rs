@@ -29,7 +29,7 @@ fn only_a_ticked_box_is_consent() {
 }
 
 #[test]
-fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
+fn forbidden_sources_and_implicit_consent_are_rejected_despite_a_ticked_box() {
     for source in [
         "purchased",
         "Rented",
@@ -91,14 +91,14 @@ fn a_source_without_permission_is_refused_even_with_the_box_ticked() {
 }
 
 #[test]
-fn a_box_with_a_hidden_one_beside_it_is_ticked_where_one_of_them_is() {
+fn box_with_a_hidden_companion_field_is_ticked_if_either_value_is() {
     assert!(parse(&[("consent", "0"), ("consent", "1")]).is_ok());
     assert!(parse(&[("consent", "true"), ("consent", "false")]).is_ok());
     assert!(parse(&[("consent", "0"), ("consent", "")]).is_err());
 }
 
 #[test]
-fn what_json_says_of_the_consent_stands_whatever_the_box_is_called() {
+fn json_consent_given_takes_precedence_over_a_renamed_consent_box() {
     let mut form = form();
     form.consent_field = "newsletter".into();
     let parse = |fields: &[(&str, &str)]| {
@@ -108,16 +108,16 @@ fn what_json_says_of_the_consent_stands_whatever_the_box_is_called() {
 
     assert_eq!(parse(&[("consent.given", "true")]), Ok(()));
     assert_eq!(parse(&[("newsletter", "on")]), Ok(()));
-    for not in [
+    for fields in [
         [("consent", "on"), ("newsletter", "")],
         [("consent.given", "false"), ("newsletter", "on")],
     ] {
-        assert_eq!(parse(&not), Err(ConsentError::Required));
+        assert_eq!(parse(&fields), Err(ConsentError::Required));
     }
 }
 
 #[test]
-fn a_ticked_opt_out_takes_the_consent_back() {
+fn ticked_opt_out_overrides_consent() {
     let both = [("consent", "on"), ("emailOptOut", "1")];
 
     assert_eq!(parse(&both), Err(ConsentError::Required));
@@ -125,7 +125,7 @@ fn a_ticked_opt_out_takes_the_consent_back() {
 }
 
 #[test]
-fn the_time_given_is_the_senders_unless_it_lies_ahead() {
+fn sender_consent_time_is_capped_at_now_and_rejected_if_malformed_or_too_old() {
     let at = |given| Ok(parse(&[("consent", "on"), ("consent_given_at", given)])?.given_at);
 
     assert_eq!(
@@ -139,7 +139,7 @@ fn the_time_given_is_the_senders_unless_it_lies_ahead() {
 }
 
 #[test]
-fn a_statement_nobody_knows_has_to_come_with_its_text() {
+fn unknown_statement_digest_requires_the_matching_statement_text() {
     let of = |fields: &[(&str, &str)]| {
         let fields: Vec<_> = [("consent", "on")].iter().chain(fields).copied().collect();
         parse(&fields).map(|consent| (consent.statement, consent.version))
@@ -167,7 +167,7 @@ fn a_statement_nobody_knows_has_to_come_with_its_text() {
 }
 
 #[test]
-fn a_statement_the_sender_supplies_is_kept_and_recognised() {
+fn sender_supplied_statement_is_kept_and_matched_to_known_versions() {
     let own = parse(&[("consent", "on"), ("consent_statement", "Mail me.")]).unwrap();
     let ours = parse(&[
         ("consent", "on"),
@@ -180,7 +180,7 @@ fn a_statement_the_sender_supplies_is_kept_and_recognised() {
 }
 
 #[test]
-fn a_brand_is_vouched_for_only_where_the_statement_names_it() {
+fn brand_is_recorded_only_if_the_statement_names_it() {
     let of = |statement| {
         let parsed = parse(&[("consent", "on"), ("consent_statement", statement)]);
         parsed.map(|consent| consent.brand)
@@ -195,7 +195,7 @@ fn a_brand_is_vouched_for_only_where_the_statement_names_it() {
 }
 
 #[test]
-fn a_page_that_was_left_empty_is_the_one_that_the_browser_tells() {
+fn empty_page_url_falls_back_to_the_referer() {
     let origin = Origin {
         referer: Some("https://engines.example/".into()),
         ..Origin::default()
@@ -206,13 +206,13 @@ fn a_page_that_was_left_empty_is_the_one_that_the_browser_tells() {
         Consent::parse(&form(), &fields, &origin, now()).map(|consent| consent.page_url)
     };
 
-    let told = "https://engines.example/news";
-    assert_eq!(of(told), Ok(Some(told.into())));
+    let page = "https://engines.example/news";
+    assert_eq!(of(page), Ok(Some(page.into())));
     assert_eq!(of(" "), Ok(Some("https://engines.example/".into())));
 }
 
 #[test]
-fn another_site_than_that_of_the_page_it_names_is_known_by_the_browsers_word() {
+fn consent_sent_from_another_site_than_its_page_is_detected_by_origin() {
     let of = |page: &str, site: Option<&str>| {
         let fields = [("consent", "on"), ("consent_page_url", page)];
         let fields = Submission::from_pairs(fields).unwrap();
@@ -232,17 +232,20 @@ fn another_site_than_that_of_the_page_it_names_is_known_by_the_browsers_word() {
     for other in ["http://engines.example", "https://looms.example"] {
         assert!(of(page, Some(other)), "{other}");
     }
-    for none in ["", "the news page"] {
-        assert!(!of(none, Some("https://looms.example")), "{none}");
+    for unreadable in ["", "the news page"] {
+        assert!(
+            !of(unreadable, Some("https://looms.example")),
+            "{unreadable}"
+        );
     }
 }
 
 #[test]
-fn a_statement_that_is_too_long_is_refused_by_name_and_never_cut() {
+fn overlong_statement_is_rejected_by_field_name_and_never_truncated() {
     let of = |length| {
         let statement = "x".repeat(length);
-        let told = parse(&[("consent", "on"), ("consent_statement", &statement)]);
-        told.map(|consent| consent.statement.len())
+        let parsed = parse(&[("consent", "on"), ("consent_statement", &statement)]);
+        parsed.map(|consent| consent.statement.len())
     };
 
     assert_eq!(of(4_000), Ok(4_000));

@@ -170,36 +170,36 @@ mod tests {
     use crate::domain::crm::CrmError;
 
     #[test]
-    fn every_body_shape_is_read() {
-        let words = |body: &str| Refusal::read(body.as_bytes());
+    fn every_error_body_shape_is_parsed() {
+        let read = |body: &str| Refusal::read(body.as_bytes());
         let expected = Refusal::of("k", "m");
 
-        assert_eq!(
-            words(r#"[{"error_key":"k","error_message":"m"}]"#),
-            expected
-        );
-        assert_eq!(words(r#"{"error_key":"k","error_message":"m"}"#), expected);
-        assert_eq!(words(r#"{"message":"Forbidden"}"#).words(), "Forbidden");
+        assert_eq!(read(r#"[{"error_key":"k","error_message":"m"}]"#), expected);
+        assert_eq!(read(r#"{"error_key":"k","error_message":"m"}"#), expected);
+        assert_eq!(read(r#"{"message":"Forbidden"}"#).words(), "Forbidden");
         let two =
             r#"[{"error_key":"k","error_message":"m"},{"error_key":"l","error_message":"n"}]"#;
         assert_eq!(
-            (words(two).key, words(two).words()),
+            (read(two).key, read(two).words()),
             ("k".into(), "m; n".into())
         );
-        for nothing in ["", "[]", "<html>", "{", "null", "[1]"] {
-            assert_eq!(words(nothing), Refusal::default(), "{nothing}");
+        for unreadable in ["", "[]", "<html>", "{", "null", "[1]"] {
+            assert_eq!(read(unreadable), Refusal::default(), "{unreadable}");
         }
     }
 
     fn blames(messages: &[&str], email: &str) -> Vec<Blame> {
         let key = String::new();
-        let messages = messages.iter().map(|words| (*words).to_owned()).collect();
+        let messages = messages
+            .iter()
+            .map(|message| (*message).to_owned())
+            .collect();
         Refusal { key, messages }.blames(&email.parse().unwrap())
     }
 
     #[test]
-    fn what_is_at_fault_is_found_in_the_words() {
-        for (words, expected) in [
+    fn blame_is_derived_from_the_error_message() {
+        for (message, expected) in [
             (
                 "phone_number is invalid",
                 Blame::Optional(OptionalField::Phone),
@@ -222,7 +222,11 @@ mod tests {
             ("first_name is invalid", Blame::Unclear),
             ("", Blame::Unclear),
         ] {
-            assert_eq!(blames(&[words], "ada@example.com"), [expected], "{words}");
+            assert_eq!(
+                blames(&[message], "ada@example.com"),
+                [expected],
+                "{message}"
+            );
         }
         let gone = CrmError::NotFound(Refusal::default());
         let email = "ada@example.com".parse().unwrap();
@@ -232,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn every_complaint_of_an_answer_is_heard_and_every_part_that_one_names() {
+    fn all_messages_and_all_optional_fields_they_name_are_blamed() {
         let phone = Blame::Optional(OptionalField::Phone);
         let address = Blame::Optional(OptionalField::Address);
         for (complaints, expected) in [
@@ -255,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_the_words_quote_is_not_taken_for_one_of_them() {
+    fn quoted_address_is_not_mistaken_for_a_keyword() {
         let refusals = [
             ("{} is not a valid email address", Blame::Address),
             ("email_address: {}.", Blame::Address),
@@ -268,14 +272,14 @@ mod tests {
             "list-fan@phone.example",
             "a@example.com",
         ] {
-            for (words, expected) in refusals {
-                let words = words.replace("{}", email);
-                assert_eq!(blames(&[&words], email), [expected], "{words}");
+            for (template, expected) in refusals {
+                let message = template.replace("{}", email);
+                assert_eq!(blames(&[&message], email), [expected], "{message}");
             }
             let (local, domain) = email.split_once('@').unwrap();
             for part in [local, domain] {
-                let words = format!("email_address: {part} is refused");
-                assert_eq!(blames(&[&words], email), [Blame::Address], "{words}");
+                let message = format!("email_address: {part} is refused");
+                assert_eq!(blames(&[&message], email), [Blame::Address], "{message}");
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::domain::consent::Consent;
 use crate::domain::contact::Contact;
 
 /// Stands in place of an address; the domain cannot exist (RFC 2606).
-const NOBODY: &str = "erased@erased.invalid";
+const ERASED_ADDRESS: &str = "erased@erased.invalid";
 
 impl Lead {
     /// What is left of a lead whose person asked to be forgotten: its id, when it came, the form's own words and the
@@ -15,7 +15,7 @@ impl Lead {
         let consent = &self.consent;
         let own_words = consent.version.map(|_| consent.statement.clone());
         Self {
-            contact: Contact::of(NOBODY.parse().expect("an address")),
+            contact: Contact::of(ERASED_ADDRESS.parse().expect("an address")),
             consent: Consent {
                 statement: own_words.unwrap_or_default(),
                 version: consent.version,

@@ -175,7 +175,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn whatever_a_receipt_says_of_a_consent_breaks_its_seal_when_it_is_changed() {
+    fn changing_any_consent_data_shown_on_a_receipt_breaks_the_seal() {
         let keys = SigningKeys::new("root".into());
         let mut lead = record().lead;
         lead.consent.brand = Some("Engines".into());
@@ -198,7 +198,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_lead_was_erased_before_what_came_later_only() {
+    fn was_erased_before_is_true_only_for_times_after_the_erasure() {
         let mut record = record();
         let at = |second| Timestamp::from_second(second).unwrap();
         assert!(!record.was_erased_before(at(8)));
@@ -209,7 +209,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_seal_from_before_brands_or_origins_were_kept_holds_and_gains_none() {
+    fn seal_from_before_brands_or_origins_holds_until_one_is_added() {
         let keys = SigningKeys::new("root".into());
         let first = concat!(
             r#"["leadfeed.consent.v1","engines","frm_01ARZ3NDEKTSV4RRFFQ69G5FAV","#,

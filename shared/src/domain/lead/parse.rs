@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_at_fault_is_named_at_once() {
+    fn all_invalid_fields_are_reported_at_once() {
         let codes: Vec<_> = parse(&[("email", "a@@b"), ("consent", "off")])
             .unwrap_err()
             .errors;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_original_is_kept_and_only_the_remote_copy_is_cut() {
+    fn original_values_are_kept_and_only_the_remote_copy_is_truncated() {
         let long = "ä".repeat(60);
         let lead = parse(&[
             ("email", "ada@example.com"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phone_that_is_none_is_kept_as_it_was_typed_and_left_out_with_a_note() {
+    fn invalid_phone_is_kept_on_the_lead_and_omitted_remotely_with_a_note() {
         let digits = "1".repeat(40);
         for phone in ["call me at noon", digits.as_str()] {
             let fields = [("email", "ada@example.com"), ("phone_number", phone)];
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forms_names_and_constants_apply() {
+    fn field_mapping_and_constants_of_the_form_are_applied() {
         let mut form = form();
         form.mapped.insert("mail".into(), "email".into());
         form.constants
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_at_fault_is_called_as_the_form_calls_it() {
+    fn invalid_fields_are_reported_by_the_forms_own_names() {
         let mut form = form();
         form.required = vec!["city".into(), "last_name".into()];
         form.mapped.insert("mail".into(), "email".into());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mapping_does_not_hide_where_a_lead_comes_from() {
+    fn mapping_lead_source_does_not_bypass_the_source_check() {
         let mut form = form();
         let label = "custom_fields[Lead source]";
         form.mapped.insert("lead_source".into(), label.into());
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_rule_speaks_of_is_left_out_with_a_note() {
+    fn unknown_fields_are_left_out_with_a_note() {
         let lead = parse(&[
             ("email", "ada@example.com"),
             ("consent", "on"),
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_refused_for_what_cannot_be_seen_in_it_and_not_mended() {
+    fn address_with_a_control_character_is_rejected_and_not_cleaned() {
         let lead = parse(&[("email", "ada@exam\u{0}ple.com"), ("consent", "on")]);
 
         assert_eq!(lead.unwrap_err().errors[0].code, "email_malformed");

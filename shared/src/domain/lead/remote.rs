@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_street_is_parted_at_a_word_unless_that_costs_more_of_it() {
+    fn street_is_split_at_a_word_unless_that_would_lose_more_of_it() {
         let x = |count| "x".repeat(count);
         for (street, lines) in [
             (x(50), (x(50), String::new())),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_says_what_it_leaves_of_a_lead_and_of_which_fields() {
+    fn contact_for_file_has_a_note_for_each_shortened_or_omitted_field() {
         let contact = |street: &str, postal_code: &str, phone: &str| -> Contact {
             let address = serde_json::json!({"street": street, "postal_code": postal_code});
             let contact = serde_json::json!({
@@ -156,12 +156,12 @@ mod tests {
         let words = "Street ".repeat(15); // 15 words of 7
 
         let (filed, notes) = contact(words.trim(), &"1".repeat(26), "call me").for_file();
-        let (_, none) = contact(&words[..100], "12345", "").for_file();
+        let (_, no_notes) = contact(&words[..100], "12345", "").for_file();
 
         let fields: Vec<_> = notes.iter().map(|note| note.field.as_str()).collect();
         assert_eq!(fields, ["street", "postal_code", "phone_number"]);
         let (first, second) = in_two_lines(&filed.street_address.street);
         assert!(first.chars().count() <= 50 && second.chars().count() == 50);
-        assert_eq!(none, []);
+        assert_eq!(no_notes, []);
     }
 }

@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_settled_lead_is_never_claimed_again() {
+    fn settled_lead_is_never_claimable_and_a_claimed_one_only_after_its_lapse() {
         let delivered = LeadState::Delivered {
             contact: None,
             action: DeliveryAction::Created,

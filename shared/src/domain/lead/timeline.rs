@@ -35,18 +35,18 @@ impl LeadRecord {
     /// How many of the lead's latest tries in a row have met trouble.
     #[must_use]
     pub fn transient_failures(&self) -> u32 {
-        u32::try_from(self.troubled().count()).unwrap_or(u32::MAX)
+        u32::try_from(self.consecutive_failures().count()).unwrap_or(u32::MAX)
     }
 
     /// Since when it has met nothing but trouble.
     #[must_use]
     pub fn failing_since(&self) -> Option<Timestamp> {
-        self.troubled().last().map(|line| line.at)
+        self.consecutive_failures().last().map(|line| line.at)
     }
 
     /// The latest tries in a row that met trouble, newest first. Waits for the budget between them do not count either
     /// way.
-    fn troubled(&self) -> impl Iterator<Item = &TimelineEntry> {
+    fn consecutive_failures(&self) -> impl Iterator<Item = &TimelineEntry> {
         let lines = self.timeline.iter().rev();
         let tries = lines.filter_map(|line| match line.state {
             LeadState::Waiting {
@@ -56,8 +56,8 @@ impl LeadRecord {
             LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
             _ => Some((line, false)),
         });
-        let troubled = tries.take_while(|(_, trouble)| *trouble);
-        troubled.map(|(line, _)| line)
+        let failures = tries.take_while(|(_, trouble)| *trouble);
+        failures.map(|(line, _)| line)
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeline_of_any_length_keeps_its_beginning_and_its_end() {
+    fn timeline_over_100_lines_keeps_its_first_10_and_last_40() {
         let lines = |count| -> Vec<_> {
             let lines = 0..count;
             lines
@@ -88,8 +88,8 @@ mod tests {
     }
 
     #[test]
-    fn only_troubles_in_a_row_count_and_no_wait_for_the_budget_parts_them() {
-        let of = |states: &[LeadState]| {
+    fn only_consecutive_failures_count_and_quota_waits_do_not_interrupt_them() {
+        let failures_of = |states: &[LeadState]| {
             let mut record = record();
             let lines = (0..).zip(states);
             let lines = lines.map(|(second, state)| line(second, state.clone()));
@@ -104,14 +104,17 @@ mod tests {
         );
 
         let none = (0, None);
-        assert_eq!(of(&[queued.clone(), quota.clone(), quota.clone()]), none);
+        assert_eq!(
+            failures_of(&[queued.clone(), quota.clone(), quota.clone()]),
+            none
+        );
         let reconnect = LeadState::waits(WaitReason::Reconnect);
-        let parted = [upstream.clone(), reconnect, queued.clone()];
-        assert_eq!(of(&parted), none);
-        let mut again = parted.to_vec();
-        again.push(lost.clone());
-        assert_eq!(of(&again), (1, Some(3)));
-        let in_a_row = [upstream, queued.clone(), quota, queued, lost];
-        assert_eq!(of(&in_a_row), (2, Some(0)));
+        let interrupted = [upstream.clone(), reconnect, queued.clone()];
+        assert_eq!(failures_of(&interrupted), none);
+        let mut failed_again = interrupted.to_vec();
+        failed_again.push(lost.clone());
+        assert_eq!(failures_of(&failed_again), (1, Some(3)));
+        let consecutive = [upstream, queued.clone(), quota, queued, lost];
+        assert_eq!(failures_of(&consecutive), (2, Some(0)));
     }
 }

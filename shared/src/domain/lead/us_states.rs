@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_its_code_in_the_us_and_stays_elsewhere() {
+    fn state_name_has_a_code_only_in_the_us() {
         for country in ["", "US", "usa", "U.S.A.", "United States of America"] {
             for (state, expected) in [
                 ("new york", Some("NY")),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_states_have_one_code() {
+    fn state_codes_are_unique() {
         let codes: std::collections::BTreeSet<_> = STATES.iter().map(|(_, code)| code).collect();
         assert_eq!(codes.len(), STATES.len());
     }

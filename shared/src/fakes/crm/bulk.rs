@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::book::{Book, RemotePermission};
+use super::account_state::{AccountState, RemotePermission};
 use super::calls::Call;
-use super::contract::hold_rows;
+use super::contract::assert_rows_valid;
 use super::{FakeCrm, World};
 use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
@@ -14,11 +14,11 @@ use crate::domain::import::ImportRow;
 use crate::ports::{Activity, BulkImports, Clock as _, Page, Progress};
 
 /// How long an import takes.
-const TAKES: SignedDuration = SignedDuration::from_secs(20);
+const IMPORT_TIME: SignedDuration = SignedDuration::from_secs(20);
 /// Maximum rows of a request.
-const MOST_ROWS: usize = 40_000;
+const MAX_ROWS: usize = 40_000;
 /// Bytes of a request that are read; the rest is dropped silently.
-const MOST_BYTES: usize = 4_000_000;
+const MAX_BYTES: usize = 4_000_000;
 /// Contacts or activities of a page.
 const PAGE: usize = 500;
 
@@ -35,19 +35,19 @@ impl FakeCrm {
     /// Makes the next imports of an account fail.
     pub fn fail_imports(&self, account: &str, times: usize) {
         self.world
-            .with(|world| world.book(account).imports_fail = times);
+            .with(|world| world.account_state(account).imports_fail = times);
     }
 
     /// Makes imports of an account take this long, and their rows count only at their end.
     pub fn slow_imports(&self, account: &str, takes: SignedDuration) {
         self.world
-            .with(|world| world.book(account).imports_take = Some(takes));
+            .with(|world| world.account_state(account).imports_take = Some(takes));
     }
 
     /// Makes an account read only this many rows of its imports, and drop the rest silently.
     pub fn cut_imports(&self, account: &str, rows: usize) {
         self.world
-            .with(|world| world.book(account).imports_cut = Some(rows));
+            .with(|world| world.account_state(account).imports_cut = Some(rows));
     }
 
     /// Adds this many activities of somebody else to an account, all completed already.
@@ -56,12 +56,12 @@ impl FakeCrm {
         self.world.with(|world| {
             for _ in 0..times {
                 let activity = Activity {
-                    id: world.id(),
+                    id: world.next_id(),
                     created_at: now,
                     rows: 1,
                     progress: Progress::Completed { troubled: 0 },
                 };
-                world.book(account).imports.push(QueuedImport {
+                world.account_state(account).imports.push(QueuedImport {
                     activity,
                     ends_at: now,
                     rows: Vec::new(),
@@ -73,33 +73,34 @@ impl FakeCrm {
 
     /// The account forgets its activities, as it does after ten days.
     pub fn forget_activities(&self, account: &str) {
-        self.world.with(|world| world.book(account).imports.clear());
+        self.world
+            .with(|world| world.account_state(account).imports.clear());
     }
 
     /// The requested imports, each as its rows.
     #[must_use]
     pub fn imports(&self, account: &str) -> Vec<usize> {
         self.world.with(|world| {
-            let imports = world.book(account).imports.iter();
+            let imports = world.account_state(account).imports.iter();
             imports.map(|import| import.activity.rows).collect()
         })
     }
 }
 
-impl Book {
-    fn ask(
+impl AccountState {
+    fn request_import(
         &mut self,
         rows: &[ImportRow],
         lists: &[RemoteId],
         id: RemoteId,
         now: Timestamp,
     ) -> Activity {
-        hold_rows(rows);
+        assert_rows_valid(rows);
         let mut bytes = 0;
-        let most = self.imports_cut.unwrap_or(MOST_ROWS);
+        let most = self.imports_cut.unwrap_or(MAX_ROWS);
         let read = rows.iter().take(most).take_while(|row| {
             bytes += row.bytes();
-            bytes < MOST_BYTES
+            bytes < MAX_BYTES
         });
         let rows: Vec<EmailAddress> = read.filter_map(|row| row.email.parse().ok()).collect();
         let fails = self.imports_fail > 0;
@@ -121,7 +122,7 @@ impl Book {
         };
         self.imports.push(QueuedImport {
             activity,
-            ends_at: now + self.imports_take.unwrap_or(TAKES),
+            ends_at: now + self.imports_take.unwrap_or(IMPORT_TIME),
             rows,
             lists: lists.to_vec(),
         });
@@ -156,7 +157,7 @@ impl Book {
         }
     }
 
-    fn shown(&self, now: Timestamp) -> Vec<Activity> {
+    fn visible_activities(&self, now: Timestamp) -> Vec<Activity> {
         let counted_late = self.imports_take.is_some();
         let shown = self.imports.iter().rev().map(|import| {
             let mut shown = import.activity.clone();
@@ -171,20 +172,20 @@ impl Book {
 }
 
 impl World {
-    /// The account's book, with all imports that are due completed.
-    fn settled(&mut self, account: &str, now: Timestamp) -> &mut Book {
-        let mut made = self.made;
+    /// The account's state, with all imports that are due completed.
+    fn with_due_imports(&mut self, account: &str, now: Timestamp) -> &mut AccountState {
+        let mut last_number = self.last_number;
         let new_id = || {
-            made += 1;
-            let id = format!("00000000-0000-4000-8000-{made:012x}");
+            last_number += 1;
+            let id = format!("00000000-0000-4000-8000-{last_number:012x}");
             id.parse().expect("it is a UUID")
         };
         self.accounts
             .get_mut(account)
-            .expect("an open account")
+            .expect("the account was opened")
             .run_imports(new_id, now);
-        self.made = made;
-        self.book(account)
+        self.last_number = last_number;
+        self.account_state(account)
     }
 }
 
@@ -204,19 +205,19 @@ impl BulkImports for FakeCrm {
         lists: &[RemoteId],
     ) -> Result<Activity, CrmError> {
         self.call(Call::Import, token, |world, account, now| {
-            let id = world.id();
-            let book = world.book(account);
-            book.allows(Some("contacts:write"))?;
-            if rows.is_empty() || rows.len() > MOST_ROWS {
+            let id = world.next_id();
+            let state = world.account_state(account);
+            state.allows(Some("contacts:write"))?;
+            if rows.is_empty() || rows.len() > MAX_ROWS {
                 let words = "import_data must have 1 to 40000 items";
                 let refusal = Refusal::of("activities.api.validation.error", words);
                 return Err(CrmError::Invalid(refusal));
             }
-            let known = |id: &RemoteId| book.catalog.lists.iter().any(|list| list.id == *id);
+            let known = |id: &RemoteId| state.catalog.lists.iter().any(|list| list.id == *id);
             if !lists.iter().all(known) {
                 return Err(CrmError::NotFound(Refusal::default()));
             }
-            Ok(book.ask(rows, lists, id, now))
+            Ok(state.request_import(rows, lists, id, now))
         })
         .await
     }
@@ -227,7 +228,7 @@ impl BulkImports for FakeCrm {
         activity: &RemoteId,
     ) -> Result<Option<Activity>, CrmError> {
         self.call(Call::Activity, token, |world, account, now| {
-            let shown = world.settled(account, now).shown(now);
+            let shown = world.with_due_imports(account, now).visible_activities(now);
             Ok(shown.into_iter().find(|shown| shown.id == *activity))
         })
         .await
@@ -239,7 +240,10 @@ impl BulkImports for FakeCrm {
         cursor: Option<&str>,
     ) -> Result<Page<Activity>, CrmError> {
         self.call(Call::Activity, token, |world, account, now| {
-            Ok(page(world.settled(account, now).shown(now), cursor))
+            Ok(page(
+                world.with_due_imports(account, now).visible_activities(now),
+                cursor,
+            ))
         })
         .await
     }
@@ -251,9 +255,9 @@ impl BulkImports for FakeCrm {
         cursor: Option<&str>,
     ) -> Result<Page<String>, CrmError> {
         self.call(Call::Changed, token, |world, account, now| {
-            let book = world.settled(account, now);
-            book.allows(Some("contacts:read"))?;
-            let contacts = book.contacts();
+            let state = world.with_due_imports(account, now);
+            state.allows(Some("contacts:read"))?;
+            let contacts = state.contacts();
             let changed = contacts.iter().filter(|contact| {
                 contact.updated_at >= since
                     && contact.permission != RemotePermission::Unsubscribed
@@ -272,9 +276,9 @@ impl BulkImports for FakeCrm {
         cursor: Option<&str>,
     ) -> Result<Page<(String, Timestamp)>, CrmError> {
         self.call(Call::Deleted, token, |world, account, now| {
-            let book = world.settled(account, now);
-            book.allows(Some("contacts:read"))?;
-            let contacts = book.contacts().into_iter();
+            let state = world.with_due_imports(account, now);
+            state.allows(Some("contacts:read"))?;
+            let contacts = state.contacts().into_iter();
             let deleted = contacts.filter_map(|contact| {
                 let at = contact.deleted_at.filter(|at| *at >= since)?;
                 Some((contact.contact.email.key(), at))

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::book::{Book, invalid};
+use super::account_state::{AccountState, invalid};
 use super::{FakeCrm, World};
 use crate::domain::connection::{Catalog, ContactList, CustomField};
 use crate::domain::crm::{CrmError, Refusal};
@@ -77,7 +77,7 @@ pub(super) struct Meter {
     spent: usize,
 }
 
-fn enters(second: &mut VecDeque<Timestamp>, limit: Option<usize>, now: Timestamp) -> bool {
+fn take_slot(second: &mut VecDeque<Timestamp>, limit: Option<usize>, now: Timestamp) -> bool {
     second.retain(|call| now.duration_since(*call) < SignedDuration::from_secs(1));
     let room = limit.is_none_or(|limit| second.len() < limit);
     if room {
@@ -95,7 +95,7 @@ impl Meter {
         if limits.per_day.is_some_and(|limit| self.spent >= limit) {
             return Err(CrmError::QuotaExceeded);
         }
-        if !enters(&mut self.second, limits.per_second, now) {
+        if !take_slot(&mut self.second, limits.per_second, now) {
             return Err(CrmError::THROTTLED);
         }
         self.spent += 1;
@@ -103,7 +103,7 @@ impl Meter {
     }
 
     pub(super) fn token_call(&mut self, limits: RemoteLimits, now: Timestamp) -> bool {
-        enters(&mut self.tokens, limits.tokens_per_second, now)
+        take_slot(&mut self.tokens, limits.tokens_per_second, now)
     }
 }
 
@@ -162,12 +162,12 @@ impl FakeCrm {
         call: Call,
         token: &SecretString,
         privilege: Option<&str>,
-        look: impl FnOnce(&mut Book) -> R,
+        look: impl FnOnce(&mut AccountState) -> R,
     ) -> Result<R, CrmError> {
         self.call(call, token, |world, account, _| {
-            let book = world.book(account);
-            book.allows(privilege)?;
-            Ok(look(book))
+            let state = world.account_state(account);
+            state.allows(privilege)?;
+            Ok(look(state))
         })
         .await
     }
@@ -176,14 +176,14 @@ impl FakeCrm {
 impl Contacts for FakeCrm {
     async fn sign_up(&self, token: &SecretString, sign_up: &SignUp) -> Result<SignedUp, CrmError> {
         self.call(Call::SignUp, token, |world, account, now| {
-            world.watch(&sign_up.contact.email, now)?;
-            let id = world.id();
-            let book = world.book(account);
-            book.allows(Some("contacts:write"))?;
+            world.count_sign_up(&sign_up.contact.email, now)?;
+            let id = world.next_id();
+            let state = world.account_state(account);
+            state.allows(Some("contacts:write"))?;
             if !sign_up.contact.email.fits_sign_up() {
                 return Err(invalid("email_address is too long"));
             }
-            book.sign_up(sign_up, id, now)
+            state.sign_up(sign_up, id, now)
         })
         .await
     }
@@ -195,13 +195,13 @@ impl Contacts for FakeCrm {
         permission: Permission,
     ) -> Result<Made, CrmError> {
         self.call(Call::Make, token, |world, account, now| {
-            world.watch(&sign_up.contact.email, now)?;
-            let id = world.id();
-            let book = world.book(account);
-            book.allows(Some("contacts:write"))?;
-            match book.contact(&sign_up.contact.email) {
+            world.count_sign_up(&sign_up.contact.email, now)?;
+            let id = world.next_id();
+            let state = world.account_state(account);
+            state.allows(Some("contacts:write"))?;
+            match state.contact(&sign_up.contact.email) {
                 Some(known) => Ok(Made::Known(known.id.clone())),
-                None => book.make(sign_up, permission, id, now).map(Made::New),
+                None => state.make(sign_up, permission, id, now).map(Made::New),
             }
         })
         .await
@@ -214,8 +214,9 @@ impl Contacts for FakeCrm {
         sign_up: &SignUp,
     ) -> Result<SignedUp, CrmError> {
         let email = &sign_up.contact.email;
-        let is_known = |book: &mut Book| {
-            book.contact(email)
+        let is_known = |state: &mut AccountState| {
+            state
+                .contact(email)
                 .is_some_and(|known| known.id == *contact)
         };
         let read = self.look(Call::Read, token, Some("contacts:read"), is_known);
@@ -223,12 +224,12 @@ impl Contacts for FakeCrm {
             return Err(CrmError::NotFound(Refusal::default()));
         }
         self.call(Call::Replace, token, |world, account, now| {
-            world.watch(&sign_up.contact.email, now)?;
-            let id = world.id();
-            let book = world.book(account);
-            book.allows(Some("contacts:write"))?;
-            let (said, left_out) = book.fitting(sign_up);
-            let signed_up = book.sign_up(&said, id, now)?;
+            world.count_sign_up(&sign_up.contact.email, now)?;
+            let id = world.next_id();
+            let state = world.account_state(account);
+            state.allows(Some("contacts:write"))?;
+            let (fitting, left_out) = state.fitting(sign_up);
+            let signed_up = state.sign_up(&fitting, id, now)?;
             Ok(SignedUp {
                 left_out,
                 ..signed_up
@@ -242,7 +243,7 @@ impl Contacts for FakeCrm {
         token: &SecretString,
         email: &EmailAddress,
     ) -> Result<Option<Found>, CrmError> {
-        let look = |book: &mut Book| book.contact(email).map(Found::from);
+        let look = |state: &mut AccountState| state.contact(email).map(Found::from);
         self.look(Call::Find, token, Some("contacts:read"), look)
             .await
     }
@@ -252,8 +253,8 @@ impl Contacts for FakeCrm {
         token: &SecretString,
         since: Timestamp,
     ) -> Result<Option<OptOuts>, CrmError> {
-        let look = |book: &mut Book| {
-            let gone = book.opt_outs_since(since);
+        let look = |state: &mut AccountState| {
+            let gone = state.opt_outs_since(since);
             (gone.len() <= 500).then_some(gone)
         };
         self.look(Call::OptOuts, token, Some("contacts:read"), look)
@@ -264,12 +265,12 @@ impl Contacts for FakeCrm {
 impl Accounts for FakeCrm {
     async fn summary(&self, token: &SecretString) -> Result<AccountSummary, CrmError> {
         let privileges = self
-            .look(Call::Privileges, token, None, |book| {
-                book.privileges.clone()
+            .look(Call::Privileges, token, None, |state| {
+                state.privileges.clone()
             })
             .await?;
         let account = self
-            .look(Call::Summary, token, None, |book| book.account.clone())
+            .look(Call::Summary, token, None, |state| state.account.clone())
             .await?;
         Ok(AccountSummary {
             account: Some(account),
@@ -279,8 +280,8 @@ impl Accounts for FakeCrm {
 
     async fn catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
         let lists = self
-            .look(Call::Lists, token, Some("contacts:lists:read"), |book| {
-                book.catalog.lists.clone()
+            .look(Call::Lists, token, Some("contacts:lists:read"), |state| {
+                state.catalog.lists.clone()
             })
             .await?;
         Ok(Catalog {
@@ -290,26 +291,26 @@ impl Accounts for FakeCrm {
     }
 
     async fn custom_fields(&self, token: &SecretString) -> Result<Vec<CustomField>, CrmError> {
-        let look = |book: &mut Book| book.catalog.custom_fields.clone();
+        let look = |state: &mut AccountState| state.catalog.custom_fields.clone();
         self.look(Call::CustomFields, token, Some("contacts:read"), look)
             .await
     }
 
     async fn has_list(&self, token: &SecretString, list: &RemoteId) -> Result<bool, CrmError> {
-        let look = |book: &mut Book| book.catalog.lists.iter().any(|own| own.id == *list);
+        let look = |state: &mut AccountState| state.catalog.lists.iter().any(|own| own.id == *list);
         self.look(Call::List, token, Some("contacts:lists:read"), look)
             .await
     }
 
     async fn create_list(&self, token: &SecretString, name: &str) -> Result<ContactList, CrmError> {
         self.call(Call::CreateList, token, |world, account, _| {
-            let id = world.id();
-            let book = world.book(account);
-            book.allows(Some("contacts:lists:write"))?;
-            if book.catalog.lists.iter().any(|list| list.name == name) {
+            let id = world.next_id();
+            let state = world.account_state(account);
+            state.allows(Some("contacts:lists:write"))?;
+            if state.catalog.lists.iter().any(|list| list.name == name) {
                 return Err(CrmError::Conflict(Refusal::default()));
             }
-            Ok(book.add_list(id, name))
+            Ok(state.add_list(id, name))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! What every request has to satisfy, in any test. A violation is our fault and not a refusal: it ends the test.
+//! What every request has to satisfy, in any test. A violation is a bug of ours, not a refusal, and fails the test.
 
 use crate::domain::email::MAX_CHARS;
 use crate::domain::import::ImportRow;
@@ -14,12 +14,12 @@ const PHONE: usize = 25;
 const FIELDS: usize = 25;
 const LISTS: usize = 50;
 
-pub(super) fn hold_sign_up(sign_up: &SignUp) {
+pub(super) fn assert_sign_up_valid(sign_up: &SignUp) {
     let contact = &sign_up.contact;
     let address = &contact.street_address;
-    within("email_address", contact.email.as_str(), MAX_CHARS);
-    within("phone_number", &contact.phone_number, PHONE);
-    within("street", &address.street, LONG);
+    assert_within("email_address", contact.email.as_str(), MAX_CHARS);
+    assert_within("phone_number", &contact.phone_number, PHONE);
+    assert_within("street", &address.street, LONG);
     for (name, text) in [
         ("first_name", &contact.first_name),
         ("last_name", &contact.last_name),
@@ -30,16 +30,16 @@ pub(super) fn hold_sign_up(sign_up: &SignUp) {
         ("postal_code", &address.postal_code),
         ("country", &address.country),
     ] {
-        within(name, text, SHORT);
+        assert_within(name, text, SHORT);
     }
     for (_, value) in &sign_up.custom_fields {
-        within("custom_fields", value, LONG);
+        assert_within("custom_fields", value, LONG);
     }
     assert!(sign_up.custom_fields.len() <= FIELDS, "too many fields");
     assert!(sign_up.lists.len() <= LISTS, "too many lists");
 }
 
-pub(super) fn hold_rows(rows: &[ImportRow]) {
+pub(super) fn assert_rows_valid(rows: &[ImportRow]) {
     for row in rows {
         let row = serde_json::to_value(row).expect("a row is plain data");
         let texts = row.as_object().into_iter().flatten();
@@ -49,14 +49,17 @@ pub(super) fn hold_rows(rows: &[ImportRow]) {
             let is_field = name.starts_with("cf:");
             fields += usize::from(is_field);
             let is_long = is_field || name == "street";
-            within(name, text, if is_long { LONG } else { SHORT });
-            assert!(!text.is_empty(), "{name} is empty, which would erase");
+            assert_within(name, text, if is_long { LONG } else { SHORT });
+            assert!(
+                !text.is_empty(),
+                "{name} is empty, which would erase the stored value"
+            );
         }
         assert!(fields <= FIELDS, "too many fields");
     }
 }
 
-fn within(name: &str, text: &str, most: usize) {
+fn assert_within(name: &str, text: &str, most: usize) {
     let count = text.chars().count();
     assert!(count <= most, "{name} has {count} characters of {most}");
 }

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::book::invalid;
+use super::account_state::invalid;
 use super::{FakeCrm, World};
 use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 
-/// Sign-ups within [`WATCHED`] that do not flag an address.
+/// Sign-ups within [`WINDOW`] that do not flag an address.
 const ATTEMPTS: usize = 5;
-const WATCHED: SignedDuration = SignedDuration::from_hours(24);
-const FLAGGED: SignedDuration = SignedDuration::from_hours(48);
+const WINDOW: SignedDuration = SignedDuration::from_hours(24);
+const FLAGGED_FOR: SignedDuration = SignedDuration::from_hours(48);
 
 /// Sign-ups by address, over all accounts.
 #[derive(Debug, Default)]
@@ -29,12 +29,12 @@ impl Guard {
         let record = self.0.entry(address).or_default();
         let within = |at: Timestamp, span| now.duration_since(at) < span;
         if let Some(at) = record.flagged_at {
-            if within(at, FLAGGED) {
+            if within(at, FLAGGED_FOR) {
                 return false;
             }
             *record = Record::default();
         }
-        record.attempts.retain(|at| within(*at, WATCHED));
+        record.attempts.retain(|at| within(*at, WINDOW));
         record.attempts.push(now);
         if record.attempts.len() > ATTEMPTS {
             record.flagged_at = Some(now);
@@ -45,7 +45,11 @@ impl Guard {
 
 impl World {
     /// Counts a sign-up of an address, if the guard is on.
-    pub(super) fn watch(&mut self, email: &EmailAddress, now: Timestamp) -> Result<(), CrmError> {
+    pub(super) fn count_sign_up(
+        &mut self,
+        email: &EmailAddress,
+        now: Timestamp,
+    ) -> Result<(), CrmError> {
         let guard = self.guard.as_mut();
         if guard.is_none_or(|guard| guard.allows(email.key(), now)) {
             Ok(())

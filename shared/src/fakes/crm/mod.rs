@@ -1,6 +1,6 @@
 //! A small but faithful Constant Contact: accounts with contacts, rotating tokens, both limits, scripted faults.
 
-mod book;
+mod account_state;
 mod bulk;
 mod calls;
 mod contract;
@@ -19,8 +19,8 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::token::{Grant, Tokens};
 use crate::ports::{Clock as _, TokenError};
-use book::Book;
-pub use book::{RemoteContact, RemotePermission};
+use account_state::AccountState;
+pub use account_state::{RemoteContact, RemotePermission};
 use calls::Meter;
 pub use calls::{Call, RemoteLimits};
 use guard::Guard;
@@ -40,7 +40,7 @@ struct World {
     /// Secrets of applications by client id.
     apps: HashMap<String, String>,
     /// Accounts by their encoded ids.
-    accounts: BTreeMap<String, Book>,
+    accounts: BTreeMap<String, AccountState>,
     codes: HashMap<String, Code>,
     access: HashMap<String, Issued>,
     refresh: HashMap<String, Refreshable>,
@@ -57,22 +57,24 @@ struct World {
     edit: Option<fn(Grant) -> Grant>,
     verifiers: Vec<bool>,
     guard: Option<Guard>,
-    made: u64,
+    last_number: u64,
 }
 
 impl World {
-    fn number(&mut self) -> u64 {
-        self.made += 1;
-        self.made
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 
-    fn id(&mut self) -> RemoteId {
-        let id = format!("00000000-0000-4000-8000-{:012x}", self.number());
+    fn next_id(&mut self) -> RemoteId {
+        let id = format!("00000000-0000-4000-8000-{:012x}", self.next_number());
         id.parse().expect("it is a UUID")
     }
 
-    fn book(&mut self, account: &str) -> &mut Book {
-        self.accounts.get_mut(account).expect("an open account")
+    fn account_state(&mut self, account: &str) -> &mut AccountState {
+        self.accounts
+            .get_mut(account)
+            .expect("the account was opened")
     }
 }
 
@@ -95,31 +97,33 @@ impl FakeCrm {
 
     /// Opens an account whose owner may do everything.
     pub fn open_account(&self, account: &str, name: &str) {
-        let book = Book::new(account, name);
+        let state = AccountState::new(account, name);
         let id = account.to_owned();
-        self.world.with(|world| world.accounts.insert(id, book));
+        self.world.with(|world| world.accounts.insert(id, state));
     }
 
     /// Gives an account a list.
     pub fn add_list(&self, account: &str, name: &str) -> RemoteId {
         self.world.with(|world| {
-            let id = world.id();
-            world.book(account).add_list(id.clone(), name);
+            let id = world.next_id();
+            world.account_state(account).add_list(id.clone(), name);
             id
         })
     }
 
-    /// Takes a list away.
+    /// Deletes a list.
     pub fn remove_list(&self, account: &str, list: &RemoteId) {
         self.world
-            .with(|world| world.book(account).remove_list(list));
+            .with(|world| world.account_state(account).remove_list(list));
     }
 
     /// Gives an account a custom field.
     pub fn add_custom_field(&self, account: &str, label: &str) -> RemoteId {
         self.world.with(|world| {
-            let id = world.id();
-            world.book(account).add_custom_field(id.clone(), label);
+            let id = world.next_id();
+            world
+                .account_state(account)
+                .add_custom_field(id.clone(), label);
             id
         })
     }
@@ -128,51 +132,54 @@ impl FakeCrm {
     pub fn set_privileges(&self, account: &str, privileges: &[&str]) {
         let privileges = privileges.iter().map(|name| (*name).to_owned()).collect();
         self.world
-            .with(|world| world.book(account).privileges = privileges);
+            .with(|world| world.account_state(account).privileges = privileges);
     }
 
     /// Makes the API forbid all changes of contacts, though no privilege is missing.
     pub fn forbid_writes(&self, account: &str) {
         self.world
-            .with(|world| world.book(account).forbids_writes = true);
+            .with(|world| world.account_state(account).forbids_writes = true);
     }
 
     /// Switches confirmed opt-in.
     pub fn set_confirmed_opt_in(&self, account: &str, on: bool) {
         self.world
-            .with(|world| world.book(account).confirmed_opt_in = on);
+            .with(|world| world.account_state(account).confirmed_opt_in = on);
     }
 
     /// Lets contacts that are not made by a sign-up skip the confirmation.
-    pub fn take_permissions_literally(&self, account: &str) {
-        self.world
-            .with(|world| world.book(account).takes_permissions_literally = true);
+    pub fn skip_confirmation_without_sign_up(&self, account: &str) {
+        self.world.with(|world| {
+            world
+                .account_state(account)
+                .skips_confirmation_without_sign_up = true
+        });
     }
 
     /// Makes an account refuse sign-ups with a 400 without a message, whatever is at fault.
-    pub fn refuse_wordlessly(&self, account: &str) {
+    pub fn refuse_without_message(&self, account: &str) {
         self.world
-            .with(|world| world.book(account).is_wordless = true);
+            .with(|world| world.account_state(account).refuses_without_message = true);
     }
 
     /// Makes an account answer sign-ups without the contact's id.
-    pub fn name_no_contact(&self, account: &str) {
+    pub fn omit_contact_ids(&self, account: &str) {
         self.world
-            .with(|world| world.book(account).is_nameless = true);
+            .with(|world| world.account_state(account).omits_contact_ids = true);
     }
 
-    /// Takes a custom field away.
+    /// Deletes a custom field.
     pub fn remove_custom_field(&self, account: &str, field: &RemoteId) {
         self.world
-            .with(|world| world.book(account).remove_custom_field(field));
+            .with(|world| world.account_state(account).remove_custom_field(field));
     }
 
-    /// A person leaves the account's mail.
+    /// A person opts out.
     pub fn opt_out(&self, account: &str, email: &EmailAddress) {
         self.world.with(|world| {
-            let id = world.id();
+            let id = world.next_id();
             let now = self.clock.now();
-            world.book(account).opt_out(email, id, now);
+            world.account_state(account).opt_out(email, id, now);
         });
     }
 
@@ -180,13 +187,13 @@ impl FakeCrm {
     pub fn delete_contact(&self, account: &str, email: &EmailAddress) {
         let now = self.clock.now();
         self.world
-            .with(|world| world.book(account).delete_contact(email, now));
+            .with(|world| world.account_state(account).delete_contact(email, now));
     }
 
     /// Makes the account's guard against abuse call an address invalid from now on, or no longer.
     pub fn hold_back(&self, account: &str, email: &EmailAddress, held: bool) {
         self.world.with(|world| {
-            let addresses = &mut world.book(account).held_back;
+            let addresses = &mut world.account_state(account).held_back;
             if held {
                 addresses.insert(email.key());
             } else {
@@ -199,28 +206,29 @@ impl FakeCrm {
     #[must_use]
     pub fn contact(&self, account: &str, email: &EmailAddress) -> Option<RemoteContact> {
         self.world
-            .with(|world| world.book(account).contact(email).cloned())
+            .with(|world| world.account_state(account).contact(email).cloned())
     }
 
     /// Every contact of an account.
     #[must_use]
     pub fn contacts(&self, account: &str) -> Vec<RemoteContact> {
-        self.world.with(|world| world.book(account).contacts())
+        self.world
+            .with(|world| world.account_state(account).contacts())
     }
 
     /// The consent page: a code for an application, as the callback receives it once the account's owner has agreed.
     #[must_use]
     pub fn authorize(&self, account: &str, client_id: &str) -> String {
-        self.agree(User::owner(account), client_id)
+        self.issue_code_to(User::owner(account), client_id)
     }
 
     /// The same for another user of the account.
     #[must_use]
     pub fn authorize_as(&self, login: &str, account: &str, client_id: &str) -> String {
-        self.agree(User::of(account, login), client_id)
+        self.issue_code_to(User::of(account, login), client_id)
     }
 
-    fn agree(&self, user: User, client_id: &str) -> String {
+    fn issue_code_to(&self, user: User, client_id: &str) -> String {
         let now = self.clock.now();
         self.world
             .with(|world| world.issue_code(user, client_id, now))
@@ -229,14 +237,14 @@ impl FakeCrm {
     /// Tokens of an account that was connected just now.
     ///
     /// # Panics
-    /// Never: the grant is whole.
+    /// Never: the grant is complete.
     #[must_use]
     pub fn connect(&self, account: &str, client_id: &str) -> Tokens {
         let now = self.clock.now();
         let grant = self
             .world
             .with(|world| world.issue(&User::owner(account), client_id, now));
-        grant.into_tokens().expect("a whole grant")
+        grant.into_tokens().expect("a complete grant")
     }
 
     /// The user revokes the access: the account's refresh tokens become invalid.

@@ -80,7 +80,7 @@ impl User {
 
 impl World {
     pub(super) fn issue_code(&mut self, user: User, client_id: &str, now: Timestamp) -> String {
-        let text = format!("code-{}", self.number());
+        let text = format!("code-{}", self.next_number());
         let code = Code {
             user,
             client_id: client_id.to_owned(),
@@ -92,7 +92,7 @@ impl World {
 
     /// Issues a new pair.
     pub(super) fn issue(&mut self, user: &User, client_id: &str, now: Timestamp) -> Grant {
-        let refresh = format!("refresh-{}", self.number());
+        let refresh = format!("refresh-{}", self.next_number());
         let refreshable = Refreshable {
             user: user.clone(),
             client_id: client_id.to_owned(),
@@ -108,7 +108,7 @@ impl World {
     fn issue_access(&mut self, user: &User, client_id: &str, now: Timestamp) -> Grant {
         let claims = serde_json::json!({ "sub": user.login }).to_string();
         let claims = URL_SAFE_NO_PAD.encode(claims);
-        let access = format!("e30.{claims}.access-{}", self.number());
+        let access = format!("e30.{claims}.access-{}", self.next_number());
         let ends = now + ACCESS_FOR;
         let scope = self.scope.clone().unwrap_or_else(|| SCOPES.join(" "));
         let issued = Issued {

@@ -35,12 +35,12 @@ impl Dialect {
 
     /// Headings with which every file of this dialect begins.
     pub(super) fn headings(self) -> impl Iterator<Item = &'static str> {
-        let (second_line, told): (&[_], &[_]) = match self {
+        let (second_line, about_lead): (&[_], &[_]) = match self {
             Self::Upload => (&SECOND_LINE, &[]),
-            Self::Spreadsheet => (&[], &TOLD),
+            Self::Spreadsheet => (&[], &LEAD_HEADINGS),
         };
         let (person, place) = STANDARD.split_at(FIRST_LINE + 1);
-        [person, second_line, place, told]
+        [person, second_line, place, about_lead]
             .into_iter()
             .flatten()
             .copied()
@@ -59,7 +59,7 @@ impl Dialect {
     }
 
     /// What a file says about a lead's person, and whether that is less than the lead does.
-    pub(super) fn said(self, record: &LeadRecord) -> (Cow<'_, Contact>, bool) {
+    pub(super) fn contact(self, record: &LeadRecord) -> (Cow<'_, Contact>, bool) {
         match self {
             Self::Upload => {
                 let (filed, notes) = record.lead.contact.for_file();
@@ -96,7 +96,9 @@ impl Dialect {
         ];
         match self {
             Self::Upload => cells.insert(FIRST_LINE + 1, self.name(second_line)),
-            Self::Spreadsheet => cells.extend(told(record, forms).map(|told| self.cell(&told))),
+            Self::Spreadsheet => {
+                cells.extend(lead_cells(record, forms).map(|cell| self.cell(&cell)))
+            }
         }
         cells
     }
@@ -169,7 +171,7 @@ const FIRST_LINE: usize = 6;
 static SECOND_LINE: [&str; 1] = ["Home Address Line 2"];
 
 /// What a spreadsheet says about each lead.
-static TOLD: [&str; 7] = [
+static LEAD_HEADINGS: [&str; 7] = [
     "Signed up on",
     "Signed up at (UTC)",
     "Status",
@@ -202,8 +204,8 @@ fn is_sign(c: char) -> bool {
     "=+-@＝＋－＠\"'".contains(c) || c.is_whitespace()
 }
 
-/// The cells under [`TOLD`].
-fn told(record: &LeadRecord, forms: &Names) -> [String; 7] {
+/// The cells under [`LEAD_HEADINGS`].
+fn lead_cells(record: &LeadRecord, forms: &Names) -> [String; 7] {
     let (at, form) = (record.lead.received_at, &record.lead.form);
     let exported = record.exported_at.is_some();
     let status = match &record.state {
@@ -251,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_spreadsheet_takes_no_cell_for_a_formula() {
+    fn spreadsheet_escapes_formula_cells_and_leaves_others_unchanged() {
         for evil in [
             "=1+1", "+1", "-1", "@SUM(A1)", " =1", "\"=1", "'=1", "＝1", "＋1", "－1", "＠1",
             "\u{a0}=1",
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn nor_a_piece_of_one_where_cells_are_parted_by_another_sign() {
+    fn spreadsheet_escapes_formulas_after_separators_inside_a_cell() {
         for (evil, harmless) in [
             ("x;=cmd|'/c calc'!A1;y", "x;'=cmd|'/c calc'!A1;y"),
             ("x,@SUM(A1)", "x,'@SUM(A1)"),
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_upload_keeps_phones_and_strips_names() {
+    fn upload_keeps_phones_and_figures_and_strips_leading_formula_signs() {
         let upload = Dialect::Upload;
 
         assert_eq!(upload.cell("+1 (555) 0100"), "+1 (555) 0100");
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_field_never_has_a_heading_of_ours() {
+    fn custom_field_heading_never_equals_a_standard_heading() {
         assert_eq!(Dialect::Upload.heading("first name"), "first name (custom)");
         assert_eq!(Dialect::Upload.heading("Engine"), "Engine");
         assert_eq!(Dialect::Spreadsheet.heading("=x"), "'=x");

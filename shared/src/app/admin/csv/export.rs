@@ -56,8 +56,8 @@ pub struct Exported {
     pub next: Option<String>,
 }
 
-/// What was asked for.
-struct Wanted {
+/// What was requested.
+struct ExportRequest {
     selection: Selection,
     dialect: Dialect,
     /// The only form whose leads are wanted.
@@ -68,8 +68,8 @@ struct Wanted {
     marks: bool,
 }
 
-impl Wanted {
-    fn means(&self, record: &LeadRecord, at: Timestamp) -> bool {
+impl ExportRequest {
+    fn matches(&self, record: &LeadRecord, at: Timestamp) -> bool {
         let form = self.form.as_ref();
         form.is_none_or(|form| record.lead.form == *form)
             && self.selection.takes(self.dialect, record, at)
@@ -124,14 +124,14 @@ impl<W: Wiring> Admin<W> {
         until: Timestamp,
     ) -> Result<Exported, AdminError> {
         let settings = self.customer(customer).await?;
-        let wanted = self.wanted(customer, query)?;
-        let forms = self.names(customer, &wanted).await?;
+        let request = self.parse_export(customer, query)?;
+        let forms = self.names(customer, &request).await?;
         let mut filling = Filling {
             customer,
-            part: Part::new(wanted.dialect, Arc::clone(&forms)),
-            at: wanted.place.at,
-            kept_for: wanted.marks.then(|| kept_for(Some(&settings))),
-            time_for: if wanted.selection == Selection::Undelivered {
+            part: Part::new(request.dialect, Arc::clone(&forms)),
+            at: request.place.at,
+            kept_for: request.marks.then(|| kept_for(Some(&settings))),
+            time_for: if request.selection == Selection::Undelivered {
                 MARKED_AT_MOST
             } else {
                 usize::MAX
@@ -139,21 +139,21 @@ impl<W: Wiring> Admin<W> {
             changes: TallyChanges::default(),
             opted_out: HashMap::new(),
         };
-        let (next, last) = self.gather(&mut filling, &wanted, until).await?;
+        let (next, last) = self.gather(&mut filling, &request, until).await?;
         let now = self.clock.now();
         self.directory
             .tally(customer, &filling.changes, now)
             .await?;
-        let listing = listing(customer, &wanted);
-        let (place, form) = (wanted.place, wanted.form);
-        let cursor = |place: &Place| cursor::give_out(&self.keys, &listing, &place.to_string());
+        let listing = listing(customer, &request);
+        let (place, form) = (request.place, request.form);
+        let cursor = |place: &Place| cursor::issue(&self.keys, &listing, &place.to_string());
         let following = next.map(|next| place.next(next));
         let of_form = form.as_ref().map(|form| format!("-{form}"));
         Ok(Exported {
             name: format!(
                 "{customer}{}-{}-{}-part-{}.csv",
                 of_form.unwrap_or_default(),
-                wanted.selection.as_str(),
+                request.selection.as_str(),
                 place.at.strftime("%Y-%m-%d"),
                 place.number
             ),
@@ -168,8 +168,12 @@ impl<W: Wiring> Admin<W> {
     }
 
     /// The names of a customer's forms, if the file or the answer shows them.
-    async fn names(&self, customer: &CustomerId, wanted: &Wanted) -> Result<Names, StoreError> {
-        if wanted.dialect == Dialect::Upload && wanted.form.is_none() {
+    async fn names(
+        &self,
+        customer: &CustomerId,
+        request: &ExportRequest,
+    ) -> Result<Names, StoreError> {
+        if request.dialect == Dialect::Upload && request.form.is_none() {
             return Ok(Names::default());
         }
         let forms = self.directory.forms_of(customer).await?.into_iter();
@@ -181,24 +185,24 @@ impl<W: Wiring> Admin<W> {
     async fn gather(
         &self,
         filling: &mut Filling<'_>,
-        wanted: &Wanted,
+        request: &ExportRequest,
         until: Timestamp,
     ) -> Result<(Option<String>, Option<LeadId>), StoreError> {
         let all = LeadFilter::default();
-        let (at, to) = (filling.at, wanted.place.to.as_ref());
-        let (mut from, mut last) = (wanted.place.after.clone(), None);
+        let (at, to) = (filling.at, request.place.to.as_ref());
+        let (mut from, mut last) = (request.place.after.clone(), None);
         loop {
             let mut page = self
                 .ledger
                 .leads(filling.customer, &all, from.as_deref(), PAGE)
                 .await?;
             filling.note_opt_outs(&page.items);
-            let is_over = to.map(|to| end_behind(&mut page, to));
+            let is_over = to.map(|to| end_page_at(&mut page, to));
             let there = page.items.iter();
             let there = there.filter(|record| record.lead.received_at < at + MILLISECOND);
-            let wanted =
-                there.filter(|record| wanted.means(record, at) && !filling.has_opted_out(record));
-            let chosen: Vec<_> = wanted.filter(|record| self.is_sealed(record)).collect();
+            let matching = there
+                .filter(|record| request.matches(record, at) && !filling.has_opted_out(record));
+            let chosen: Vec<_> = matching.filter(|record| self.is_sealed(record)).collect();
             if let Some(first) = self.fill(filling, &chosen).await? {
                 let next = before(&page.items, first).or(from);
                 let last = next.as_deref().and_then(|last| last.parse().ok());
@@ -213,7 +217,11 @@ impl<W: Wiring> Admin<W> {
         }
     }
 
-    fn wanted(&self, customer: &CustomerId, mut query: Properties) -> Result<Wanted, AdminError> {
+    fn parse_export(
+        &self,
+        customer: &CustomerId,
+        mut query: Properties,
+    ) -> Result<ExportRequest, AdminError> {
         let known = Selection::ALL.map(|selection| (selection.as_str(), selection));
         let selection = query.optional("status", one_of(known));
         let selection = selection.unwrap_or(Selection::Undelivered);
@@ -221,20 +229,20 @@ impl<W: Wiring> Admin<W> {
         let dialect = query.optional("dialect", one_of(known));
         let form = query.optional("form", id);
         let look = query.optional("look", flag_text);
-        let mut wanted = Wanted {
+        let mut request = ExportRequest {
             selection,
             dialect: dialect.unwrap_or(Dialect::Upload),
             form,
             place: Place::first(self.clock.now()),
             marks: selection == Selection::Undelivered && look != Some(true),
         };
-        let listing = listing(customer, &wanted);
+        let listing = listing(customer, &request);
         let place = query.optional("cursor", |value| {
-            let place = cursor::take_back(&self.keys, &listing)(value)?;
+            let place = cursor::verify(&self.keys, &listing)(value)?;
             place.parse().map_err(|()| cursor::malformed())
         });
-        wanted.place = place.unwrap_or(wanted.place);
-        Ok(query.finish(Some(wanted))?)
+        request.place = place.unwrap_or(request.place);
+        Ok(query.finish(Some(request))?)
     }
 
     /// Puts leads into the part, and returns the first for which there is no room. A few at a time are looked up,
@@ -249,7 +257,7 @@ impl<W: Wiring> Admin<W> {
             self.doubt(filling.customer, leads).await?;
         }
         for some in leads.chunks(AT_ONCE) {
-            let some = self.welcome(filling.customer, some).await?;
+            let some = self.without_suppressed(filling.customer, some).await?;
             let room = filling.part.room_for(&some).map_err(StoreError::new)?;
             let (fit, others) = some.split_at(room.min(filling.time_for));
             let marked = self.mark(filling, fit).await?;
@@ -264,8 +272,8 @@ impl<W: Wiring> Admin<W> {
         Ok(None)
     }
 
-    /// The leads whose people the customer wants mailed.
-    async fn welcome<'r>(
+    /// The leads whose people are not on the suppression list.
+    async fn without_suppressed<'r>(
         &self,
         customer: &CustomerId,
         leads: &[&'r LeadRecord],
@@ -273,11 +281,11 @@ impl<W: Wiring> Admin<W> {
         let person =
             |record: &&LeadRecord| PersonId::of(&self.keys, customer, &record.lead.contact.email);
         let people: Vec<PersonId> = leads.iter().map(person).collect();
-        let asked: BTreeSet<_> = people.iter().cloned().collect();
-        let unwanted = self.directory.suppressed(customer, &asked).await?;
+        let distinct: BTreeSet<_> = people.iter().cloned().collect();
+        let suppressed = self.directory.suppressed(customer, &distinct).await?;
         let known = leads.iter().copied().zip(people);
-        let welcome = known.filter(|(_, person)| !unwanted.contains(person));
-        Ok(welcome.map(|(record, _)| record).collect())
+        let allowed = known.filter(|(_, person)| !suppressed.contains(person));
+        Ok(allowed.map(|(record, _)| record).collect())
     }
 
     /// Marks leads before the file is given out: a file that never arrives can be requested again, but a lead that went
@@ -320,7 +328,7 @@ impl<W: Wiring> Admin<W> {
 }
 
 /// Ends a page after a lead, if it reaches that far; says whether it does.
-fn end_behind(page: &mut Page<LeadRecord>, to: &LeadId) -> bool {
+fn end_page_at(page: &mut Page<LeadRecord>, to: &LeadId) -> bool {
     let (read, last) = (page.items.len(), page.items.last());
     let reaches = last.is_some_and(|last| last.lead.id <= *to);
     page.items.retain(|record| record.lead.id >= *to);
@@ -340,9 +348,9 @@ fn before(page: &[LeadRecord], first: &LeadRecord) -> Option<String> {
 }
 
 /// The listing for which cursors are signed.
-fn listing(customer: &CustomerId, wanted: &Wanted) -> String {
-    let (selection, dialect) = (wanted.selection.as_str(), wanted.dialect.as_str());
-    let form = wanted.form.as_ref().map(|form| format!(":{form}"));
+fn listing(customer: &CustomerId, request: &ExportRequest) -> String {
+    let (selection, dialect) = (request.selection.as_str(), request.dialect.as_str());
+    let form = request.form.as_ref().map(|form| format!(":{form}"));
     format!(
         "csv:{customer}:{selection}:{dialect}{}",
         form.unwrap_or_default()

@@ -50,7 +50,7 @@ struct Person {
     /// When the newest of their leads came in.
     newest: Timestamp,
     /// What their leads say together, as JSON: a file has tens of thousands of people, few of whom come twice.
-    said: Vec<u8>,
+    contact_json: Vec<u8>,
 }
 
 /// A lead's line, and how many cells it has.
@@ -89,7 +89,7 @@ impl Part {
     pub(super) fn room_for(&self, records: &[&LeadRecord]) -> Result<usize, csv::Error> {
         let mut shape = self.shape.clone();
         for (i, record) in records.iter().enumerate() {
-            shape.add(&shape.dialect.said(record).0, record)?;
+            shape.add(&shape.dialect.contact(record).0, record)?;
             if shape.rows > 1 && !shape.fits()? {
                 return Ok(i);
             }
@@ -100,26 +100,26 @@ impl Part {
     /// Adds a lead. In an upload it joins the row of its address, which has the newest value of everything, including
     /// what only an older lead said: ids are in the order of their leads only to the hour.
     pub(super) fn push(&mut self, record: &LeadRecord) -> Result<(), csv::Error> {
-        let (said, is_cut) = self.shape.dialect.said(record);
+        let (contact, is_cut) = self.shape.dialect.contact(record);
         self.cut += u32::from(is_cut);
         if self.shape.dialect == Dialect::Spreadsheet {
-            self.rows.push(self.shape.add(&said, record)?);
+            self.rows.push(self.shape.add(&contact, record)?);
             return Ok(());
         }
         let at = record.lead.received_at;
-        match self.people.entry(said.email.key()) {
+        match self.people.entry(contact.email.key()) {
             Entry::Vacant(new) => {
                 new.insert(Person {
                     row: self.rows.len(),
                     newest: at,
-                    said: serde_json::to_vec(&said).map_err(io::Error::from)?,
+                    contact_json: serde_json::to_vec(&contact).map_err(io::Error::from)?,
                 });
-                self.rows.push(self.shape.add(&said, record)?);
+                self.rows.push(self.shape.add(&contact, record)?);
             }
             Entry::Occupied(mut known) => {
                 let person = known.get_mut();
-                let both = person.add(said.into_owned(), at)?;
-                let row = self.shape.add(&both, record)?;
+                let combined = person.add(contact.into_owned(), at)?;
+                let row = self.shape.add(&combined, record)?;
                 self.shape
                     .take_out(&mem::replace(&mut self.rows[person.row], row));
             }
@@ -143,16 +143,16 @@ impl Part {
 
 impl Person {
     /// Adds what another lead says, which came in at `at`; returns what all of them say.
-    fn add(&mut self, said: Contact, at: Timestamp) -> Result<Contact, io::Error> {
-        let known: Contact = serde_json::from_slice(&self.said)?;
-        let both = if at > self.newest {
-            said.over(known)
+    fn add(&mut self, contact: Contact, at: Timestamp) -> Result<Contact, io::Error> {
+        let known: Contact = serde_json::from_slice(&self.contact_json)?;
+        let combined = if at > self.newest {
+            contact.over(known)
         } else {
-            known.over(said)
+            known.over(contact)
         };
-        self.said = serde_json::to_vec(&both)?;
+        self.contact_json = serde_json::to_vec(&combined)?;
         self.newest = self.newest.max(at);
-        Ok(both)
+        Ok(combined)
     }
 }
 
@@ -170,10 +170,10 @@ struct Shape {
 
 impl Shape {
     /// Makes a lead's row and adds it to the totals.
-    fn add(&mut self, said: &Contact, record: &LeadRecord) -> Result<Row, csv::Error> {
-        let mut cells = self.dialect.cells(said, record, &self.forms);
+    fn add(&mut self, contact: &Contact, record: &LeadRecord) -> Result<Row, csv::Error> {
+        let mut cells = self.dialect.cells(contact, record, &self.forms);
         let fixed = cells.len();
-        let custom = said.custom_fields.iter();
+        let custom = contact.custom_fields.iter();
         for (label, value) in custom.filter(|(_, value)| !value.is_empty()) {
             let (column, is_own) = self.column(label);
             let place = fixed + column;

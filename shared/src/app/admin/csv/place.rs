@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_read_as_it_was_written() {
+    fn place_round_trips_as_text_and_the_older_format_is_still_read() {
         let first = Place::first("2026-11-23T09:30:00.123456Z".parse().unwrap());
         let second = first.next("lead_1".to_owned());
         let looked_at = Place {
@@ -91,10 +91,10 @@ mod tests {
         for place in [first, second, looked_at] {
             assert_eq!(place.to_string().parse(), Ok(place));
         }
-        let before: Place = "1763890200123:2:lead_1".parse().unwrap();
-        assert_eq!((before.number, before.to), (2, None));
-        for none in ["", "2:lead_1", "x:1::", "1:x::", "1:1::x"] {
-            assert_eq!(none.parse::<Place>(), Err(()), "{none}");
+        let older: Place = "1763890200123:2:lead_1".parse().unwrap();
+        assert_eq!((older.number, older.to), (2, None));
+        for malformed in ["", "2:lead_1", "x:1::", "1:x::", "1:1::x"] {
+            assert_eq!(malformed.parse::<Place>(), Err(()), "{malformed}");
         }
     }
 }

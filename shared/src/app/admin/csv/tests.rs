@@ -9,10 +9,10 @@ use crate::domain::lead::{Lead, LeadState, RefusalReason};
 use crate::fakes::samples::{self, delivered};
 use crate::ports::{Clock as _, Ledger as _};
 
-/// More than are marked at once.
+/// More than an export marks at once.
 const LEADS: usize = 30;
 
-/// This many leads in the queue of a connected customer, a minute apart.
+/// A connected customer with [`LEADS`] leads in the queue, a minute apart.
 async fn scene() -> Scene {
     let scene = Scene::connected().await;
     for i in 0..LEADS {
@@ -24,15 +24,15 @@ async fn scene() -> Scene {
 }
 
 #[tokio::test]
-async fn a_lead_that_moves_while_a_file_is_made_is_in_the_file_or_delivered_and_never_both() {
+async fn export_racing_the_drain_writes_or_delivers_each_lead_but_never_both() {
     let mut delivered = 0;
-    for late in 0..12 {
+    for delay in 0..12 {
         let scene = scene().await;
         let admin = scene.memory.admin();
         let query = Properties::from_query([]);
         let file = admin.export(&scene.customer, query, Timestamp::MAX);
         let drains = async {
-            for _ in 0..late {
+            for _ in 0..delay {
                 tokio::task::yield_now().await;
             }
             for _ in 0..LEADS / 10 {
@@ -47,24 +47,27 @@ async fn a_lead_that_moves_while_a_file_is_made_is_in_the_file_or_delivered_and_
             let address = record.lead.contact.email.as_str();
             let is_written = text.contains(&format!("\n{address},"));
             let is_delivered = matches!(record.state, LeadState::Delivered { .. });
-            assert_ne!(is_written, is_delivered, "{address}, {late} late");
+            assert_ne!(
+                is_written, is_delivered,
+                "{address}, drains begin {delay} yields late"
+            );
             assert_eq!(is_written, record.exported_at.is_some(), "{address}");
             delivered += usize::from(is_delivered);
         }
     }
-    assert!(delivered > 0, "none of them moved");
+    assert!(delivered > 0, "no lead was delivered during an export");
 }
 
-/// Ids of one hour are in the order of their keys' digests, not in the order in which the leads came.
+/// Ids of one hour are in the order of their keys' digests, not in the order in which the leads came in.
 #[tokio::test]
-async fn an_upload_says_the_newest_word_of_two_leads_and_what_only_the_older_one_said() {
+async fn upload_row_has_newest_values_and_fills_gaps_from_the_older_lead() {
     for pair in 0..10 {
         let scene = Scene::connected().await;
-        for (number, said) in [("Augusta", "555 0100"), ("Ada", "")].iter().enumerate() {
+        for (number, values) in [("Augusta", "555 0100"), ("Ada", "")].iter().enumerate() {
             let fields = [
                 ("email", "ada@example.com"),
-                ("first_name", said.0),
-                ("phone_number", said.1),
+                ("first_name", values.0),
+                ("phone_number", values.1),
             ];
             let key = format!("{pair}-{number}");
             scene.submit_as(&key, &fields).await.unwrap();
@@ -89,7 +92,7 @@ async fn an_upload_says_the_newest_word_of_two_leads_and_what_only_the_older_one
 const LENGTHS: [usize; 12] = [80, 50, 50, 50, 50, 25, 50, 50, 50, 50, 25, 25];
 
 #[tokio::test]
-async fn an_upload_has_nothing_that_is_too_long_and_no_phone_that_is_none() {
+async fn upload_truncates_long_values_and_omits_invalid_phone_numbers() {
     let long = "ä".repeat(300);
     for phone in ["call me", "=HYPERLINK(\"https://evil.example\")"] {
         let scene = Scene::connected().await;
@@ -129,7 +132,7 @@ async fn an_upload_has_nothing_that_is_too_long_and_no_phone_that_is_none() {
 }
 
 #[tokio::test]
-async fn who_is_found_to_have_left_is_in_no_file_by_an_older_lead_but_by_one_since() {
+async fn opted_out_person_is_exported_only_by_leads_newer_than_the_opt_out() {
     let scene = Scene::connected().await;
     let ada = [("email", "ada@example.com")];
     let mut leads = Vec::new();
@@ -137,7 +140,7 @@ async fn who_is_found_to_have_left_is_in_no_file_by_an_older_lead_but_by_one_sin
         leads.push(scene.submit(&ada).await.lead);
         scene.memory.clock.advance(SignedDuration::from_hours(2));
     }
-    let end = |last: &LeadId, state: LeadState| {
+    let set_states = |last: &LeadId, state: LeadState| {
         scene.memory.ledger.tamper(|record| match &record.lead.id {
             id if *id == leads[0] => record.state = delivered(),
             id if *id == leads[1] => {
@@ -154,24 +157,24 @@ async fn who_is_found_to_have_left_is_in_no_file_by_an_older_lead_but_by_one_sin
         file.await.unwrap().rows
     };
 
-    end(&leads[2], LeadState::Erased);
+    set_states(&leads[2], LeadState::Erased);
     for status in ["all", "delivered", "undelivered"] {
         let query = [("status", status), ("dialect", "spreadsheet")];
         assert_eq!(rows(&query).await, 0, "{status}");
     }
-    end(&leads[2], delivered());
+    set_states(&leads[2], delivered());
     let query = [("status", "all"), ("dialect", "spreadsheet")];
-    assert_eq!(rows(&query).await, 1, "the lead of who agreed anew");
+    assert_eq!(rows(&query).await, 1, "the lead of the later consent");
 }
 
 #[tokio::test]
-async fn a_part_marks_as_many_leads_as_there_is_time_for_and_the_next_one_the_others() {
+async fn part_marks_at_most_5000_leads_and_the_next_part_the_rest() {
     let scene = Scene::unconnected().await;
     let ada = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let ledger = &scene.memory.ledger;
-    let like = ledger.look(&scene.customer, &ada).unwrap().lead;
+    let template = ledger.look(&scene.customer, &ada).unwrap().lead;
     for second in 1..=5_000 {
-        let lead = another(&scene, &like, second);
+        let lead = earlier_lead(&scene, &template, second);
         let at = lead.received_at;
         ledger.record(&lead, &LeadState::Queued, at).await.unwrap();
     }
@@ -191,13 +194,13 @@ async fn a_part_marks_as_many_leads_as_there_is_time_for_and_the_next_one_the_ot
 }
 
 #[tokio::test]
-async fn the_row_after_as_many_as_constant_contact_takes_begins_the_next_part() {
+async fn export_starts_a_new_part_after_39999_rows_without_duplicates() {
     let scene = Scene::unconnected().await;
     let ada = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let ledger = &scene.memory.ledger;
-    let like = ledger.look(&scene.customer, &ada).unwrap().lead;
+    let template = ledger.look(&scene.customer, &ada).unwrap().lead;
     for second in 1..40_000 {
-        let lead = another(&scene, &like, second);
+        let lead = earlier_lead(&scene, &template, second);
         let at = lead.received_at;
         ledger.record(&lead, &delivered(), at).await.unwrap();
     }
@@ -209,7 +212,10 @@ async fn the_row_after_as_many_as_constant_contact_takes_begins_the_next_part() 
         let part = admin.export(&scene.customer, query, Timestamp::MAX);
         let part = part.await.unwrap();
         for row in csv::Reader::from_reader(part.csv.as_slice()).records() {
-            assert!(people.insert(row.unwrap()[0].to_owned()), "twice");
+            assert!(
+                people.insert(row.unwrap()[0].to_owned()),
+                "a person was exported twice"
+            );
         }
         parts.push((part.name, part.rows));
         cursor = part.next;
@@ -221,7 +227,7 @@ async fn the_row_after_as_many_as_constant_contact_takes_begins_the_next_part() 
 }
 
 #[tokio::test]
-async fn whose_consent_has_become_too_old_is_in_no_upload_unless_it_was_delivered_before() {
+async fn upload_excludes_leads_with_too_old_consent_unless_already_delivered() {
     let scene = Scene::unconnected().await;
     let given = (scene.memory.clock.now() - SignedDuration::from_hours(24 * 729)).to_string();
     let ada = [
@@ -251,11 +257,11 @@ async fn whose_consent_has_become_too_old_is_in_no_upload_unless_it_was_delivere
     assert_eq!(rows().await, [1, 2]);
 }
 
-/// A lead like this one but of another person, and so many seconds earlier.
-fn another(scene: &Scene, like: &Lead, seconds: i64) -> Lead {
-    let at = like.received_at - SignedDuration::from_secs(seconds);
+/// A copy of a lead for another person, received so many seconds earlier.
+fn earlier_lead(scene: &Scene, template: &Lead, seconds: i64) -> Lead {
+    let at = template.received_at - SignedDuration::from_secs(seconds);
     samples::another(
-        like,
+        template,
         seconds.unsigned_abs().into(),
         at,
         &scene.memory.keys(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::Wish;
+use super::ReplayRequest;
 use crate::app::admin::Admin;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
@@ -37,10 +37,10 @@ pub(super) struct Found {
 }
 
 impl Found {
-    fn add(&mut self, record: LeadRecord, wish: &Wish) {
-        if wish.can_take(&record) {
+    fn add(&mut self, record: LeadRecord, request: &ReplayRequest) {
+        if request.can_take(&record) {
             self.chosen.push(record);
-        } else if record.exported_at.is_some() && !wish.again {
+        } else if record.exported_at.is_some() && !request.again {
             self.exported += 1;
         } else {
             self.others += 1;
@@ -53,15 +53,15 @@ impl<W: Wiring> Admin<W> {
     pub(super) async fn find(
         &self,
         customer: &CustomerId,
-        wish: &Wish,
+        request: &ReplayRequest,
     ) -> Result<Found, StoreError> {
         let until = self.clock.now() + READ_FOR;
-        if let Some(ids) = &wish.ids {
-            self.find_named(customer, ids, wish).await
-        } else if wish.is_in_lane() {
-            self.find_in_lane(customer, wish, until).await
+        if let Some(ids) = &request.ids {
+            self.find_named(customer, ids, request).await
+        } else if request.is_in_lane() {
+            self.find_in_lane(customer, request, until).await
         } else {
-            self.find_among_all(customer, wish, until).await
+            self.find_among_all(customer, request, until).await
         }
     }
 
@@ -69,12 +69,12 @@ impl<W: Wiring> Admin<W> {
         &self,
         customer: &CustomerId,
         ids: &BTreeSet<LeadId>,
-        wish: &Wish,
+        request: &ReplayRequest,
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
         for id in ids {
             if let Some(record) = self.ledger.lead(customer, id).await? {
-                found.add(record, wish);
+                found.add(record, request);
             }
         }
         Ok(found)
@@ -83,17 +83,17 @@ impl<W: Wiring> Admin<W> {
     async fn find_in_lane(
         &self,
         customer: &CustomerId,
-        wish: &Wish,
+        request: &ReplayRequest,
         until: Timestamp,
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let mut after = wish.from.as_deref().and_then(place);
+        let mut after = request.from.as_deref().and_then(place);
         loop {
             let mut places = self.ledger.waiting(customer, after.as_ref(), BATCH).await?;
             let leads: Vec<_> = places.iter().map(|(lead, _)| lead.clone()).collect();
             let records = self.ledger.records(customer, &leads).await?;
-            for record in records.into_iter().filter(|record| wish.means(record)) {
-                found.add(record, wish);
+            for record in records.into_iter().filter(|record| request.matches(record)) {
+                found.add(record, request);
             }
             if leads.len() < usize::from(BATCH) {
                 return Ok(found);
@@ -110,19 +110,23 @@ impl<W: Wiring> Admin<W> {
     async fn find_among_all(
         &self,
         customer: &CustomerId,
-        wish: &Wish,
+        request: &ReplayRequest,
         until: Timestamp,
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let mut from = wish.from.clone();
+        let mut from = request.from.clone();
         loop {
             let page = self
                 .ledger
-                .leads(customer, &wish.filter, from.as_deref(), PAGE)
+                .leads(customer, &request.filter, from.as_deref(), PAGE)
                 .await?;
-            for record in page.items.into_iter().filter(|record| wish.means(record)) {
+            for record in page
+                .items
+                .into_iter()
+                .filter(|record| request.matches(record))
+            {
                 let last = record.lead.id.to_string();
-                found.add(record, wish);
+                found.add(record, request);
                 if found.chosen.len() == MOST {
                     found.next = Some(last);
                     return Ok(found);
@@ -161,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_in_a_lane_reads_back_from_a_cursor() {
+    fn lane_place_round_trips_through_a_cursor() {
         let lead: LeadId = "lead_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
         let at = "2026-11-23T09:30:00.123Z".parse().unwrap();
         for due in [Due::At(at), Due::ForPerson { since: at }] {

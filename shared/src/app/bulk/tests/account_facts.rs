@@ -1,13 +1,15 @@
-//! What an account is asked once for several imports of its customer.
+//! Requests to an account that serve several imports of its customer.
 
 use std::mem::swap;
 use std::ops::Range;
 
 use jiff::SignedDuration;
 
-use super::deleted::made_and_deleted;
-use super::trouble::run_in_vain;
-use super::{all_are, back, backlog, imported, run, run_next, template, waiting};
+use super::deleted::create_and_delete_contact;
+use super::trouble::run_without_a_moment;
+use super::{
+    add_waiting_lead, all_are, backlog, imported, run, run_next, template, waiting_for_quota,
+};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::form::Form;
@@ -16,18 +18,18 @@ use crate::domain::lead::Lead;
 use crate::fakes::Call;
 use crate::ports::{Clock as _, Forms as _};
 
-/// More leads like this one that wait.
-async fn more(scene: &Scene, like: &Lead, numbers: Range<usize>) -> Vec<LeadId> {
+/// Adds leads like the template that wait for the budget.
+async fn add_waiting_leads(scene: &Scene, template: &Lead, numbers: Range<usize>) -> Vec<LeadId> {
     let mut leads = Vec::new();
     for number in numbers {
-        leads.push(waiting(scene, like, number).await);
+        leads.push(add_waiting_lead(scene, template, number).await);
     }
     scene.mark_lane().await;
     leads
 }
 
 /// A lead of a form that has a list of its own.
-async fn of_other_form(scene: &Scene) -> Lead {
+async fn template_of_other_form(scene: &Scene) -> Lead {
     let form = Form {
         id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap(),
         lists: vec![scene.memory.crm.add_list(ACCOUNT, "Events")],
@@ -40,17 +42,18 @@ async fn of_other_form(scene: &Scene) -> Lead {
 }
 
 #[tokio::test]
-async fn whom_the_account_deleted_is_asked_once_for_imports_of_newer_and_of_older_consents() {
+async fn deleted_contacts_are_fetched_once_for_imports_with_older_and_newer_consents() {
     for older_first in [true, false] {
         let (scene, _) = backlog(0).await;
-        let [mut one, mut other] = [template(&scene).await, of_other_form(&scene).await];
+        let [mut older_template, mut newer_template] =
+            [template(&scene).await, template_of_other_form(&scene).await];
         if !older_first {
-            swap(&mut one, &mut other);
+            swap(&mut older_template, &mut newer_template);
         }
-        made_and_deleted(&scene, "lead7@example.com").await;
-        other.consent.given_at = scene.memory.clock.now();
-        let older = more(&scene, &one, 0..100).await;
-        let newer = more(&scene, &other, 100..200).await;
+        create_and_delete_contact(&scene, "lead7@example.com").await;
+        newer_template.consent.given_at = scene.memory.clock.now();
+        let older = add_waiting_leads(&scene, &older_template, 0..100).await;
+        let newer = add_waiting_leads(&scene, &newer_template, 100..200).await;
 
         run(&scene).await;
         run_next(&scene).await;
@@ -61,14 +64,14 @@ async fn whom_the_account_deleted_is_asked_once_for_imports_of_newer_and_of_olde
         assert_eq!(imports, [99, 100], "{older_first}");
         assert_eq!(crm.count(Call::Deleted), 1, "{older_first}");
         assert!(all_are(&scene, &newer, &imported()).await);
-        assert_eq!(scene.state(&older[7]).await, back());
+        assert_eq!(scene.state(&older[7]).await, waiting_for_quota());
     }
 }
 
 #[tokio::test]
-async fn too_many_deleted_contacts_since_an_old_consent_cost_no_import_of_newer_ones() {
+async fn too_many_deletions_since_an_old_consent_do_not_block_imports_of_newer_ones() {
     let (scene, _) = backlog(0).await;
-    let [older, mut newer] = [template(&scene).await, of_other_form(&scene).await];
+    let [older, mut newer] = [template(&scene).await, template_of_other_form(&scene).await];
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
     clock.advance(SignedDuration::from_secs(1));
     for n in 0..10_001 {
@@ -78,19 +81,19 @@ async fn too_many_deleted_contacts_since_an_old_consent_cost_no_import_of_newer_
     }
     clock.advance(SignedDuration::from_secs(1));
     newer.consent.given_at = clock.now();
-    let older = more(&scene, &older, 0..100).await;
-    let newer = more(&scene, &newer, 100..200).await;
+    let older = add_waiting_leads(&scene, &older, 0..100).await;
+    let newer = add_waiting_leads(&scene, &newer, 100..200).await;
 
     for _ in 0..3 {
         run_next(&scene).await;
     }
 
-    assert!(all_are(&scene, &older, &back()).await);
+    assert!(all_are(&scene, &older, &waiting_for_quota()).await);
     assert!(all_are(&scene, &newer, &imported()).await);
 }
 
 #[tokio::test]
-async fn an_import_of_a_later_run_is_held_against_whom_the_account_has_deleted_by_then() {
+async fn deleted_contacts_are_fetched_again_for_an_import_of_a_later_run() {
     let (scene, _) = backlog(200).await;
     let bulk = scene.memory.bulk();
     let run = async || {
@@ -100,26 +103,26 @@ async fn an_import_of_a_later_run_is_held_against_whom_the_account_has_deleted_b
         bulk.run(deadline).await.unwrap()
     };
     run().await;
-    let like = template(&scene).await;
-    let later = more(&scene, &like, 200..400).await;
-    made_and_deleted(&scene, "lead207@example.com").await;
+    let template = template(&scene).await;
+    let later = add_waiting_leads(&scene, &template, 200..400).await;
+    create_and_delete_contact(&scene, "lead207@example.com").await;
 
     run().await;
 
     let crm = &scene.memory.crm;
     assert_eq!(crm.imports(ACCOUNT), [200, 199]);
     assert_eq!(crm.count(Call::Deleted), 2);
-    assert_eq!(scene.state(&later[7]).await, back());
+    assert_eq!(scene.state(&later[7]).await, waiting_for_quota());
 }
 
-/// Whether a list exists has to be seen after the end of each import that put people on it.
+/// An import that ended after the list was checked needs a check of its own.
 #[tokio::test]
-async fn a_look_at_a_list_is_good_for_imports_that_had_ended_before_it_and_for_no_other() {
+async fn list_check_covers_only_imports_that_ended_before_it() {
     let (scene, first) = backlog(200).await;
     let crm = &scene.memory.crm;
     run(&scene).await;
-    let like = template(&scene).await;
-    let second = more(&scene, &like, 200..400).await;
+    let template = template(&scene).await;
+    let second = add_waiting_leads(&scene, &template, 200..400).await;
     crm.answer_next_to(Call::List, CrmError::Unavailable);
     run_next(&scene).await;
     assert_eq!(crm.imports(ACCOUNT), [200, 200]);
@@ -133,14 +136,14 @@ async fn a_look_at_a_list_is_good_for_imports_that_had_ended_before_it_and_for_n
 }
 
 #[tokio::test]
-async fn a_lead_that_nobody_can_read_leaves_its_import_and_keeps_no_other_there() {
+async fn unreadable_lead_is_taken_out_of_its_import_and_the_others_are_imported() {
     for after_the_call in [false, true] {
         let (scene, leads) = backlog(200).await;
         let crm = &scene.memory.crm;
         if after_the_call {
             run(&scene).await;
         } else {
-            run_in_vain(&scene, 1).await;
+            run_without_a_moment(&scene, 1).await;
             scene.call_for(SignedDuration::ZERO);
         }
         scene.memory.ledger.garble(&scene.customer, &leads[7]);
@@ -151,8 +154,8 @@ async fn a_lead_that_nobody_can_read_leaves_its_import_and_keeps_no_other_there(
 
         let rows = if after_the_call { 200 } else { 199 };
         assert_eq!(crm.imports(ACCOUNT), [rows]);
-        let odd = scene.memory.ledger.look(&scene.customer, &leads[7]);
-        assert_eq!(odd.unwrap().state, back());
+        let unreadable = scene.memory.ledger.look(&scene.customer, &leads[7]);
+        assert_eq!(unreadable.unwrap().state, waiting_for_quota());
         let rest = [&leads[..7], &leads[8..]].concat();
         assert!(all_are(&scene, &rest, &imported()).await);
     }

@@ -1,21 +1,24 @@
-//! Imports that are held: because an account has too much to do, or because it is not known lately how it makes
-//! contacts.
+//! Imports that are held: because the account is busy, or because it has not been seen lately whether it asks for
+//! confirmations.
 
 use jiff::SignedDuration;
 
-use super::trouble::run_in_vain;
-use super::{all_are, back, backlog, imported, run, run_next, see, template, waiting};
+use super::trouble::run_without_a_moment;
+use super::{
+    add_waiting_lead, all_are, backlog, imported, run, run_next, see_opt_in, template,
+    waiting_for_quota,
+};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::LeadState;
 use crate::fakes::Call;
 
-const QUARTER: SignedDuration = SignedDuration::from_mins(15);
+const QUARTER_HOUR: SignedDuration = SignedDuration::from_mins(15);
 
-/// Makes a full queue of activities refuse imports for this many quarters of an hour.
-async fn refuse(scene: &Scene, quarters: usize) {
+/// Refuses imports for this many quarters of an hour, as an account's full queue of activities does.
+async fn refuse_imports(scene: &Scene, quarters: usize) {
     for _ in 0..quarters {
-        scene.memory.clock.advance(QUARTER);
+        scene.memory.clock.advance(QUARTER_HOUR);
         scene.memory.crm.forget_answers();
         scene
             .memory
@@ -26,7 +29,7 @@ async fn refuse(scene: &Scene, quarters: usize) {
     scene.memory.crm.forget_answers();
 }
 
-/// A person signs up, whose lead goes singly; returns its state.
+/// Delivers a lead that is sent singly; returns its state.
 async fn sign_up(scene: &Scene, email: &str) -> LeadState {
     let lead = scene.submit(&[("email", email)]).await.lead;
     scene.drain().await;
@@ -34,12 +37,12 @@ async fn sign_up(scene: &Scene, email: &str) -> LeadState {
 }
 
 #[tokio::test]
-async fn a_full_queue_of_activities_holds_an_import_that_goes_in_once_there_is_room() {
+async fn import_refused_by_a_full_activity_queue_is_retried_until_accepted() {
     let (scene, leads) = backlog(200).await;
 
-    refuse(&scene, 20).await;
+    refuse_imports(&scene, 20).await;
     assert_eq!(scene.memory.crm.count(Call::Import), 20);
-    scene.memory.clock.advance(QUARTER);
+    scene.memory.clock.advance(QUARTER_HOUR);
     for _ in 0..3 {
         run_next(&scene).await;
     }
@@ -48,41 +51,41 @@ async fn a_full_queue_of_activities_holds_an_import_that_goes_in_once_there_is_r
 }
 
 #[tokio::test]
-async fn leads_of_an_import_that_a_full_queue_holds_for_days_go_singly() {
+async fn leads_of_an_import_held_for_three_days_by_a_full_queue_are_sent_singly() {
     let (scene, leads) = backlog(200).await;
 
     for _ in 0..4 {
-        see(&scene, false).await;
-        refuse(&scene, 70).await;
+        see_opt_in(&scene, false).await;
+        refuse_imports(&scene, 70).await;
     }
 
     let made = scene.memory.crm.count(Call::Import);
     assert!((150..3 * 24 * 4).contains(&made), "{made}"); // two calls each, of a hundred a day
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
 }
 
 #[tokio::test]
-async fn who_agreed_two_years_before_a_held_import_goes_in_is_not_in_it() {
+async fn lead_whose_consent_gets_too_old_while_its_import_is_held_is_left_out() {
     let (scene, leads) = backlog(199).await;
     let mut template = template(&scene).await;
     template.consent.given_at -= SignedDuration::from_hours(24 * 730 - 2);
-    let old = waiting(&scene, &template, 199).await;
+    let old = add_waiting_lead(&scene, &template, 199).await;
 
-    refuse(&scene, 20).await;
-    scene.memory.clock.advance(QUARTER);
+    refuse_imports(&scene, 20).await;
+    scene.memory.clock.advance(QUARTER_HOUR);
     for _ in 0..3 {
         run_next(&scene).await;
     }
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [199]);
     assert!(all_are(&scene, &leads, &imported()).await);
-    assert_eq!(scene.state(&old).await, back());
+    assert_eq!(scene.state(&old).await, waiting_for_quota());
 }
 
 #[tokio::test]
-async fn an_import_that_is_held_for_more_than_a_day_goes_in_once_a_single_lead_shows_that_it_may() {
+async fn import_held_over_a_day_resumes_once_a_single_lead_shows_it_is_allowed() {
     let (scene, leads) = backlog(200).await;
-    refuse(&scene, 10).await;
+    refuse_imports(&scene, 10).await;
     let made = scene.memory.crm.count(Call::Import);
     scene.memory.clock.advance(SignedDuration::from_hours(24));
     for _ in 0..3 {
@@ -100,7 +103,7 @@ async fn an_import_that_is_held_for_more_than_a_day_goes_in_once_a_single_lead_s
 }
 
 #[tokio::test]
-async fn an_account_that_asks_for_no_import_for_long_delays_no_single_lead() {
+async fn throttled_import_waits_for_retry_after_and_does_not_delay_single_leads() {
     let (scene, leads) = backlog(200).await;
     let retry_after = SignedDuration::from_mins(30);
     let throttled = CrmError::Throttled { retry_after };
@@ -123,13 +126,13 @@ async fn an_account_that_asks_for_no_import_for_long_delays_no_single_lead() {
 }
 
 #[tokio::test]
-async fn leads_of_an_import_are_not_read_while_there_is_no_moment_for_its_call() {
+async fn leads_of_an_import_are_not_read_while_the_budget_has_no_moment_for_its_call() {
     let mut steps = Vec::new();
     for count in [1_000, 7_000] {
         let (scene, _) = backlog(count).await;
-        run_in_vain(&scene, 1).await;
+        run_without_a_moment(&scene, 1).await;
         let before = scene.memory.faults.steps();
-        run_in_vain(&scene, 1).await;
+        run_without_a_moment(&scene, 1).await;
         steps.push(scene.memory.faults.steps() - before);
         scene.call_for(SignedDuration::ZERO);
         run_next(&scene).await;

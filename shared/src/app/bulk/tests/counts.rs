@@ -10,15 +10,15 @@ use crate::domain::tally::Counts;
 use crate::fakes::Fault;
 use crate::ports::{Clock as _, Imports as _, Ledger as _, Tallies as _};
 
-/// Leads of an import, counted and unchanged until the run that settles it.
-async fn settling() -> Scene {
+/// A submitted import whose leads are counted, and do not change until the run that settles it.
+async fn submitted_import() -> Scene {
     let (scene, _) = backlog(101).await;
     run(&scene).await;
     recount(&scene).await;
     scene
 }
 
-async fn settle(scene: &Scene) {
+async fn run_until_crash(scene: &Scene) {
     let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
     let bulk = scene.memory.bulk();
     drop(scene.memory.faults.until_crash(bulk.run(deadline)).await);
@@ -40,35 +40,35 @@ async fn is_closed(scene: &Scene) -> bool {
     imports.iter().all(|import| import.stage == Stage::Closed)
 }
 
-/// What the counters say, and what the ledger has.
-async fn shown_and_there(scene: &Scene) -> (Counts, Counts) {
+/// The counts in the tally, and those of the records in the ledger.
+async fn tallied_and_recorded(scene: &Scene) -> (Counts, Counts) {
     let tallies = scene.memory.directory.tallies(&scene.customer).await;
-    let mut shown = tallies.unwrap().remove(0).counts;
-    shown.retain(|_, count| *count != 0);
+    let mut tallied = tallies.unwrap().remove(0).counts;
+    tallied.retain(|_, count| *count != 0);
     let day = scene.memory.clock.now().to_zoned(TimeZone::UTC).date();
-    let there = scene.memory.ledger.count(&scene.customer, day).await;
-    (shown, there.unwrap())
+    let recorded = scene.memory.ledger.count(&scene.customer, day).await;
+    (tallied, recorded.unwrap())
 }
 
 #[tokio::test]
-async fn what_a_run_that_died_had_settled_is_counted_by_the_end_of_its_import() {
-    let scene = settling().await;
-    let first = scene.memory.faults.steps();
-    settle(&scene).await;
-    let steps = scene.memory.faults.steps() - first;
+async fn tally_matches_the_ledger_after_a_crash_at_any_step_of_settling_an_import() {
+    let scene = submitted_import().await;
+    let before = scene.memory.faults.steps();
+    run_until_crash(&scene).await;
+    let steps = scene.memory.faults.steps() - before;
 
     for step in 1..=steps {
-        let scene = settling().await;
+        let scene = submitted_import().await;
         let faults = &scene.memory.faults;
         faults.at(faults.steps() + step, Fault::CrashAfter);
-        settle(&scene).await;
+        run_until_crash(&scene).await;
         recount(&scene).await;
         while !is_closed(&scene).await {
             run_next(&scene).await;
         }
         recount(&scene).await;
 
-        let (shown, there) = shown_and_there(&scene).await;
-        assert_eq!(shown, there, "step {step} of {steps}");
+        let (tallied, recorded) = tallied_and_recorded(&scene).await;
+        assert_eq!(tallied, recorded, "step {step} of {steps}");
     }
 }

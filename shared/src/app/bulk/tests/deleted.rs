@@ -1,9 +1,12 @@
-//! Imports and contacts that the account has deleted, which imports would bring back.
+//! Imports of contacts that the account has deleted, which an import would bring back.
 
 use futures_util::future::join;
 use jiff::SignedDuration;
 
-use super::{all_are, back, backlog, backlog_of, imported, run, run_next, template, waiting};
+use super::{
+    add_waiting_lead, all_are, backlog, backlog_of, imported, run, run_next, template,
+    waiting_for_quota,
+};
 use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, NOON, Scene};
 use crate::domain::crm::{CrmError, Refusal};
@@ -14,8 +17,8 @@ use crate::domain::lead::{LeadState, RefusalReason};
 use crate::fakes::{Call, VirtualClock};
 use crate::ports::{Clock as _, Imports as _};
 
-/// A contact that the account has only for a moment.
-pub(super) async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress {
+/// Makes a contact and deletes it right after.
+pub(super) async fn create_and_delete_contact(scene: &Scene, email: &str) -> EmailAddress {
     let lead = scene.submit(&[("email", email)]).await.lead;
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.as_str(), "delivered");
@@ -27,13 +30,13 @@ pub(super) async fn made_and_deleted(scene: &Scene, email: &str) -> EmailAddress
 }
 
 #[tokio::test]
-async fn whom_the_account_deleted_is_imported_only_where_they_have_agreed_since() {
+async fn deleted_contact_is_imported_only_if_the_consent_is_newer() {
     let (scene, leads) = backlog(200).await;
-    let gone = made_and_deleted(&scene, "lead7@example.com").await;
-    let there = made_and_deleted(&scene, "lead200@example.com").await;
+    let deleted = create_and_delete_contact(&scene, "lead7@example.com").await;
+    let consented_again = create_and_delete_contact(&scene, "lead200@example.com").await;
     let mut newer = template(&scene).await;
     newer.consent.given_at = scene.memory.clock.now();
-    let newer = waiting(&scene, &newer, 200).await;
+    let newer = add_waiting_lead(&scene, &newer, 200).await;
 
     run(&scene).await;
     run_next(&scene).await;
@@ -41,19 +44,22 @@ async fn whom_the_account_deleted_is_imported_only_where_they_have_agreed_since(
     let crm = &scene.memory.crm;
     assert_eq!(crm.imports(ACCOUNT), [200]);
     assert_eq!(scene.state(&newer).await, imported());
-    assert_eq!(crm.contact(ACCOUNT, &there).unwrap().deleted_at, None);
-    assert_eq!(scene.state(&leads[7]).await, back());
+    assert_eq!(
+        crm.contact(ACCOUNT, &consented_again).unwrap().deleted_at,
+        None
+    );
+    assert_eq!(scene.state(&leads[7]).await, waiting_for_quota());
     scene.memory.clock.advance(LISTED_WITHIN);
     scene.memory.release().await.unwrap();
     scene.drain().await;
-    let why = RefusalReason::OptedOutAfterConsent;
-    let refused = LeadState::refused(why);
+    let reason = RefusalReason::OptedOutAfterConsent;
+    let refused = LeadState::refused(reason);
     assert_eq!(scene.state(&leads[7]).await, refused);
-    assert!(crm.contact(ACCOUNT, &gone).unwrap().deleted_at.is_some());
+    assert!(crm.contact(ACCOUNT, &deleted).unwrap().deleted_at.is_some());
 }
 
 #[tokio::test]
-async fn an_import_that_an_earlier_version_began_sends_its_leads_their_single_ways() {
+async fn leads_of_an_import_begun_by_an_earlier_version_are_sent_singly() {
     let (scene, leads) = backlog(1_200).await;
     let ledger = &scene.memory.ledger;
     let job = ImportJob::new(
@@ -77,11 +83,11 @@ async fn an_import_that_an_earlier_version_began_sends_its_leads_their_single_wa
     }
 
     assert_eq!(scene.memory.crm.count(Call::Import), 0);
-    assert!(all_are(&scene, named, &back()).await);
+    assert!(all_are(&scene, named, &waiting_for_quota()).await);
 }
 
 #[tokio::test]
-async fn an_import_waits_for_an_account_that_does_not_say_now_whom_it_has_deleted() {
+async fn import_waits_while_reading_deleted_contacts_fails_temporarily() {
     let (scene, leads) = backlog(200).await;
     let crm = &scene.memory.crm;
     for error in [CrmError::Unavailable, CrmError::THROTTLED] {
@@ -98,7 +104,7 @@ async fn an_import_waits_for_an_account_that_does_not_say_now_whom_it_has_delete
 }
 
 #[test]
-fn nobody_is_imported_who_is_erased_while_the_account_says_whom_it_has_deleted() {
+fn lead_erased_while_deleted_contacts_are_read_is_not_imported() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
     clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
@@ -119,7 +125,7 @@ fn nobody_is_imported_who_is_erased_while_the_account_says_whom_it_has_deleted()
 }
 
 #[tokio::test]
-async fn leads_go_their_single_ways_where_the_account_never_says_whom_it_has_deleted() {
+async fn leads_are_sent_singly_if_the_account_refuses_to_list_deleted_contacts() {
     for error in [CrmError::Forbidden, CrmError::Invalid(Refusal::default())] {
         let (scene, leads) = backlog(200).await;
         scene.memory.crm.answer_next_to(Call::Deleted, error);
@@ -129,12 +135,12 @@ async fn leads_go_their_single_ways_where_the_account_never_says_whom_it_has_del
         }
 
         assert_eq!(scene.memory.crm.count(Call::Import), 0);
-        assert!(all_are(&scene, &leads, &back()).await);
+        assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
     }
 }
 
 #[tokio::test]
-async fn more_deleted_contacts_than_an_import_is_worth_have_its_leads_go_their_single_ways() {
+async fn import_is_given_up_after_twenty_pages_of_deleted_contacts() {
     for (deleted, reads, imports) in [(501, 2, 1), (10_001, 20, 0)] {
         let (scene, _) = backlog(200).await;
         let crm = &scene.memory.crm;

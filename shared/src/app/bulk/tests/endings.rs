@@ -1,9 +1,9 @@
-//! Imports that do not end as they should.
+//! How imports end: failed, vanished, with lists that are gone, or after a lost answer.
 
 use jiff::SignedDuration;
 
-use super::trouble::{make_one_call, troubled};
-use super::{all_are, back, backlog, imported, run, run_next};
+use super::trouble::{backlog_with_opt_out, run_with_time_for_one_call};
+use super::{all_are, backlog, imported, run, run_next, waiting_for_quota};
 use crate::app::scene::ACCOUNT;
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{LeadState, WaitReason};
@@ -11,7 +11,7 @@ use crate::fakes::Call;
 use crate::ports::{Clock as _, Connections as _, Event};
 
 #[tokio::test]
-async fn a_failed_import_and_one_that_vanished_go_their_single_ways_and_are_not_imported_again() {
+async fn leads_of_a_failed_or_vanished_import_are_sent_singly_and_not_imported_again() {
     for vanished in [false, true] {
         let (scene, leads) = backlog(200).await;
         if !vanished {
@@ -26,13 +26,13 @@ async fn a_failed_import_and_one_that_vanished_go_their_single_ways_and_are_not_
             run_next(&scene).await;
         }
 
-        assert!(all_are(&scene, &leads, &back()).await);
+        assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
         assert_eq!(scene.memory.crm.count(Call::Import), 1);
     }
 }
 
 #[tokio::test]
-async fn an_import_that_never_ends_gives_its_leads_back_before_the_account_forgets_it() {
+async fn leads_of_an_import_pending_for_nine_days_are_sent_singly() {
     let (scene, leads) = backlog(200).await;
     let (crm, day) = (&scene.memory.crm, SignedDuration::from_hours(24));
     crm.slow_imports(ACCOUNT, day * 30);
@@ -50,13 +50,12 @@ async fn an_import_that_never_ends_gives_its_leads_back_before_the_account_forge
         run_next(&scene).await;
     }
 
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
     assert_eq!(crm.count(Call::Import), 1);
 }
 
 #[tokio::test]
-async fn an_import_whose_lists_are_gone_by_its_end_goes_its_single_way_though_no_error_is_counted()
-{
+async fn import_without_errors_whose_lists_are_gone_sends_its_leads_singly() {
     let (scene, leads) = backlog(200).await;
     run(&scene).await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
@@ -65,7 +64,7 @@ async fn an_import_whose_lists_are_gone_by_its_end_goes_its_single_way_though_no
         run_next(&scene).await;
     }
 
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
     let directory = &scene.memory.directory;
     let row = directory.connection(&scene.customer).await.unwrap();
     assert_eq!(row.unwrap().lists_for(&[]), Err(WaitReason::NoList));
@@ -77,8 +76,8 @@ async fn an_import_whose_lists_are_gone_by_its_end_goes_its_single_way_though_no
 }
 
 #[tokio::test]
-async fn an_import_with_trouble_whose_lists_are_gone_delivers_nobody() {
-    let (scene, leads) = troubled(200).await;
+async fn import_with_errors_whose_lists_are_gone_delivers_no_lead() {
+    let (scene, leads) = backlog_with_opt_out(200).await;
     run(&scene).await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
 
@@ -86,12 +85,12 @@ async fn an_import_with_trouble_whose_lists_are_gone_delivers_nobody() {
         run_next(&scene).await;
     }
 
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
     assert_eq!(scene.memory.crm.count(Call::Changed), 0);
 }
 
 #[tokio::test]
-async fn an_import_of_which_one_list_is_left_has_delivered_its_leads() {
+async fn import_counts_as_delivered_if_one_of_its_lists_still_exists() {
     for first in [true, false] {
         let (scene, leads) = backlog(200).await;
         let crm = &scene.memory.crm;
@@ -114,11 +113,11 @@ async fn an_import_of_which_one_list_is_left_has_delivered_its_leads() {
 }
 
 #[tokio::test]
-async fn an_import_whose_lists_nobody_can_look_for_now_is_looked_at_again() {
+async fn list_check_that_fails_temporarily_is_retried_before_leads_are_settled() {
     let (scene, leads) = backlog(200).await;
     run(&scene).await;
     while scene.memory.crm.count(Call::Activity) == 0 {
-        make_one_call(&scene).await;
+        run_with_time_for_one_call(&scene).await;
     }
     let held = LeadState::waits(WaitReason::Import);
     assert!(all_are(&scene, &leads, &held).await);
@@ -133,7 +132,7 @@ async fn an_import_whose_lists_nobody_can_look_for_now_is_looked_at_again() {
 }
 
 #[tokio::test]
-async fn an_import_for_a_user_who_may_not_see_lists_is_taken_at_its_word() {
+async fn completed_import_is_trusted_if_the_user_may_not_read_lists() {
     let (scene, leads) = backlog(200).await;
     run(&scene).await;
     let rights = ["contacts:read", "contacts:write"];
@@ -145,7 +144,7 @@ async fn an_import_for_a_user_who_may_not_see_lists_is_taken_at_its_word() {
 }
 
 #[tokio::test]
-async fn an_import_whose_answer_was_lost_is_found_and_not_made_again() {
+async fn import_whose_answer_was_lost_is_found_and_not_repeated() {
     let (scene, leads) = backlog(200).await;
     scene
         .memory
@@ -162,7 +161,7 @@ async fn an_import_whose_answer_was_lost_is_found_and_not_made_again() {
 }
 
 #[tokio::test]
-async fn an_import_that_never_arrived_is_made_again() {
+async fn import_that_never_arrived_is_repeated() {
     let (scene, leads) = backlog(200).await;
     scene
         .memory

@@ -2,27 +2,27 @@
 
 use jiff::SignedDuration;
 
-use super::{all_are, backlog, bulk_calls, imported, run, run_next, see};
+use super::{all_are, backlog, bulk_calls, imported, run, run_next, see_opt_in};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::lead::LeadState;
 use crate::fakes::Call;
 use crate::ports::Ledger as _;
 
-/// Gives every lead but the newest a value for a field that the connection does not know.
-fn say_more(scene: &Scene) {
+/// Gives every lead but the first a value for a field that the connection does not know.
+fn add_unknown_field(scene: &Scene) {
     scene.memory.ledger.tamper(|record| {
         if !record.lead.contact.email.key().starts_with("lead0@") {
-            let said = [("Engine".to_owned(), "difference".to_owned())];
-            record.lead.contact.custom_fields = said.into();
+            let values = [("Engine".to_owned(), "difference".to_owned())];
+            record.lead.contact.custom_fields = values.into();
         }
     });
 }
 
 #[tokio::test]
-async fn an_imported_lead_says_which_of_its_values_the_account_has_no_field_for() {
+async fn imported_lead_notes_values_without_a_custom_field() {
     let (scene, leads) = backlog(200).await;
-    say_more(&scene);
+    add_unknown_field(&scene);
 
     for _ in 0..4 {
         run_next(&scene).await;
@@ -36,23 +36,23 @@ async fn an_imported_lead_says_which_of_its_values_the_account_has_no_field_for(
         what: NoteKind::NoSuchField,
     });
     let state = |lead| scene.memory.ledger.lead(&scene.customer, lead);
-    let of_last = state(&leads[199]).await.unwrap().unwrap().state;
+    let last_state = state(&leads[199]).await.unwrap().unwrap().state;
     assert!(
-        matches!(&of_last, LeadState::Delivered { notes: own, .. } if *own == notes),
-        "{of_last:?}"
+        matches!(&last_state, LeadState::Delivered { notes: own, .. } if *own == notes),
+        "{last_state:?}"
     );
     assert!(all_are(&scene, &leads[..1], &imported()).await);
-    assert!(all_are(&scene, &leads[1..], &of_last).await);
+    assert!(all_are(&scene, &leads[1..], &last_state).await);
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [200]);
 }
 
 #[tokio::test]
-async fn leads_that_may_have_got_a_field_by_now_wait_for_one_that_goes_singly_to_show_it() {
+async fn import_waits_for_a_single_lead_to_check_for_a_new_custom_field() {
     let (scene, leads) = backlog(200).await;
-    say_more(&scene);
+    add_unknown_field(&scene);
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
     clock.advance(SignedDuration::from_hours(24));
-    see(&scene, false).await;
+    see_opt_in(&scene, false).await;
     crm.add_custom_field(ACCOUNT, "Engine");
 
     run(&scene).await;
@@ -60,7 +60,7 @@ async fn leads_that_may_have_got_a_field_by_now_wait_for_one_that_goes_singly_to
     scene.memory.release().await.unwrap();
     scene.drain().await;
     assert_eq!(crm.count(Call::CustomFields), 1);
-    see(&scene, false).await;
+    see_opt_in(&scene, false).await;
     for _ in 0..6 {
         run_next(&scene).await;
     }

@@ -5,25 +5,25 @@ use std::pin::pin;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::trouble::{run_in_vain, troubled};
-use super::{Imported, all_are, back, backlog, imported, run_next, see};
+use super::trouble::{backlog_with_opt_out, run_without_a_moment};
+use super::{Imported, all_are, backlog, imported, run_next, see_opt_in, waiting_for_quota};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::LeadId;
 use crate::fakes::Call;
 use crate::ports::{Clock as _, Imports as _};
 
-/// How long after its deadline a run may take to write down where it is and to look whether there is more.
-const MORE: SignedDuration = SignedDuration::from_secs(15);
+/// How long after its deadline a run may take to store where it is and to look for more work.
+const GRACE: SignedDuration = SignedDuration::from_secs(15);
 
 /// How long a request takes with a healthy store.
-const WELL: SignedDuration = SignedDuration::from_millis(100);
+const FAST: SignedDuration = SignedDuration::from_millis(100);
 
-/// How long a request takes if there is no time to read an import's leads.
+/// How long a request takes if a run has too little time to read an import's leads.
 const SLOW: SignedDuration = SignedDuration::from_millis(1_500);
 
 /// A run a minute later that has `time`, while every request takes as long as `pace` returns.
-async fn run_at(
+async fn run_at_pace(
     scene: &Scene,
     pace: impl Fn() -> SignedDuration,
     time: SignedDuration,
@@ -39,47 +39,47 @@ async fn run_at(
     done.await.unwrap()
 }
 
-/// A run in which leads are read slowly, once the account has said whom it deleted; returns how long it took.
+/// A run in which leads are read slowly, once the account's deleted contacts are read; returns how long it took.
 async fn run_reading_slowly(scene: &Scene, time: SignedDuration) -> SignedDuration {
     let crm = &scene.memory.crm;
-    let (asked, before) = (crm.count(Call::Deleted), scene.memory.clock.now());
+    let (requests, before) = (crm.count(Call::Deleted), scene.memory.clock.now());
     let pace = || {
-        if crm.count(Call::Deleted) > asked {
+        if crm.count(Call::Deleted) > requests {
             SLOW
         } else {
-            WELL
+            FAST
         }
     };
-    run_at(scene, pace, time).await;
-    assert!(crm.count(Call::Deleted) > asked);
+    run_at_pace(scene, pace, time).await;
+    assert!(crm.count(Call::Deleted) > requests);
     let minute = SignedDuration::from_mins(1);
     scene.memory.clock.now().duration_since(before) - minute
 }
 
-/// Has an import of seven chunks gathered and not submitted.
+/// An import of seven chunks that is gathered and not submitted.
 async fn gathered() -> (Scene, Vec<LeadId>) {
     let (scene, leads) = backlog(7_000).await;
-    run_in_vain(&scene, 1).await;
+    run_without_a_moment(&scene, 1).await;
     scene.call_for(SignedDuration::ZERO);
     (scene, leads)
 }
 
 #[tokio::test]
-async fn an_import_that_can_never_be_read_in_time_ends_no_run_late_and_goes_singly_in_the_end() {
+async fn slow_reads_do_not_overrun_a_run_and_leads_are_sent_singly_after_five_tries() {
     let (scene, leads) = gathered().await;
     let time = SignedDuration::from_secs(35);
 
     for _ in 0..5 {
-        assert!(run_reading_slowly(&scene, time).await < time + MORE);
+        assert!(run_reading_slowly(&scene, time).await < time + GRACE);
     }
     run_next(&scene).await;
 
     assert_eq!(scene.memory.crm.count(Call::Import), 0);
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
 }
 
 #[tokio::test]
-async fn an_import_that_was_begun_late_in_a_run_is_as_good_as_untried() {
+async fn reading_started_late_in_a_run_does_not_count_as_a_try() {
     let (scene, leads) = gathered().await;
 
     for _ in 0..10 {
@@ -94,10 +94,10 @@ async fn an_import_that_was_begun_late_in_a_run_is_as_good_as_untried() {
 }
 
 #[tokio::test]
-async fn an_import_whose_account_took_all_the_time_is_as_good_as_untried() {
+async fn run_spent_waiting_for_the_account_does_not_count_as_a_try() {
     let (scene, leads) = gathered().await;
     for _ in 0..10 {
-        run_at(&scene, || SLOW / 2, SignedDuration::from_secs(35)).await;
+        run_at_pace(&scene, || SLOW / 2, SignedDuration::from_secs(35)).await;
     }
     assert_eq!(scene.memory.crm.count(Call::Import), 0);
     for _ in 0..3 {
@@ -109,25 +109,25 @@ async fn an_import_whose_account_took_all_the_time_is_as_good_as_untried() {
 }
 
 #[tokio::test]
-async fn leads_of_an_import_with_trouble_that_can_never_be_read_in_time_go_singly_in_the_end() {
-    let (scene, leads) = troubled(7_000).await;
+async fn leads_of_an_import_with_errors_too_slow_to_read_are_sent_singly_in_the_end() {
+    let (scene, leads) = backlog_with_opt_out(7_000).await;
     run_next(&scene).await;
     assert_eq!(scene.memory.crm.count(Call::Import), 1);
     let time = SignedDuration::from_secs(35);
 
     for _ in 0..12 {
-        run_at(&scene, || SLOW, time).await;
+        run_at_pace(&scene, || SLOW, time).await;
     }
     for _ in 0..2 {
         run_next(&scene).await;
     }
 
     assert_eq!(scene.memory.crm.count(Call::Changed), 0);
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
 }
 
 #[tokio::test]
-async fn an_import_whose_answer_was_lost_is_found_behind_what_a_busy_account_has_done_since() {
+async fn import_whose_answer_was_lost_is_found_behind_1100_newer_activities() {
     let (scene, leads) = backlog(200).await;
     scene
         .memory
@@ -145,38 +145,37 @@ async fn an_import_whose_answer_was_lost_is_found_behind_what_a_busy_account_has
 }
 
 #[tokio::test]
-async fn a_long_lane_that_no_import_may_take_is_released_though_there_is_no_time_to_look_at_it_all()
-{
+async fn long_lane_that_cannot_be_imported_is_released_even_if_not_searched_to_its_end() {
     let (scene, leads) = backlog(15_000).await;
     scene.memory.crm.fail_imports(ACCOUNT, 1);
     run_next(&scene).await;
-    while scene.state(&leads[0]).await != back() {
+    while scene.state(&leads[0]).await != waiting_for_quota() {
         run_next(&scene).await;
     }
     scene.call_for(SignedDuration::ZERO);
 
-    let done = run_at(&scene, || SLOW, SignedDuration::from_secs(35)).await;
+    let done = run_at_pace(&scene, || SLOW, SignedDuration::from_secs(35)).await;
     let released = scene.memory.scheduler().release(&done.gathering).await;
 
     assert!(released.unwrap().waited > 0);
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_is_refreshed_before_the_leads_of_a_large_import_are_read() {
+async fn expired_token_is_refreshed_before_the_leads_of_a_large_import_are_read() {
     let (scene, leads) = gathered().await;
     scene.memory.clock.advance(SignedDuration::from_hours(25));
-    see(&scene, false).await;
+    see_opt_in(&scene, false).await;
     let pace = SignedDuration::from_millis(300);
     let time = SignedDuration::from_secs(35);
 
-    run_at(&scene, || pace, time).await;
+    run_at_pace(&scene, || pace, time).await;
 
     assert_eq!(scene.memory.crm.count(Call::Refresh), 1);
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [leads.len()]);
 }
 
 #[tokio::test]
-async fn a_minute_with_twenty_seconds_left_begins_no_import_and_releases_leads() {
+async fn run_with_twenty_seconds_left_starts_no_import_and_releases_leads() {
     for (seconds, imports) in [(55, 1), (20, 0)] {
         let (scene, _) = backlog(200).await;
         let end = scene.memory.clock.now() + SignedDuration::from_secs(seconds);

@@ -1,9 +1,10 @@
-//! Imports beside busy drains, imports whose customer withdraws agreement, that look alike, or that have trouble.
+//! Imports without a free moment, that are no longer allowed, that look alike, or that have errors.
 
 use jiff::SignedDuration;
 
 use super::{
-    agree, all_are, back, backlog, imported, run, run_next, see, states, template, waiting,
+    add_waiting_lead, all_are, backlog, imported, run, run_next, see_opt_in, set_bulk_import,
+    states, template, waiting_for_quota,
 };
 use crate::app::requeue::LISTED_WITHIN;
 use crate::app::scene::{ACCOUNT, Scene};
@@ -16,8 +17,8 @@ use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Fault};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, Lanes as _};
 
-/// Runs while there is no moment.
-pub(super) async fn run_in_vain(scene: &Scene, times: usize) {
+/// Runs while the budget has no free moment.
+pub(super) async fn run_without_a_moment(scene: &Scene, times: usize) {
     for _ in 0..times {
         scene.call_for(SignedDuration::from_mins(2));
         run_next(scene).await;
@@ -25,14 +26,14 @@ pub(super) async fn run_in_vain(scene: &Scene, times: usize) {
 }
 
 /// A run that has time for one call.
-pub(super) async fn make_one_call(scene: &Scene) {
+pub(super) async fn run_with_time_for_one_call(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     let deadline = scene.memory.clock.now() + SignedDuration::from_millis(12_100);
     scene.memory.bulk().run(deadline).await.unwrap();
 }
 
-/// Leads with an import that has had trouble with one of them.
-pub(super) async fn troubled(count: usize) -> (Scene, Vec<LeadId>) {
+/// A backlog with one lead whose contact has opted out, so that its import has an error.
+pub(super) async fn backlog_with_opt_out(count: usize) -> (Scene, Vec<LeadId>) {
     let (scene, leads) = backlog(count).await;
     scene.memory.clock.advance(SignedDuration::from_secs(1));
     let email = "lead7@example.com".parse().unwrap();
@@ -47,10 +48,10 @@ async fn stages(scene: &Scene) -> Vec<Stage> {
 }
 
 #[tokio::test]
-async fn an_import_that_finds_no_moment_waits_for_one_and_is_not_given_up() {
+async fn import_waits_for_a_free_moment_without_being_given_up() {
     let (scene, leads) = backlog(200).await;
 
-    run_in_vain(&scene, 20).await;
+    run_without_a_moment(&scene, 20).await;
     assert_eq!(scene.memory.crm.count(Call::Import), 0);
     scene.call_for(SignedDuration::ZERO);
     for _ in 0..4 {
@@ -61,15 +62,15 @@ async fn an_import_that_finds_no_moment_waits_for_one_and_is_not_given_up() {
 }
 
 #[tokio::test]
-async fn nobody_is_imported_whose_agreement_or_account_has_changed_since_they_were_gathered() {
+async fn gathered_leads_are_not_imported_if_imports_become_disallowed_before_the_call() {
     for withdrawn in [true, false] {
         let (scene, leads) = backlog(200).await;
-        run_in_vain(&scene, 2).await;
+        run_without_a_moment(&scene, 2).await;
 
         if withdrawn {
-            agree(&scene, BulkImport::Never).await;
+            set_bulk_import(&scene, BulkImport::Never).await;
         } else {
-            see(&scene, true).await;
+            see_opt_in(&scene, true).await;
         }
         for _ in 0..3 {
             scene.call_for(SignedDuration::ZERO);
@@ -77,14 +78,14 @@ async fn nobody_is_imported_whose_agreement_or_account_has_changed_since_they_we
         }
 
         assert_eq!(scene.memory.crm.count(Call::Import), 0);
-        assert!(all_are(&scene, &leads, &back()).await);
+        assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
     }
 }
 
 #[tokio::test]
-async fn nobody_is_imported_whose_consent_was_changed_since_they_were_gathered() {
+async fn lead_whose_seal_broke_after_gathering_is_not_imported() {
     let (scene, leads) = backlog(200).await;
-    run_in_vain(&scene, 2).await;
+    run_without_a_moment(&scene, 2).await;
 
     scene.memory.ledger.tamper(|record| {
         if record.lead.id == leads[7] {
@@ -97,21 +98,21 @@ async fn nobody_is_imported_whose_consent_was_changed_since_they_were_gathered()
     }
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [199]);
-    assert_eq!(scene.state(&leads[7]).await, back());
+    assert_eq!(scene.state(&leads[7]).await, waiting_for_quota());
 }
 
 #[tokio::test]
-async fn a_lead_whose_phone_number_no_import_takes_goes_singly_with_it() {
+async fn lead_with_a_foreign_phone_number_is_sent_singly_and_keeps_the_number() {
     let (scene, leads) = backlog(200).await;
     let mut lead = template(&scene).await;
     lead.contact.phone_number = "+49 30 123456".into();
-    let abroad = waiting(&scene, &lead, 200).await;
+    let foreign = add_waiting_lead(&scene, &lead, 200).await;
 
     run(&scene).await;
     run_next(&scene).await;
 
     assert!(all_are(&scene, &leads, &imported()).await);
-    assert_eq!(scene.state(&abroad).await, back());
+    assert_eq!(scene.state(&foreign).await, waiting_for_quota());
     scene.memory.release().await.unwrap();
     scene.drain().await;
     let email = "lead200@example.com".parse().unwrap();
@@ -120,13 +121,13 @@ async fn a_lead_whose_phone_number_no_import_takes_goes_singly_with_it() {
 }
 
 #[tokio::test]
-async fn what_no_import_may_take_is_released_however_much_it_is() {
+async fn large_backlog_that_cannot_be_imported_is_released() {
     let (scene, leads) = backlog(200).await;
     scene.memory.crm.fail_imports(ACCOUNT, 1);
     for _ in 0..3 {
         run_next(&scene).await;
     }
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
 
     scene.call_for(SignedDuration::ZERO);
     let done = run_next(&scene).await;
@@ -136,7 +137,7 @@ async fn what_no_import_may_take_is_released_however_much_it_is() {
 }
 
 #[tokio::test]
-async fn an_import_whose_rows_are_counted_late_is_waited_for_and_not_made_again() {
+async fn import_with_a_lost_answer_and_late_row_count_is_awaited_and_not_repeated() {
     let (scene, leads) = backlog(200).await;
     let takes = SignedDuration::from_mins(20);
     scene.memory.crm.slow_imports(ACCOUNT, takes);
@@ -154,7 +155,7 @@ async fn an_import_whose_rows_are_counted_late_is_waited_for_and_not_made_again(
 }
 
 #[tokio::test]
-async fn an_import_that_never_arrived_is_not_taken_for_a_finished_one_of_the_same_size() {
+async fn import_that_never_arrived_is_not_mistaken_for_a_finished_one_of_the_same_size() {
     let (scene, _) = backlog(200).await;
     let since = scene.memory.clock.now();
     run(&scene).await;
@@ -164,8 +165,8 @@ async fn an_import_that_never_arrived_is_not_taken_for_a_finished_one_of_the_sam
     let lists = vec![scene.list.clone()];
     let other = ImportJob::new(id, scene.customer.clone(), lists, since);
     assert!(ledger.save_import(&other, None).await.unwrap());
-    let asked = Stage::Submitting { since, rows: 200 };
-    let other = other.next(asked, Some(since));
+    let submitting = Stage::Submitting { since, rows: 200 };
+    let other = other.next(submitting, Some(since));
     assert!(ledger.save_import(&other, None).await.unwrap());
 
     for _ in 0..3 {
@@ -179,31 +180,39 @@ async fn an_import_that_never_arrived_is_not_taken_for_a_finished_one_of_the_sam
 }
 
 #[tokio::test]
-async fn leads_of_an_import_with_trouble_are_sorted_out_page_by_page_and_no_page_is_read_twice() {
-    let (scene, leads) = troubled(1_200).await;
+async fn import_with_errors_is_sorted_out_page_by_page_without_rereading_pages() {
+    let (scene, leads) = backlog_with_opt_out(1_200).await;
     run(&scene).await;
 
     for _ in 0..12 {
-        make_one_call(&scene).await;
+        run_with_time_for_one_call(&scene).await;
     }
 
     assert_eq!(scene.memory.crm.count(Call::Changed), 3);
     for (i, state) in states(&scene, &leads).await.into_iter().enumerate() {
-        assert_eq!(state, if i == 7 { back() } else { imported() }, "{i}");
+        assert_eq!(
+            state,
+            if i == 7 {
+                waiting_for_quota()
+            } else {
+                imported()
+            },
+            "{i}"
+        );
     }
 }
 
 #[tokio::test]
-async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_lets_nobody_ask() {
-    let (scene, leads) = troubled(1_200).await;
+async fn import_with_errors_is_closed_if_the_connection_is_lost_while_sorting_it_out() {
+    let (scene, leads) = backlog_with_opt_out(1_200).await;
     run(&scene).await;
     while scene.memory.crm.count(Call::Changed) == 0 {
-        make_one_call(&scene).await;
+        run_with_time_for_one_call(&scene).await;
     }
     let (reason, since) = (ReconnectReason::InvalidGrant, scene.memory.clock.now());
-    let dead = ConnectionStatus::NeedsReconnect { reason, since };
+    let lost = ConnectionStatus::NeedsReconnect { reason, since };
     let directory = &scene.memory.directory;
-    let set = directory.set_status(&scene.customer, 1, &dead).await;
+    let set = directory.set_status(&scene.customer, 1, &lost).await;
     assert!(set.unwrap());
 
     run_next(&scene).await;
@@ -225,12 +234,11 @@ async fn leads_of_an_import_with_trouble_do_not_wait_in_it_for_an_account_that_l
 }
 
 #[tokio::test]
-async fn leads_of_an_import_with_trouble_go_their_single_ways_where_the_account_refuses_to_say_more()
- {
-    let (scene, leads) = troubled(200).await;
+async fn leads_of_an_import_with_errors_are_sent_singly_if_listing_changes_is_refused() {
+    let (scene, leads) = backlog_with_opt_out(200).await;
     run(&scene).await;
     while scene.memory.crm.count(Call::List) == 0 {
-        make_one_call(&scene).await;
+        run_with_time_for_one_call(&scene).await;
     }
     assert_eq!(scene.memory.crm.count(Call::Changed), 0);
     let refusal = CrmError::Invalid(Refusal::default());
@@ -241,11 +249,11 @@ async fn leads_of_an_import_with_trouble_go_their_single_ways_where_the_account_
     }
 
     assert_eq!(stages(&scene).await, [Stage::Closed]);
-    assert!(all_are(&scene, &leads, &back()).await);
+    assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
 }
 
 #[tokio::test]
-async fn rows_that_an_account_dropped_without_a_word_go_their_single_ways() {
+async fn rows_dropped_silently_by_the_account_are_sent_singly() {
     let (scene, leads) = backlog(200).await;
     scene.memory.crm.cut_imports(ACCOUNT, 150);
 
@@ -256,11 +264,11 @@ async fn rows_that_an_account_dropped_without_a_word_go_their_single_ways() {
 
     let states = states(&scene, &leads).await;
     let count = |state: &LeadState| states.iter().filter(|other| *other == state).count();
-    assert_eq!((count(&imported()), count(&back())), (150, 50));
+    assert_eq!((count(&imported()), count(&waiting_for_quota())), (150, 50));
 }
 
 /// Gives every lead so many values that an import holds fewer than six hundred.
-async fn make_long(scene: &Scene) {
+async fn fill_custom_fields(scene: &Scene) {
     let names: Vec<_> = (0..25).map(|n| format!("Field {n}")).collect();
     for name in &names {
         scene.memory.crm.add_custom_field(ACCOUNT, name);
@@ -283,9 +291,9 @@ async fn make_long(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn a_lead_that_two_imports_name_is_in_the_one_that_has_it_and_not_in_both() {
+async fn lead_named_in_two_imports_is_imported_only_once() {
     let (scene, leads) = backlog(700).await;
-    make_long(&scene).await;
+    fill_custom_fields(&scene).await;
     let faults = &scene.memory.faults;
     faults.at(faults.steps() + 300, Fault::FailBefore);
     let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
@@ -304,7 +312,7 @@ async fn a_lead_that_two_imports_name_is_in_the_one_that_has_it_and_not_in_both(
 }
 
 #[tokio::test]
-async fn a_customer_whose_connection_nobody_can_read_keeps_no_others_leads_from_their_import() {
+async fn unreadable_connection_of_one_customer_does_not_block_imports_of_others() {
     let (scene, _) = backlog(200).await;
     let (other, now): (CustomerId, _) = ("other".parse().unwrap(), scene.memory.clock.now());
     let before = now - SignedDuration::from_mins(1);
@@ -312,14 +320,14 @@ async fn a_customer_whose_connection_nobody_can_read_keeps_no_others_leads_from_
     scene.memory.directory.garble(&other);
 
     let deadline = now + SignedDuration::from_secs(35);
-    let told = scene.memory.bulk().run(deadline).await;
+    let result = scene.memory.bulk().run(deadline).await;
 
-    assert!(told.is_err());
+    assert!(result.is_err());
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [200]);
 }
 
 #[tokio::test]
-async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
+async fn lane_of_returned_leads_becomes_due_only_once_they_are_listed() {
     let (scene, leads) = backlog(200).await;
     scene.memory.crm.fail_imports(ACCOUNT, 1);
     let done = run_next(&scene).await;
@@ -327,7 +335,7 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
     assert_eq!(released.unwrap().waited, 0);
     assert_eq!(scene.due_lanes(scene.memory.clock.now()).await, 0);
 
-    while scene.state(&leads[0]).await != back() {
+    while scene.state(&leads[0]).await != waiting_for_quota() {
         run_next(&scene).await;
     }
 
@@ -337,7 +345,7 @@ async fn leads_that_an_import_gives_back_are_looked_at_once_they_are_listed() {
 }
 
 #[tokio::test]
-async fn a_lead_imported_for_a_customer_who_is_gone_by_then_is_not_kept_for_ever() {
+async fn lead_imported_for_a_deleted_customer_still_expires() {
     let (scene, _) = backlog(200).await;
     run(&scene).await;
     let jobs = scene.memory.ledger.imports_of(&scene.customer).await;
@@ -345,13 +353,13 @@ async fn a_lead_imported_for_a_customer_who_is_gone_by_then_is_not_kept_for_ever
     let directory = &scene.memory.directory;
     directory.delete_customer(&scene.customer).await.unwrap();
 
-    let left = scene.memory.bulk().delivered(&job, vec![]).await.unwrap();
+    let settlement = scene.memory.bulk().delivered(&job, vec![]).await.unwrap();
 
-    assert_eq!(left.expires_at, Some(left.at + kept_for(None)));
+    assert_eq!(settlement.expires_at, Some(settlement.at + kept_for(None)));
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_is_not_refreshed_in_an_import_that_has_no_time_for_it() {
+async fn expired_token_is_not_refreshed_if_the_run_has_no_time_for_it() {
     let (scene, _) = backlog(300).await;
     let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
     assert_eq!(run(&scene).await.taken, 300);

@@ -1,42 +1,44 @@
-//! What others do while an account is being connected.
+//! Disconnects and drains while an account is being connected.
 
 use std::pin::pin;
 
-use super::{OTHER, authorize, back, race, scene, take};
+use super::{OTHER_ACCOUNT, authorize, callback_params, race, run_steps, scene};
 use crate::app::connect::{CallbackOutcome, ConnectError};
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::ConnectionStatus;
 use crate::fakes::Call;
 use crate::ports::{Forms as _, Vault as _};
 
-/// Whether there are tokens, which there must be if and only if the connection is active.
-async fn is_connected(scene: &Scene) -> (bool, bool) {
+/// Whether the connection is active, and whether it has tokens, which have to agree.
+async fn active_and_has_tokens(scene: &Scene) -> (bool, bool) {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
     let row = scene.memory.directory.look(&scene.customer).unwrap();
     (row.status == ConnectionStatus::Active, tokens.is_some())
 }
 
 #[tokio::test]
-async fn what_is_ended_at_any_moment_of_connecting_again_is_connected_whole_or_not_at_all() {
+async fn disconnecting_during_a_reconnect_leaves_it_fully_connected_or_disconnected() {
     for ended_before in [false, true] {
         let (mut connected, mut ended) = (0, 0);
-        for (again, over) in (0..30).flat_map(|one| (0..12).map(move |other| (one, other))) {
-            let case = (ended_before, again, over);
+        for (connect_steps, disconnect_steps) in
+            (0..30).flat_map(|one| (0..12).map(move |other| (one, other)))
+        {
+            let case = (ended_before, connect_steps, disconnect_steps);
             let (scene, _) = scene().await;
             let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
             if ended_before {
                 admin.disconnect(&scene.customer).await.unwrap();
             }
             let (cookie, state) = authorize(&scene).await;
-            let back = back(&scene, ACCOUNT, &state);
+            let params = callback_params(&scene, ACCOUNT, &state);
 
-            let (finished, done) = race(
-                (connect.finish(back, Some(&cookie)), again),
-                (admin.disconnect(&scene.customer), over),
+            let (finished, disconnected) = race(
+                (connect.finish(params, Some(&cookie)), connect_steps),
+                (admin.disconnect(&scene.customer), disconnect_steps),
             )
             .await;
 
-            done.unwrap();
+            disconnected.unwrap();
             assert!(
                 matches!(
                     finished,
@@ -44,10 +46,10 @@ async fn what_is_ended_at_any_moment_of_connecting_again_is_connected_whole_or_n
                 ),
                 "{case:?} {finished:?}"
             );
-            match is_connected(&scene).await {
+            match active_and_has_tokens(&scene).await {
                 (true, true) => connected += 1,
                 (false, false) => ended += 1,
-                odd => panic!("{case:?} {odd:?}"),
+                mismatch => panic!("{case:?} {mismatch:?}"),
             }
         }
         assert!(connected > 20 && ended > 20, "{connected} {ended}");
@@ -55,16 +57,16 @@ async fn what_is_ended_at_any_moment_of_connecting_again_is_connected_whole_or_n
 }
 
 #[tokio::test]
-async fn what_is_ended_once_its_new_code_was_exchanged_stays_ended() {
-    for exchanged in [1, 2] {
+async fn connection_ended_after_the_code_exchange_stays_disconnected() {
+    for calls in [1, 2] {
         let (scene, _) = scene().await;
         let (cookie, state) = authorize(&scene).await;
-        let back = back(&scene, ACCOUNT, &state);
+        let params = callback_params(&scene, ACCOUNT, &state);
         let (connect, crm) = (scene.memory.connect(), &scene.memory.crm);
-        let mut work = pin!(connect.finish(back, Some(&cookie)));
-        // Until the answer has come, or the account was asked as well.
-        while crm.count(Call::Exchange) + crm.count(Call::Summary) < exchanged {
-            assert!(take(work.as_mut(), 1).await.is_none());
+        let mut work = pin!(connect.finish(params, Some(&cookie)));
+        // Until the exchange was answered, or the account was asked as well.
+        while crm.count(Call::Exchange) + crm.count(Call::Summary) < calls {
+            assert!(run_steps(work.as_mut(), 1).await.is_none());
         }
 
         let admin = scene.memory.admin();
@@ -72,34 +74,40 @@ async fn what_is_ended_once_its_new_code_was_exchanged_stays_ended() {
         let finished = work.await;
 
         assert!(matches!(finished, Err(ConnectError::Busy)), "{finished:?}");
-        assert_eq!(is_connected(&scene).await, (false, false), "{exchanged}");
+        assert_eq!(
+            active_and_has_tokens(&scene).await,
+            (false, false),
+            "{calls}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_drain_at_any_moment_of_connecting_sends_no_lead_to_an_account_nobody_confirmed() {
-    for (drained, connected) in (0..20).flat_map(|one| (0..30).map(move |other| (one, other))) {
-        let (mut scene, others) = scene().await;
+async fn drain_during_connecting_sends_no_lead_to_an_unconfirmed_account() {
+    for (drain_steps, connect_steps) in
+        (0..20).flat_map(|one| (0..30).map(move |other| (one, other)))
+    {
+        let (mut scene, other_list) = scene().await;
         // The form names the other account's list, so that only the connection can block it.
-        scene.form.lists = vec![others];
+        scene.form.lists = vec![other_list];
         scene.memory.directory.put_form(&scene.form).await.unwrap();
         scene.sign_up("ada@example.com").await;
         let (cookie, state) = authorize(&scene).await;
-        let back = back(&scene, OTHER, &state);
+        let params = callback_params(&scene, OTHER_ACCOUNT, &state);
         let connect = scene.memory.connect();
 
-        let (again, landing) = race(
-            (scene.drain(), drained),
-            (connect.finish(back, Some(&cookie)), connected),
+        let (given_back, outcome) = race(
+            (scene.drain(), drain_steps),
+            (connect.finish(params, Some(&cookie)), connect_steps),
         )
         .await;
 
-        assert!(again.is_empty());
-        assert_eq!(landing.unwrap(), CallbackOutcome::OtherAccount);
+        assert!(given_back.is_empty());
+        assert_eq!(outcome.unwrap(), CallbackOutcome::OtherAccount);
         assert_eq!(
-            scene.memory.crm.contacts(OTHER),
+            scene.memory.crm.contacts(OTHER_ACCOUNT),
             [],
-            "{drained} {connected}"
+            "{drain_steps} {connect_steps}"
         );
     }
 }

@@ -1,11 +1,12 @@
-//! A new pair ends those that the same user was granted before: whose connection survives.
+//! A new pair ends those that the same user was granted before: which connections survive.
 
 use std::pin::pin;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    OTHER, authorize, authorize_as, back, deliver, nothing_is_left_of, race, row, scene, take,
+    OTHER_ACCOUNT, authorize, authorize_as, callback_params, deliver, is_fully_disconnected, race,
+    row, run_steps, scene,
 };
 use crate::app::connect::{CallbackOutcome, CallbackParams, ConnectError};
 use crate::app::scene::{ACCOUNT, Scene};
@@ -16,13 +17,13 @@ use crate::domain::ids::CustomerId;
 use crate::fakes::{Call, samples};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Event, Vault as _};
 
-/// By then every token that is valid now has to have been refreshed.
-const TOMORROW: SignedDuration = SignedDuration::from_hours(25);
+/// Long enough that every token that is valid now has to be refreshed.
+const PAST_TOKEN_EXPIRY: SignedDuration = SignedDuration::from_hours(25);
 
 const RIGHTS: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
 
-/// A person comes back who is connecting a customer as a user of an account.
-async fn come_back(
+/// Finishes an authorization of a customer by a user of an account.
+async fn finish_as(
     scene: &Scene,
     customer: &CustomerId,
     login: &str,
@@ -30,11 +31,11 @@ async fn come_back(
 ) -> Result<CallbackOutcome, ConnectError> {
     let (cookie, state) = authorize_as(scene, customer).await;
     let code = scene.memory.crm.authorize_as(login, account, "client");
-    let back = CallbackParams {
+    let params = CallbackParams {
         code: Some(code.into()),
-        ..back(scene, account, &state)
+        ..callback_params(scene, account, &state)
     };
-    scene.memory.connect().finish(back, Some(&cookie)).await
+    scene.memory.connect().finish(params, Some(&cookie)).await
 }
 
 /// The user who connected the scene's customer.
@@ -54,164 +55,172 @@ async fn row_of(scene: &Scene, customer: &CustomerId) -> Option<Connection> {
     scene.memory.directory.connection(customer).await.unwrap()
 }
 
-fn hide_the_account(scene: &Scene) {
+fn make_account_unreachable(scene: &Scene) {
     (0..3).for_each(|_| scene.memory.crm.answer_next(CrmError::Unavailable));
 }
 
 #[tokio::test]
-async fn whoever_connects_again_while_the_account_is_out_of_reach_keeps_the_connection() {
+async fn reconnect_while_the_account_is_unreachable_keeps_the_connection() {
     let (scene, _) = scene().await;
     let before = row(&scene).await;
-    hide_the_account(&scene);
+    make_account_unreachable(&scene);
 
-    let ended = come_back(&scene, &scene.customer, OWNER, ACCOUNT).await;
+    let result = finish_as(&scene, &scene.customer, OWNER, ACCOUNT).await;
 
-    assert!(matches!(ended, Err(ConnectError::Unavailable)));
+    assert!(matches!(result, Err(ConnectError::Unavailable)));
     let after = Connection {
         generation: before.generation + 1,
         token_expires_at: row(&scene).await.token_expires_at,
         ..before
     };
     assert_eq!(row(&scene).await, after);
-    scene.memory.clock.advance(TOMORROW);
+    scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
     assert_eq!(deliver(&scene).await, "delivered");
 }
 
 #[tokio::test]
-async fn another_users_tokens_are_not_put_in_the_place_of_those_that_work() {
-    for (login, account) in [("ada@account-1", ACCOUNT), ("owner@account-2", OTHER)] {
+async fn unverified_tokens_of_another_user_do_not_replace_working_ones() {
+    for (login, account) in [
+        ("ada@account-1", ACCOUNT),
+        ("owner@account-2", OTHER_ACCOUNT),
+    ] {
         let (scene, _) = scene().await;
         let before = row(&scene).await;
-        hide_the_account(&scene);
+        make_account_unreachable(&scene);
 
-        let ended = come_back(&scene, &scene.customer, login, account).await;
+        let result = finish_as(&scene, &scene.customer, login, account).await;
 
-        assert!(matches!(ended, Err(ConnectError::Unavailable)));
+        assert!(matches!(result, Err(ConnectError::Unavailable)));
         assert_eq!(row(&scene).await, before);
         let stored = scene.memory.vault.tokens(&scene.customer).await.unwrap();
         assert_eq!(stored.unwrap().generation, before.generation);
-        scene.memory.clock.advance(TOMORROW);
+        scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
         assert_eq!(deliver(&scene).await, "delivered", "{login}");
-        assert_eq!(scene.memory.crm.contacts(OTHER), []);
+        assert_eq!(scene.memory.crm.contacts(OTHER_ACCOUNT), []);
     }
 }
 
 #[tokio::test]
-async fn a_user_who_lost_their_rights_ends_no_connection_by_trying_again() {
+async fn reconnect_by_a_user_who_lost_rights_keeps_the_connection() {
     let (scene, _) = scene().await;
     scene.memory.crm.set_privileges(ACCOUNT, &[]);
 
-    let ended = come_back(&scene, &scene.customer, OWNER, ACCOUNT).await;
+    let result = finish_as(&scene, &scene.customer, OWNER, ACCOUNT).await;
 
-    assert!(matches!(ended, Err(ConnectError::MissingPrivilege)));
+    assert!(matches!(result, Err(ConnectError::MissingPrivilege)));
     scene.memory.crm.set_privileges(ACCOUNT, &RIGHTS);
-    scene.memory.clock.advance(TOMORROW);
+    scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
     assert_eq!(deliver(&scene).await, "delivered");
 }
 
 #[tokio::test]
-async fn a_refresh_at_any_moment_of_connecting_again_costs_no_connection() {
-    for (again, refreshed, hidden) in (0..30)
+async fn refresh_at_any_step_of_a_reconnect_keeps_the_connection() {
+    for (connect_steps, refresh_steps, unreachable) in (0..30)
         .flat_map(|one| (0..14).map(move |other| (one, other)))
-        .flat_map(|(one, other)| [true, false].map(|hidden| (one, other, hidden)))
+        .flat_map(|(one, other)| [true, false].map(|unreachable| (one, other, unreachable)))
     {
         let (scene, _) = scene().await;
-        let (memory, case) = (&scene.memory, (again, refreshed, hidden));
+        let (memory, case) = (&scene.memory, (connect_steps, refresh_steps, unreachable));
         let (cookie, state) = authorize(&scene).await;
         let (connect, keeper) = (memory.connect(), memory.keeper());
-        let back = back(&scene, ACCOUNT, &state);
-        if hidden {
-            hide_the_account(&scene);
+        let params = callback_params(&scene, ACCOUNT, &state);
+        if unreachable {
+            make_account_unreachable(&scene);
         }
         let rejected = Some(row(&scene).await.generation);
         let end = Timestamp::MAX;
 
         let (finished, _) = race(
-            (connect.finish(back, Some(&cookie)), again),
-            (keeper.access(&scene.customer, rejected, end), refreshed),
+            (connect.finish(params, Some(&cookie)), connect_steps),
+            (keeper.access(&scene.customer, rejected, end), refresh_steps),
         )
         .await;
 
-        assert_eq!(finished.is_err(), hidden, "{case:?} {finished:?}");
+        assert_eq!(finished.is_err(), unreachable, "{case:?} {finished:?}");
         assert_eq!(row(&scene).await.status, ConnectionStatus::Active);
-        memory.clock.advance(TOMORROW);
+        memory.clock.advance(PAST_TOKEN_EXPIRY);
         assert_eq!(deliver(&scene).await, "delivered", "{case:?}");
     }
 }
 
 #[tokio::test]
-async fn what_was_ended_at_any_moment_of_connecting_again_in_vain_leaves_no_tokens() {
-    for (again, ended) in (0..20).flat_map(|one| (0..20).map(move |other| (one, other))) {
+async fn disconnecting_at_any_step_of_a_failing_reconnect_leaves_no_tokens() {
+    for (connect_steps, disconnect_steps) in
+        (0..20).flat_map(|one| (0..20).map(move |other| (one, other)))
+    {
         let (scene, _) = scene().await;
         let (cookie, state) = authorize(&scene).await;
-        let back = back(&scene, ACCOUNT, &state);
+        let params = callback_params(&scene, ACCOUNT, &state);
         let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
-        hide_the_account(&scene);
+        make_account_unreachable(&scene);
 
-        let (finished, over) = race(
-            (connect.finish(back, Some(&cookie)), again),
-            (admin.disconnect(&scene.customer), ended),
+        let (finished, disconnected) = race(
+            (connect.finish(params, Some(&cookie)), connect_steps),
+            (admin.disconnect(&scene.customer), disconnect_steps),
         )
         .await;
 
-        over.unwrap();
+        disconnected.unwrap();
         assert!(finished.is_err());
-        assert!(nothing_is_left_of(&scene).await, "{again} {ended}");
+        assert!(
+            is_fully_disconnected(&scene).await,
+            "{connect_steps} {disconnect_steps}"
+        );
     }
 }
 
 #[tokio::test]
-async fn a_user_who_connects_a_customer_connects_no_other_and_the_first_goes_on() {
+async fn user_cannot_connect_a_second_customer_and_the_first_keeps_working() {
     let (scene, _) = scene().await;
     let looms = another_customer(&scene).await;
-    let whole = come_back(&scene, &scene.customer, OWNER, ACCOUNT).await;
-    assert_eq!(whole.unwrap(), CallbackOutcome::Lists);
+    let connected = finish_as(&scene, &scene.customer, OWNER, ACCOUNT).await;
+    assert_eq!(connected.unwrap(), CallbackOutcome::Lists);
     let before = row(&scene).await;
 
-    let taken = come_back(&scene, &looms, OWNER, ACCOUNT).await;
+    let refused = finish_as(&scene, &looms, OWNER, ACCOUNT).await;
 
-    assert!(matches!(taken, Err(ConnectError::UserTaken)));
+    assert!(matches!(refused, Err(ConnectError::UserTaken)));
     assert_eq!(row_of(&scene, &looms).await, None);
     let pair = scene.memory.vault.tokens(&looms).await.unwrap();
     assert!(pair.is_none());
     assert_eq!(row(&scene).await.generation, before.generation + 1);
-    scene.memory.clock.advance(TOMORROW);
+    scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
     assert_eq!(deliver(&scene).await, "delivered");
-    let another = come_back(&scene, &looms, "ada@account-1", ACCOUNT).await;
+    let another = finish_as(&scene, &looms, "ada@account-1", ACCOUNT).await;
     assert_eq!(another.unwrap(), CallbackOutcome::Lists);
-    scene.memory.clock.advance(TOMORROW);
+    scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
     assert_eq!(deliver(&scene).await, "delivered");
 }
 
 #[tokio::test]
-async fn a_user_is_free_for_another_customer_once_the_first_is_no_longer_connected_by_them() {
+async fn user_can_connect_another_customer_once_the_first_ended_or_changed_user() {
     for way in ["disconnected", "removed", "by another user", "given up"] {
         let (scene, _) = scene().await;
         let (looms, admin) = (another_customer(&scene).await, scene.memory.admin());
         let first = &scene.customer;
-        let whole = come_back(&scene, first, OWNER, ACCOUNT).await;
-        assert_eq!(whole.unwrap(), CallbackOutcome::Lists);
+        let connected = finish_as(&scene, first, OWNER, ACCOUNT).await;
+        assert_eq!(connected.unwrap(), CallbackOutcome::Lists);
         match way {
             "disconnected" => admin.disconnect(first).await.unwrap(),
             "removed" => admin.delete_customer(first).await.unwrap(),
             "given up" => {
                 scene.memory.crm.revoke(ACCOUNT);
-                scene.memory.clock.advance(TOMORROW);
+                scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
                 assert_eq!(deliver(&scene).await, "waiting");
             }
             _ => {
-                let other = come_back(&scene, first, "ada@account-1", ACCOUNT).await;
+                let other = finish_as(&scene, first, "ada@account-1", ACCOUNT).await;
                 assert_eq!(other.unwrap(), CallbackOutcome::Lists);
             }
         }
         scene.memory.clock.advance(SignedDuration::from_mins(1));
 
-        let second = come_back(&scene, &looms, OWNER, ACCOUNT).await;
+        let second = finish_as(&scene, &looms, OWNER, ACCOUNT).await;
 
         assert_eq!(second.unwrap(), CallbackOutcome::Lists, "{way}");
         if way != "removed" {
-            let back = come_back(&scene, first, OWNER, ACCOUNT).await;
-            assert!(matches!(back, Err(ConnectError::UserTaken)), "{way}");
+            let again = finish_as(&scene, first, OWNER, ACCOUNT).await;
+            assert!(matches!(again, Err(ConnectError::UserTaken)), "{way}");
         }
         let row = row_of(&scene, &looms).await.unwrap();
         assert_eq!(row.status, ConnectionStatus::Active);
@@ -219,29 +228,37 @@ async fn a_user_is_free_for_another_customer_once_the_first_is_no_longer_connect
 }
 
 #[tokio::test]
-async fn of_two_customers_connecting_by_one_user_at_any_moment_one_is_connected() {
-    for (one, other) in (0..30).flat_map(|one| (0..30).map(move |other| (one, other))) {
+async fn one_user_connecting_two_customers_concurrently_connects_exactly_one() {
+    for (first_steps, second_steps) in
+        (0..30).flat_map(|one| (0..30).map(move |other| (one, other)))
+    {
         let scene = Scene::unconnected().await;
         let looms = another_customer(&scene).await;
 
         let (first, second) = race(
-            (come_back(&scene, &scene.customer, OWNER, ACCOUNT), one),
-            (come_back(&scene, &looms, OWNER, ACCOUNT), other),
+            (
+                finish_as(&scene, &scene.customer, OWNER, ACCOUNT),
+                first_steps,
+            ),
+            (finish_as(&scene, &looms, OWNER, ACCOUNT), second_steps),
         )
         .await;
 
         let done = [first.is_ok(), second.is_ok()];
-        assert_ne!(done[0], done[1], "{one} {other}: {first:?} {second:?}");
+        assert_ne!(
+            done[0], done[1],
+            "{first_steps} {second_steps}: {first:?} {second:?}"
+        );
         for (customer, done) in [(&scene.customer, done[0]), (&looms, done[1])] {
             let pair = scene.memory.vault.tokens(customer).await.unwrap();
-            assert_eq!(pair.is_some(), done, "{one} {other}");
+            assert_eq!(pair.is_some(), done, "{first_steps} {second_steps}");
             assert_eq!(row_of(&scene, customer).await.is_some(), done);
         }
     }
 }
 
 #[tokio::test]
-async fn two_customers_who_were_connected_by_one_user_before_that_was_noted_connect_again() {
+async fn two_customers_with_one_user_from_before_users_were_recorded_can_reconnect() {
     let (scene, _) = scene().await;
     let looms = another_customer(&scene).await;
     let other = Connection {
@@ -251,39 +268,43 @@ async fn two_customers_who_were_connected_by_one_user_before_that_was_noted_conn
     scene.memory.put_connected(other, "client").await;
 
     for customer in [&scene.customer, &looms, &scene.customer] {
-        let again = come_back(&scene, customer, OWNER, ACCOUNT).await;
+        let again = finish_as(&scene, customer, OWNER, ACCOUNT).await;
         assert_eq!(again.unwrap(), CallbackOutcome::Lists);
     }
 
-    scene.memory.clock.advance(TOMORROW);
+    scene.memory.clock.advance(PAST_TOKEN_EXPIRY);
     assert_eq!(deliver(&scene).await, "delivered");
 }
 
 #[tokio::test]
-async fn a_connection_that_a_refresh_gave_up_while_it_was_made_again_revives_and_says_so() {
+async fn reconnect_revives_a_connection_given_up_meanwhile_and_publishes_it() {
     let (scene, _) = scene().await;
     let memory = &scene.memory;
-    memory.clock.advance(TOMORROW);
+    memory.clock.advance(PAST_TOKEN_EXPIRY);
     let (cookie, state) = authorize(&scene).await;
-    let back = back(&scene, ACCOUNT, &state);
+    let params = callback_params(&scene, ACCOUNT, &state);
     let connect = memory.connect();
-    hide_the_account(&scene);
-    let mut finish = pin!(connect.finish(back, Some(&cookie)));
+    make_account_unreachable(&scene);
+    let mut finish = pin!(connect.finish(params, Some(&cookie)));
     while memory.crm.count(Call::Exchange) == 0 {
-        assert!(take(finish.as_mut(), 1).await.is_none());
+        assert!(run_steps(finish.as_mut(), 1).await.is_none());
     }
 
     assert_eq!(deliver(&scene).await, "waiting");
-    let ended = finish.await;
+    let result = finish.await;
 
-    assert!(matches!(ended, Err(ConnectError::Unavailable)));
-    let told = memory.events.published().into_iter();
-    let told: Vec<_> = told
+    assert!(matches!(result, Err(ConnectError::Unavailable)));
+    let statuses = memory.events.published().into_iter();
+    let statuses: Vec<_> = statuses
         .filter_map(|event| match event {
             Event::Connection { status, .. } => Some(status),
             _ => None,
         })
         .collect();
-    assert_eq!(told.last(), Some(&ConnectionStatus::Active), "{told:?}");
+    assert_eq!(
+        statuses.last(),
+        Some(&ConnectionStatus::Active),
+        "{statuses:?}"
+    );
     assert_eq!(memory.release().await.unwrap().waited, 1);
 }

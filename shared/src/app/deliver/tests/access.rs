@@ -12,11 +12,11 @@ use crate::domain::lead::WaitReason;
 use crate::fakes::{Call, Fault};
 use crate::ports::{Connections as _, Event};
 
-/// What a user needs who connects.
-const NEEDED: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
+/// The privileges that a connecting user needs.
+const NEEDED_PRIVILEGES: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
 
 #[tokio::test]
-async fn an_expired_token_is_refreshed_on_the_way() {
+async fn expired_token_is_refreshed_during_the_drain() {
     let scene = Scene::connected().await;
     scene.memory.clock.advance(SignedDuration::from_hours(25));
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
@@ -28,7 +28,7 @@ async fn an_expired_token_is_refreshed_on_the_way() {
 }
 
 #[tokio::test]
-async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
+async fn rejected_token_is_refreshed_once_and_the_call_repeated() {
     let scene = Scene::connected().await;
     scene.memory.crm.expire_access(ACCOUNT);
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
@@ -46,23 +46,23 @@ async fn a_rejected_token_is_refreshed_once_and_the_call_made_again() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_though_it_is_new_makes_its_lead_wait_after_one_refresh() {
+async fn lead_waits_after_one_refresh_if_the_new_token_is_refused_too() {
     let scene = Scene::connected().await;
     for _ in 0..2 {
         scene.memory.crm.answer_next(CrmError::Unauthorized);
     }
     let lead = scene.sign_up("ada@example.com").await;
 
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
     let counts = [Call::SignUp, Call::Refresh].map(|call| scene.memory.crm.count(call));
     assert_eq!(counts, [2, 1]);
 }
 
 #[tokio::test]
-async fn a_lead_of_a_connection_that_was_revoked_waits_for_a_person_who_is_told_once() {
+async fn leads_of_a_revoked_connection_wait_and_its_status_is_published_once() {
     let scene = Scene::connected().await;
     scene.memory.clock.advance(SignedDuration::from_hours(25));
     scene.memory.crm.revoke(ACCOUNT);
@@ -77,15 +77,18 @@ async fn a_lead_of_a_connection_that_was_revoked_waits_for_a_person_who_is_told_
     }
     let counts = [Call::SignUp, Call::Refresh].map(|call| scene.memory.crm.count(call));
     assert_eq!(counts, [0, 1]);
-    let (reason, told) = (ReconnectReason::InvalidGrant, told(&scene));
-    let dead = |status: &ConnectionStatus| matches!(status, ConnectionStatus::NeedsReconnect { reason: said, .. } if *said == reason);
-    assert!(told.len() == 1 && told.iter().all(dead), "{told:?}");
+    let (reason, published_statuses) = (ReconnectReason::InvalidGrant, published_statuses(&scene));
+    let is_dead = |status: &ConnectionStatus| matches!(status, ConnectionStatus::NeedsReconnect { reason: published, .. } if *published == reason);
+    assert!(
+        published_statuses.len() == 1 && published_statuses.iter().all(is_dead),
+        "{published_statuses:?}"
+    );
 }
 
-/// What was published about the connection.
-fn told(scene: &Scene) -> Vec<ConnectionStatus> {
-    let told = scene.memory.events.published().into_iter();
-    let statuses = told.filter_map(|event| match event {
+/// The statuses published about the connection.
+fn published_statuses(scene: &Scene) -> Vec<ConnectionStatus> {
+    let events = scene.memory.events.published().into_iter();
+    let statuses = events.filter_map(|event| match event {
         Event::Connection { status, .. } => Some(status),
         _ => None,
     });
@@ -93,18 +96,23 @@ fn told(scene: &Scene) -> Vec<ConnectionStatus> {
 }
 
 #[tokio::test]
-async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
-    let without = |lacking: &str| {
-        let rest = NEEDED.into_iter().filter(|name| *name != lacking);
+async fn forbidden_call_limits_the_connection_with_a_reason_and_stops_the_calls() {
+    let all_except = |lacking: &str| {
+        let rest = NEEDED_PRIVILEGES
+            .into_iter()
+            .filter(|name| *name != lacking);
         rest.collect::<Vec<_>>()
     };
     for (privileges, reason) in [
-        (without("contacts:write"), LimitedReason::MissingPrivilege),
         (
-            without("contacts:lists:read"),
+            all_except("contacts:write"),
             LimitedReason::MissingPrivilege,
         ),
-        (without("contacts:read"), LimitedReason::MissingPrivilege),
+        (
+            all_except("contacts:lists:read"),
+            LimitedReason::MissingPrivilege,
+        ),
+        (all_except("contacts:read"), LimitedReason::MissingPrivilege),
         (vec![], LimitedReason::AppDeactivated),
     ] {
         let scene = Scene::connected().await;
@@ -125,12 +133,12 @@ async fn a_forbidden_call_names_its_cause_and_ends_the_calls() {
         let limited = ConnectionStatus::Limited { reason };
         assert_eq!(connection.status, limited);
         assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
-        assert_eq!(told(&scene), [limited]);
+        assert_eq!(published_statuses(&scene), [limited]);
     }
 }
 
 #[tokio::test]
-async fn a_refresh_that_granted_no_contacts_is_named_as_the_cause() {
+async fn refresh_without_the_contacts_scope_limits_the_connection() {
     let scene = Scene::connected().await;
     scene.memory.crm.grant_only("account_read offline_access");
     scene.memory.clock.advance(SignedDuration::from_hours(25));
@@ -140,13 +148,16 @@ async fn a_refresh_that_granted_no_contacts_is_named_as_the_cause() {
 
     assert_eq!(scene.state(&lead).await, waits(WaitReason::Rights));
     let reason = LimitedReason::MissingScope;
-    assert_eq!(told(&scene), [ConnectionStatus::Limited { reason }]);
+    assert_eq!(
+        published_statuses(&scene),
+        [ConnectionStatus::Limited { reason }]
+    );
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]
-async fn a_call_that_is_forbidden_though_no_right_is_missing_costs_its_leads_a_while_and_no_more() {
-    for (answers, asked) in [
+async fn forbidden_call_without_a_missing_right_only_delays_its_lead() {
+    for (answers, privilege_reads) in [
         (vec![CrmError::Forbidden], 1),
         (vec![CrmError::Ours(403)], 0),
         (vec![CrmError::Forbidden, CrmError::Ours(403)], 1),
@@ -163,18 +174,18 @@ async fn a_call_that_is_forbidden_though_no_right_is_missing_costs_its_leads_a_w
         assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
         let row = scene.memory.directory.look(&scene.customer).unwrap();
         assert_eq!(row.status, ConnectionStatus::Active);
-        assert_eq!(told(&scene), []);
-        assert_eq!(crm.count(Call::Privileges), asked);
-        goes_out_later(&scene, &lead).await;
+        assert_eq!(published_statuses(&scene), []);
+        assert_eq!(crm.count(Call::Privileges), privilege_reads);
+        assert_delivered_later(&scene, &lead).await;
         assert_eq!(crm.count(Call::SignUp), 2);
     }
 }
 
 #[tokio::test]
-async fn all_leads_of_a_batch_that_is_forbidden_wait_for_what_one_of_them_finds_out() {
+async fn rights_are_looked_up_once_for_all_forbidden_calls_of_a_batch() {
     for (rights, why) in [
         (&["contacts:lists:read"][..], WaitReason::Rights),
-        (&NEEDED, WaitReason::Upstream),
+        (&NEEDED_PRIVILEGES, WaitReason::Upstream),
     ] {
         let scene = Scene::connected().await;
         let crm = &scene.memory.crm;
@@ -196,10 +207,10 @@ async fn all_leads_of_a_batch_that_is_forbidden_wait_for_what_one_of_them_finds_
 }
 
 #[tokio::test]
-async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice() {
+async fn unreadable_vault_makes_leads_wait_and_does_not_affect_intake() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
-    // A drain claims, reads the customer, who is never mailed, the connection and the form; its keeper reads the
+    // A drain claims, and reads the customer, the suppressions, the connection and the form; its keeper reads the
     // connection, then the vault.
     scene
         .memory
@@ -207,27 +218,27 @@ async fn a_vault_that_cannot_be_read_makes_leads_wait_and_intake_does_not_notice
         .at(scene.memory.faults.steps() + 7, Fault::FailBefore);
 
     let log = Log::begin();
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
     let log = log.text();
     let other = scene.submit(&[("email", "bob@example.com")]).await;
 
-    assert!(again.is_empty());
-    assert_counted(&log, "planned");
+    assert!(to_redeliver.is_empty());
+    assert_alarm_line(&log, "planned");
     assert_eq!(other.status, "queued");
     assert_eq!(scene.state(&lead.lead).await, waits(WaitReason::Upstream));
-    goes_out_later(&scene, &lead.lead).await;
+    assert_delivered_later(&scene, &lead.lead).await;
 }
 
-/// An error has exactly one line, which is the one that an alarm counts, and says what was lacking.
-fn assert_counted(log: &str, lack: &str) {
+/// Asserts that the log has exactly one error line, the one that an alarm counts, and that it names the cause.
+fn assert_alarm_line(log: &str, cause: &str) {
     let failures: Vec<_> = log.lines().filter(|line| line.contains("ERROR")).collect();
     let counted = "leads are put off, as a store failed";
-    let words = [counted, "reading the token", "engines", lack];
+    let words = [counted, "reading the token", "engines", cause];
     let names = |line: &&str| words.iter().all(|word| line.contains(word));
     assert!(failures.len() == 1 && failures.iter().all(names), "{log}");
 }
 
-async fn goes_out_later(scene: &Scene, lead: &LeadId) {
+async fn assert_delivered_later(scene: &Scene, lead: &LeadId) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
@@ -235,7 +246,7 @@ async fn goes_out_later(scene: &Scene, lead: &LeadId) {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_a_refresh_makes_leads_wait_with_the_line_that_is_counted() {
+async fn store_failure_during_a_refresh_makes_leads_wait_and_logs_the_alarm_line() {
     // The keeper leases the connection, reads the vault and the application, and takes a moment of the endpoint.
     for step in 7..=10 {
         let scene = Scene::connected().await;
@@ -245,18 +256,18 @@ async fn a_store_that_fails_a_refresh_makes_leads_wait_with_the_line_that_is_cou
         faults.at(faults.steps() + step, Fault::FailBefore);
 
         let log = Log::begin();
-        let again = scene.drain().await;
+        let to_redeliver = scene.drain().await;
 
-        assert!(again.is_empty());
-        assert_counted(&log.text(), "planned");
+        assert!(to_redeliver.is_empty());
+        assert_alarm_line(&log.text(), "planned");
         assert_eq!(scene.memory.crm.count(Call::Refresh), 0, "step {step}");
         assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
-        goes_out_later(&scene, &lead).await;
+        assert_delivered_later(&scene, &lead).await;
     }
 }
 
 #[tokio::test]
-async fn an_application_without_its_secret_makes_leads_wait_with_the_line_that_is_counted() {
+async fn application_without_a_secret_makes_leads_wait_and_logs_the_alarm_line() {
     let scene = Scene::connected().await;
     let (directory, app) = (&scene.memory.directory, "own".parse().unwrap());
     let connection = Connection {
@@ -268,12 +279,12 @@ async fn an_application_without_its_secret_makes_leads_wait_with_the_line_that_i
     let lead = scene.sign_up("ada@example.com").await;
 
     let log = Log::begin();
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
 
-    assert!(again.is_empty());
-    assert_counted(&log.text(), "the secret of the application own is not set");
+    assert!(to_redeliver.is_empty());
+    assert_alarm_line(&log.text(), "the secret of the application own is not set");
     assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
     let apps = &scene.memory.apps;
     apps.set(&connection.app, "client", "client-secret");
-    goes_out_later(&scene, &lead).await;
+    assert_delivered_later(&scene, &lead).await;
 }

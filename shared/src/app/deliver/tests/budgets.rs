@@ -1,4 +1,4 @@
-//! Calls within the limits, whatever they are for and whenever they leave.
+//! Calls stay within the limits, whatever they are for and whenever they are made.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +13,7 @@ use crate::fakes::{Call, RemoteLimits, VirtualClock};
 use crate::ports::{Clock as _, Ledger as _};
 
 #[tokio::test]
-async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
+async fn quota_error_just_after_midnight_does_not_block_the_new_day() {
     let scene = Scene::connected().await;
     let clock = &scene.memory.clock;
     clock.advance_to("2026-11-24T00:00:05Z".parse().unwrap());
@@ -30,7 +30,7 @@ async fn a_quota_refused_just_after_midnight_does_not_cost_the_new_day() {
 }
 
 #[tokio::test]
-async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and_stops_all_calls() {
+async fn exhausted_quota_stops_calls_for_all_customers_until_after_midnight() {
     let scene = Scene::connected().await;
     let looms = another_customer(&scene, "looms").await;
     let looms = Scene {
@@ -46,11 +46,11 @@ async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and
     let lead = scene.sign_up("ada@example.com").await;
     scene.memory.crm.answer_next(CrmError::QuotaExceeded);
 
-    let mut again = scene.drain().await;
+    let mut to_redeliver = scene.drain().await;
     let other = looms.sign_up("bob@example.com").await;
-    again.extend(scene.drain().await);
+    to_redeliver.extend(scene.drain().await);
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     let midnight: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
     let mut due = Vec::new();
     for (scene, lead) in [(&scene, &lead), (&looms, &other)] {
@@ -60,7 +60,10 @@ async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and
         assert!((0..60).contains(&after.as_secs()), "{after}");
         due.push(after);
     }
-    assert_ne!(due[0], due[1], "not all at one moment");
+    assert_ne!(
+        due[0], due[1],
+        "the leads are not all due at the same moment"
+    );
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
     let clock = &scene.memory.clock;
     clock.advance_to("2026-11-23T23:59:00Z".parse().unwrap());
@@ -70,12 +73,12 @@ async fn a_spent_quota_parks_the_leads_of_all_customers_until_after_midnight_and
 }
 
 #[test]
-fn long_addresses_stay_within_the_limit_though_they_take_three_calls() {
+fn long_addresses_needing_three_calls_stay_within_the_rate_limit() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    clock.drive(long_addresses(clock.clone()));
+    clock.drive(deliver_long_addresses(clock.clone()));
 }
 
-async fn long_addresses(clock: VirtualClock) {
+async fn deliver_long_addresses(clock: VirtualClock) {
     let scene = Scene::connected_at(clock).await;
     let crm = &scene.memory.crm;
     let address = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
@@ -101,42 +104,42 @@ async fn long_addresses(clock: VirtualClock) {
     }
     let calls = [Call::SignUp, Call::Make, Call::Read, Call::Replace];
     let counts = calls.map(|call| crm.count(call));
-    assert_eq!(counts, [0, 15, 5, 5], "one that was throttled came twice");
+    assert_eq!(counts, [0, 15, 5, 5], "a throttled call was repeated");
 }
 
-/// How long after each of several troubles the lead is tried again, in seconds.
-async fn pauses(
+/// The delays before each retry of a lead that keeps failing, in seconds.
+async fn delays(
     scene: &Scene,
     lead: &LeadId,
     transient_failures: usize,
     error: &CrmError,
 ) -> Vec<i64> {
-    let (clock, mut pauses) = (&scene.memory.clock, Vec::new());
+    let (clock, mut delays) = (&scene.memory.clock, Vec::new());
     for _ in 0..transient_failures {
         scene.memory.crm.answer_next(error.clone());
         scene.drain().await;
         let now = clock.now();
         let record = scene.memory.ledger.lead(&scene.customer, lead).await;
         let due: Timestamp = record.unwrap().unwrap().due_at.unwrap();
-        pauses.push(due.duration_since(now).as_secs());
+        delays.push(due.duration_since(now).as_secs());
         clock.advance_to(due);
         assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     }
-    pauses
+    delays
 }
 
 #[tokio::test]
-async fn trouble_met_again_and_again_is_tried_ever_more_seldom_and_the_lead_stays_small() {
+async fn repeated_failures_back_off_and_the_timeline_stays_bounded() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
 
-    let pauses = pauses(&scene, &lead, 150, &CrmError::Unavailable).await;
+    let delays = delays(&scene, &lead, 150, &CrmError::Unavailable).await;
 
-    assert!(pauses[0] <= 30, "{pauses:?}");
-    assert!(pauses[4] >= 240, "{pauses:?}");
+    assert!(delays[0] <= 30, "{delays:?}");
+    assert!(delays[4] >= 240, "{delays:?}");
     assert!(
-        pauses[15..].iter().all(|pause| *pause >= 3 * 3_600),
-        "{pauses:?}"
+        delays[15..].iter().all(|delay| *delay >= 3 * 3_600),
+        "{delays:?}"
     );
     let record = scene.memory.ledger.lead(&scene.customer, &lead).await;
     assert!(record.unwrap().unwrap().timeline.len() <= 102);
@@ -145,20 +148,20 @@ async fn trouble_met_again_and_again_is_tried_ever_more_seldom_and_the_lead_stay
 }
 
 #[tokio::test]
-async fn waits_for_the_budget_are_no_troubles() {
+async fn waits_for_quota_do_not_lengthen_the_backoff() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     for _ in 0..10 {
-        pauses(&scene, &lead, 1, &CrmError::QuotaExceeded).await;
+        delays(&scene, &lead, 1, &CrmError::QuotaExceeded).await;
     }
 
-    let pauses = pauses(&scene, &lead, 1, &CrmError::Unavailable).await;
+    let delays = delays(&scene, &lead, 1, &CrmError::Unavailable).await;
 
-    assert!(pauses[0] <= 30, "{pauses:?}");
+    assert!(delays[0] <= 30, "{delays:?}");
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
+async fn lead_is_tried_at_most_fifteen_times_a_day_while_no_token_is_available() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     let clock = &scene.memory.clock;
@@ -166,8 +169,8 @@ async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
     let mut tries = 0;
     let until = clock.now() + SignedDuration::from_hours(24);
     while clock.now() < until {
-        let trouble = crate::ports::TokenError::Unavailable;
-        scene.memory.crm.token_answer_next(trouble);
+        let error = crate::ports::TokenError::Unavailable;
+        scene.memory.crm.token_answer_next(error);
         scene.drain().await;
         tries += 1;
         while scene.memory.queue.sent().is_empty() {
@@ -182,7 +185,7 @@ async fn a_token_that_is_not_to_be_had_is_asked_for_ever_more_seldom() {
 }
 
 #[tokio::test]
-async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_calls() {
+async fn leads_of_one_address_exceeding_the_list_limit_go_out_in_two_calls() {
     let mut scene = Scene::connected().await;
     let (form, count) = (scene.form.clone(), 30);
     let mut leads = Vec::new();
@@ -214,7 +217,7 @@ async fn leads_of_one_address_on_more_lists_than_a_call_may_name_go_out_as_two_c
 }
 
 #[tokio::test]
-async fn a_call_that_changed_a_contact_beside_another_is_made_once_more_after_a_while() {
+async fn conflict_is_retried_once_after_a_pause() {
     for conflicts in [1, 2] {
         let scene = Scene::connected().await;
         let lead = scene.sign_up("ada@example.com").await;
@@ -238,15 +241,15 @@ async fn a_call_that_changed_a_contact_beside_another_is_made_once_more_after_a_
 }
 
 #[tokio::test]
-async fn a_drain_without_time_for_a_call_makes_none_and_hands_nothing_back() {
+async fn drain_without_time_for_a_call_makes_its_lead_wait_without_redelivery() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     let deadline = scene.memory.clock.now() + SignedDuration::from_secs(10);
 
     let drain = scene.memory.drain();
-    let again = drain.drain(scene.messages(), deadline).await;
+    let to_redeliver = drain.drain(scene.messages(), deadline).await;
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     assert_eq!(scene.memory.crm.calls(), []);
     assert_eq!(scene.state(&lead).await, waits(WaitReason::Quota));
     scene.memory.clock.advance(SignedDuration::from_mins(1));

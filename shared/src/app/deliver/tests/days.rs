@@ -1,4 +1,4 @@
-//! Many leads: the day's end, a flood beside a few, a customer that is deleted.
+//! Many leads: the end of a day, a flood from one customer, a deleted customer.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ use crate::ports::{
     Vault as _,
 };
 
-/// A lead like the template, by its number.
-fn lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) -> Lead {
+/// A copy of the template for another person, by its number.
+fn numbered_lead(scene: &Scene, template: &Lead, customer: &CustomerId, number: usize) -> Lead {
     let mut lead = template.clone();
     let now = scene.memory.clock.now();
     lead.id = LeadId::at(now, number as u128);
@@ -40,7 +40,7 @@ pub(super) async fn template(scene: &Scene) -> Lead {
     record.unwrap().unwrap().lead
 }
 
-/// The same account under another customer's name.
+/// Another customer, connected to the same account.
 pub(super) async fn another_customer(scene: &Scene, name: &str) -> CustomerId {
     let directory = &scene.memory.directory;
     let id: CustomerId = name.parse().unwrap();
@@ -76,7 +76,7 @@ pub(super) async fn accept(
 ) -> Vec<Task> {
     let mut tasks = Vec::new();
     for number in 0..count {
-        let lead = lead(scene, template, customer, number);
+        let lead = numbered_lead(scene, template, customer, number);
         let due = lead.received_at + CHECK_AFTER;
         let ledger = &scene.memory.ledger;
         ledger.record(&lead, &LeadState::Queued, due).await.unwrap();
@@ -98,12 +98,12 @@ pub(super) fn delivered(scene: &Scene) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn at_the_end_of_a_day_the_small_are_done_and_the_rest_goes_out_after_midnight() {
+fn exhausted_day_completes_small_customers_and_the_rest_follows_after_midnight() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    clock.drive(a_day_too_short(clock.clone()));
+    clock.drive(run_exhausted_day(clock.clone()));
 }
 
-async fn a_day_too_short(clock: VirtualClock) {
+async fn run_exhausted_day(clock: VirtualClock) {
     let scene = Scene::connected_at(clock).await;
     scene.memory.crm.set_limits(RemoteLimits {
         per_day: Some(10_000),
@@ -124,17 +124,17 @@ async fn a_day_too_short(clock: VirtualClock) {
         .await
         .unwrap();
     let template = template(&scene).await;
-    let mut lines = Vec::new();
+    let mut tasks_by_customer = Vec::new();
     for (name, count) in [("large", 9_000), ("middle", 2_900), ("small", 100)] {
         let customer = another_customer(&scene, name).await;
-        lines.push(accept(&scene, &template, &customer, count).await);
+        tasks_by_customer.push(accept(&scene, &template, &customer, count).await);
     }
     // The queue delivers the groups' messages in turn, as a fair one does.
-    let longest = lines.iter().map(Vec::len).max().unwrap();
+    let longest = tasks_by_customer.iter().map(Vec::len).max().unwrap();
     for i in 0..longest {
-        let round: Vec<_> = lines
+        let round: Vec<_> = tasks_by_customer
             .iter()
-            .filter_map(|line| line.get(i).cloned())
+            .filter_map(|tasks| tasks.get(i).cloned())
             .collect();
         scene.memory.queue.send(&round).await.unwrap();
     }
@@ -147,7 +147,7 @@ async fn a_day_too_short(clock: VirtualClock) {
     assert_eq!(
         today.values().sum::<usize>(),
         9_800,
-        "2 % are kept for people"
+        "2 % are reserved for people who are connecting"
     );
     assert_eq!(crm.count(Call::SignUp), 9_800);
     let waits = |state: &LeadState| matches!(state, LeadState::Waiting { .. });
@@ -164,21 +164,21 @@ async fn a_day_too_short(clock: VirtualClock) {
         scene.memory.drain_all().await;
         scene.memory.clock.advance(SignedDuration::from_secs(60));
     }
-    let whole = [("large", 9_000), ("middle", 2_900), ("small", 100)];
-    let whole = whole.map(|(name, count)| (name.to_owned(), count));
+    let all = [("large", 9_000), ("middle", 2_900), ("small", 100)];
+    let all = all.map(|(name, count)| (name.to_owned(), count));
     let mut tomorrow = delivered(&scene);
     tomorrow.remove("engines"); // the template's
-    assert_eq!(tomorrow, BTreeMap::from(whole));
+    assert_eq!(tomorrow, BTreeMap::from(all));
 }
 
 #[test]
-fn a_customer_with_a_flood_of_leads_does_not_use_up_the_day_of_the_others() {
+fn flood_of_one_customers_leads_leaves_other_customers_their_share_of_the_day() {
     let morning = "2026-11-23T06:00:00Z".parse().unwrap();
     let clock = VirtualClock::standing(morning);
-    clock.drive(a_flood(clock.clone()));
+    clock.drive(run_flood(clock.clone()));
 }
 
-async fn a_flood(clock: VirtualClock) {
+async fn run_flood(clock: VirtualClock) {
     let scene = Scene::connected_at(clock).await;
     scene.memory.crm.set_limits(RemoteLimits {
         per_day: Some(1_000),
@@ -197,36 +197,39 @@ async fn a_flood(clock: VirtualClock) {
     let small = another_customer(&scene, "small").await;
     let flood = accept(&scene, &template, &scene.customer, 1_500).await;
     let drain = scene.memory.drain(); // one process, all day
-    let work = async |tasks: &[Task]| {
+    let drain_in_batches = async |tasks: &[Task]| {
         for tasks in tasks.chunks(10) {
             let deadline = scene.memory.clock.now() + SignedDuration::from_secs(58);
             assert!(drain.drain(messages(tasks), deadline).await.is_empty());
         }
     };
 
-    work(&flood).await;
+    drain_in_batches(&flood).await;
     let early = delivered(&scene)["engines"];
     assert!((750..840).contains(&early), "{early}");
     let noon = "2026-11-23T12:00:00Z".parse().unwrap();
     scene.memory.clock.advance_to(noon);
     let one = accept(&scene, &template, &small, 1).await;
-    work(&one).await;
+    drain_in_batches(&one).await;
     assert_eq!(delivered(&scene)["small"], 1);
     assert!(scene.memory.clock.now().duration_since(noon) < SignedDuration::from_mins(1));
 
     while scene.memory.clock.now() < "2026-11-23T23:58:00Z".parse().unwrap() {
         scene.memory.release().await.unwrap();
-        work(&scene.memory.queue.receive(1_000)).await;
+        drain_in_batches(&scene.memory.queue.receive(1_000)).await;
         scene.memory.clock.advance(SignedDuration::from_mins(1));
     }
     let calls = scene.memory.crm.calls().len();
-    assert!((970..=980).contains(&calls), "all is used: {calls}");
+    assert!(
+        (970..=980).contains(&calls),
+        "the whole day is used: {calls}"
+    );
     let all = delivered(&scene)["engines"];
     assert!(all > 930, "old leads share lists of opt-outs: {all}");
 }
 
 #[tokio::test]
-async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
+async fn lead_is_not_delayed_by_fifty_thousand_leads_of_another_customer() {
     let scene = Scene::connected().await;
     let template = template(&scene).await;
     let (large, small) = (
@@ -237,7 +240,7 @@ async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
     let quota = LeadState::waits(WaitReason::Quota);
     for (customer, count) in [(&large, 50_000), (&small, 1)] {
         for number in 0..count {
-            let lead = lead(&scene, &template, customer, number);
+            let lead = numbered_lead(&scene, &template, customer, number);
             scene
                 .memory
                 .ledger
@@ -253,16 +256,16 @@ async fn one_lead_of_a_customer_is_not_behind_fifty_thousand_of_another() {
     let first: Vec<_> = scene.memory.queue.sent().into_iter().take(240).collect();
     assert!(first.iter().any(|task| *task.customer() == small));
     scene.memory.drain_all().await;
-    let mut theirs = scene.memory.ledger.all();
-    theirs.retain(|record| record.lead.customer == small);
-    let line = theirs[0].timeline.last().unwrap();
+    let mut small_leads = scene.memory.ledger.all();
+    small_leads.retain(|record| record.lead.customer == small);
+    let line = small_leads[0].timeline.last().unwrap();
     assert_eq!(line.state.as_str(), "delivered");
-    let took = line.at.duration_since(theirs[0].lead.received_at);
+    let took = line.at.duration_since(small_leads[0].lead.received_at);
     assert!(took < SignedDuration::from_mins(1), "{took}");
 }
 
 #[tokio::test]
-async fn whatever_a_deleted_customer_leaves_waiting_is_closed_and_nothing_is_sent() {
+async fn waiting_leads_of_a_deleted_customer_are_refused_and_nothing_is_sent() {
     let scene = Scene::unconnected().await;
     let template = template(&scene).await;
     let tasks = accept(&scene, &template, &scene.customer, 2_500).await;

@@ -1,4 +1,4 @@
-//! Values for custom fields: which ones arrive, and what a lead notes about the others.
+//! Custom fields: which values arrive, and which notes a lead has on the others.
 
 use jiff::SignedDuration;
 
@@ -12,10 +12,10 @@ use crate::domain::lead::{DeliveryAction, LeadState};
 use crate::fakes::Call;
 use crate::ports::{Clock as _, Connections as _};
 
-const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 const ENGINE: (&str, &str) = ("custom_fields[Engine]", "difference");
 
-async fn row(scene: &Scene) -> Connection {
+async fn connection(scene: &Scene) -> Connection {
     let row = scene.memory.directory.connection(&scene.customer).await;
     row.unwrap().unwrap()
 }
@@ -23,7 +23,7 @@ async fn row(scene: &Scene) -> Connection {
 /// A field that the account has and the connection knows.
 async fn known_field(scene: &Scene, label: &str, kind: FieldKind) -> RemoteId {
     let id = scene.memory.crm.add_custom_field(ACCOUNT, label);
-    let mut row = row(scene).await;
+    let mut row = connection(scene).await;
     row.catalog.custom_fields.push(CustomField {
         id: id.clone(),
         label: label.into(),
@@ -34,10 +34,10 @@ async fn known_field(scene: &Scene, label: &str, kind: FieldKind) -> RemoteId {
     id
 }
 
-/// A lead of a person with these values.
-async fn says(scene: &Scene, name: &str, said: &[(&str, &str)]) -> LeadId {
+/// Submits a lead of a person with these values.
+async fn submit(scene: &Scene, name: &str, values: &[(&str, &str)]) -> LeadId {
     let email = format!("{name}@example.com");
-    let fields = [&[("email", email.as_str())], said].concat();
+    let fields = [&[("email", email.as_str())], values].concat();
     scene.submit(&fields).await.lead
 }
 
@@ -63,19 +63,19 @@ fn values(scene: &Scene, name: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_field_that_an_account_got_since_is_found_by_the_first_lead_that_fills_it() {
+async fn new_custom_field_is_found_for_the_first_lead_with_a_value_for_it() {
     let scene = Scene::connected().await;
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
-    clock.advance(A_DAY);
+    clock.advance(DAY);
     let began = clock.now();
     crm.add_custom_field(ACCOUNT, "Engine");
     let mut leads = Vec::new();
     for name in ["ada", "bob"] {
-        leads.push(says(&scene, name, &[ENGINE]).await);
+        leads.push(submit(&scene, name, &[ENGINE]).await);
     }
 
     scene.drain().await;
-    leads.push(says(&scene, "eve", &[ENGINE]).await);
+    leads.push(submit(&scene, "eve", &[ENGINE]).await);
     scene.drain().await;
 
     for (lead, name) in leads.iter().zip(["ada", "bob", "eve"]) {
@@ -83,38 +83,42 @@ async fn a_field_that_an_account_got_since_is_found_by_the_first_lead_that_fills
         assert_eq!(values(&scene, name), ["difference"]);
     }
     assert_eq!(crm.count(Call::CustomFields), 1);
-    let row = row(&scene).await;
+    let row = connection(&scene).await;
     assert_eq!(row.catalog.custom_fields[0].label, "Engine");
     assert!(row.learned.fields_read_at >= Some(began));
 }
 
 #[tokio::test]
-async fn a_value_without_a_field_is_noted_by_its_label_and_the_account_asked_once_a_day() {
+async fn value_without_a_custom_field_is_noted_and_the_fields_are_read_once_a_day() {
     let scene = Scene::connected().await;
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
     let noted = [note("Engine", NoteKind::NoSuchField)];
-    let asked_by = async |name: &str| {
-        let lead = says(&scene, name, &[ENGINE, ("custom_fields[Empty]", "")]).await;
+    let reads_after_lead_of = async |name: &str| {
+        let lead = submit(&scene, name, &[ENGINE, ("custom_fields[Empty]", "")]).await;
         scene.drain().await;
         assert_eq!(notes(&scene, &lead).await, noted);
         crm.count(Call::CustomFields)
     };
 
-    assert_eq!(asked_by("ada").await, 0, "they were read when connecting");
-    clock.advance(A_DAY);
-    assert_eq!(asked_by("bob").await, 1);
-    clock.advance(A_DAY - SignedDuration::from_mins(1));
-    assert_eq!(asked_by("eve").await, 1);
+    assert_eq!(
+        reads_after_lead_of("ada").await,
+        0,
+        "they were read when connecting"
+    );
+    clock.advance(DAY);
+    assert_eq!(reads_after_lead_of("bob").await, 1);
+    clock.advance(DAY - SignedDuration::from_mins(1));
+    assert_eq!(reads_after_lead_of("eve").await, 1);
     clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(asked_by("joe").await, 2);
-    says(&scene, "max", &[]).await;
-    clock.advance(A_DAY);
+    assert_eq!(reads_after_lead_of("joe").await, 2);
+    submit(&scene, "max", &[]).await;
+    clock.advance(DAY);
     scene.drain().await;
-    assert_eq!(crm.count(Call::CustomFields), 2, "nothing was said by any");
+    assert_eq!(crm.count(Call::CustomFields), 2, "no lead had a value");
 }
 
 #[tokio::test]
-async fn that_the_fields_are_not_told_costs_a_lead_nothing_and_is_not_tried_again_that_day() {
+async fn failed_read_of_custom_fields_stops_no_lead_and_is_not_retried_at_once() {
     for error in [
         CrmError::Forbidden,
         CrmError::Unavailable,
@@ -124,13 +128,13 @@ async fn that_the_fields_are_not_told_costs_a_lead_nothing_and_is_not_tried_agai
     ] {
         let scene = Scene::connected().await;
         let engine = known_field(&scene, "Known", FieldKind::Text).await;
-        scene.memory.clock.advance(A_DAY);
-        let said = [ENGINE, ("custom_fields[known]", "yes")];
-        let first = says(&scene, "ada", &said).await;
+        scene.memory.clock.advance(DAY);
+        let fields = [ENGINE, ("custom_fields[known]", "yes")];
+        let first = submit(&scene, "ada", &fields).await;
         scene.memory.crm.answer_next(error.clone());
 
         scene.drain().await;
-        let second = says(&scene, "bob", &said).await;
+        let second = submit(&scene, "bob", &fields).await;
         scene.drain().await;
 
         for (lead, name) in [(&first, "ada"), (&second, "bob")] {
@@ -139,14 +143,14 @@ async fn that_the_fields_are_not_told_costs_a_lead_nothing_and_is_not_tried_agai
             assert_eq!(values(&scene, name), ["yes"]);
         }
         assert_eq!(scene.memory.crm.count(Call::CustomFields), 1, "{error}");
-        let row = row(&scene).await;
+        let row = connection(&scene).await;
         assert_eq!(row.status, ConnectionStatus::Active, "{error}");
         assert_eq!(row.catalog.custom_fields[0].id, engine);
     }
 }
 
 #[tokio::test]
-async fn a_date_that_its_field_cannot_hold_is_left_out_before_a_call_is_made() {
+async fn value_invalid_for_a_date_field_is_left_out_before_the_call() {
     let scene = Scene::connected().await;
     known_field(&scene, "Since", FieldKind::Date).await;
     known_field(&scene, "Engine", FieldKind::Text).await;
@@ -154,8 +158,8 @@ async fn a_date_that_its_field_cannot_hold_is_left_out_before_a_call_is_made() {
     let good = [ENGINE, ("custom_fields[Since]", "2026-11-28")];
 
     let (bad, good) = (
-        says(&scene, "ada", &bad).await,
-        says(&scene, "bob", &good).await,
+        submit(&scene, "ada", &bad).await,
+        submit(&scene, "bob", &good).await,
     );
     scene.drain().await;
 
@@ -168,13 +172,13 @@ async fn a_date_that_its_field_cannot_hold_is_left_out_before_a_call_is_made() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_names_a_field_costs_that_one_alone() {
+async fn only_the_custom_field_named_by_a_refusal_is_left_out() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
     let visits = known_field(&scene, "Visits", FieldKind::Text).await;
     known_field(&scene, "Engine", FieldKind::Text).await;
-    let said = [ENGINE, ("custom_fields[visits]", "many")];
-    let lead = says(&scene, "ada", &said).await;
+    let fields = [ENGINE, ("custom_fields[visits]", "many")];
+    let lead = submit(&scene, "ada", &fields).await;
     let words = format!("value of custom_field_id {visits} is not valid for its type");
     crm.answer_next(invalid(&words));
 
@@ -187,41 +191,41 @@ async fn a_refusal_that_names_a_field_costs_that_one_alone() {
 }
 
 #[tokio::test]
-async fn a_field_that_was_made_again_is_found_by_the_lead_after_the_one_that_is_refused() {
+async fn recreated_custom_field_is_used_from_the_lead_after_the_refusal() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
-    let there = known_field(&scene, "Engine", FieldKind::Text).await;
-    let before: RemoteId = "5e7b1a1c-0000-11ee-8c99-0242ac120009".parse().unwrap();
-    let mut row = row(&scene).await;
-    row.catalog.custom_fields[0].id = before.clone();
+    let new_id = known_field(&scene, "Engine", FieldKind::Text).await;
+    let old_id: RemoteId = "5e7b1a1c-0000-11ee-8c99-0242ac120009".parse().unwrap();
+    let mut row = connection(&scene).await;
+    row.catalog.custom_fields[0].id = old_id.clone();
     assert!(scene.memory.directory.put_connection(&row).await.unwrap());
-    scene.memory.clock.advance(A_DAY);
+    scene.memory.clock.advance(DAY);
 
-    let first = says(&scene, "ada", &[ENGINE]).await;
-    crm.answer_next(invalid(&format!("custom_field_id {before} is not valid")));
+    let first = submit(&scene, "ada", &[ENGINE]).await;
+    crm.answer_next(invalid(&format!("custom_field_id {old_id} is not valid")));
     scene.drain().await;
-    says(&scene, "bob", &[ENGINE]).await;
+    submit(&scene, "bob", &[ENGINE]).await;
     scene.drain().await;
 
     let noted = [note("Engine", NoteKind::Omitted)];
     assert_eq!(notes(&scene, &first).await, noted);
     assert_eq!(values(&scene, "bob"), ["difference"]);
     let row = scene.memory.directory.connection(&scene.customer).await;
-    assert_eq!(row.unwrap().unwrap().catalog.custom_fields[0].id, there);
+    assert_eq!(row.unwrap().unwrap().catalog.custom_fields[0].id, new_id);
     assert_eq!(crm.count(Call::CustomFields), 1);
 }
 
 #[tokio::test]
-async fn what_a_field_holds_is_asked_once_where_an_earlier_version_kept_no_word_of_it() {
+async fn field_kind_missing_from_an_earlier_versions_row_is_read_once() {
     let scene = Scene::connected().await;
     known_field(&scene, "Engine", FieldKind::Text).await;
-    let mut row = row(&scene).await;
+    let mut row = connection(&scene).await;
     row.catalog.custom_fields[0].kind = None;
     assert!(scene.memory.directory.put_connection(&row).await.unwrap());
-    scene.memory.clock.advance(A_DAY);
+    scene.memory.clock.advance(DAY);
 
     for name in ["ada", "bob"] {
-        says(&scene, name, &[ENGINE]).await;
+        submit(&scene, name, &[ENGINE]).await;
         scene.drain().await;
         assert_eq!(values(&scene, name), ["difference"]);
     }
@@ -233,12 +237,12 @@ async fn what_a_field_holds_is_asked_once_where_an_earlier_version_kept_no_word_
 }
 
 #[tokio::test]
-async fn a_look_at_the_fields_that_a_spent_day_refuses_is_made_once_calls_are_left() {
+async fn read_of_custom_fields_refused_for_quota_is_retried_the_next_day() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
-    scene.memory.clock.advance(A_DAY);
+    scene.memory.clock.advance(DAY);
     crm.add_custom_field(ACCOUNT, "Engine");
-    says(&scene, "ada", &[ENGINE]).await;
+    submit(&scene, "ada", &[ENGINE]).await;
     crm.answer_next(CrmError::QuotaExceeded);
     scene.drain().await;
     assert_eq!(crm.count(Call::SignUp), 0);
@@ -252,7 +256,7 @@ async fn a_look_at_the_fields_that_a_spent_day_refuses_is_made_once_calls_are_le
 }
 
 #[tokio::test]
-async fn a_second_refusal_costs_all_fields_as_an_address_may_not_sign_up_often() {
+async fn second_refusal_of_a_custom_field_drops_all_of_them() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
     let ids = [
@@ -260,12 +264,12 @@ async fn a_second_refusal_costs_all_fields_as_an_address_may_not_sign_up_often()
         known_field(&scene, "Loom", FieldKind::Text).await,
         known_field(&scene, "Mill", FieldKind::Text).await,
     ];
-    let said = [
+    let fields = [
         ENGINE,
         ("custom_fields[Loom]", "no"),
         ("custom_fields[Mill]", "no"),
     ];
-    let lead = says(&scene, "ada", &said).await;
+    let lead = submit(&scene, "ada", &fields).await;
     for id in &ids[..2] {
         crm.answer_next(invalid(&format!("custom_field_id {id} is not valid")));
     }
@@ -282,7 +286,7 @@ async fn a_second_refusal_costs_all_fields_as_an_address_may_not_sign_up_often()
 }
 
 #[tokio::test]
-async fn what_two_leads_of_a_person_say_too_much_together_is_noted() {
+async fn custom_fields_over_the_limit_after_merging_two_leads_are_noted() {
     let scene = Scene::connected().await;
     let labels = |from: usize| {
         let names = (from..from + 20).map(|n| format!("custom_fields[Field {n}]"));
@@ -290,8 +294,8 @@ async fn what_two_leads_of_a_person_say_too_much_together_is_noted() {
     };
     let mut leads = Vec::new();
     for names in [labels(10), labels(30)] {
-        let said: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
-        leads.push(says(&scene, "ada", &said).await);
+        let fields: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+        leads.push(submit(&scene, "ada", &fields).await);
     }
     for n in 10..50 {
         known_field(&scene, &format!("Field {n}"), FieldKind::Text).await;
@@ -307,7 +311,7 @@ async fn what_two_leads_of_a_person_say_too_much_together_is_noted() {
 }
 
 #[tokio::test]
-async fn a_value_for_which_a_contact_has_no_room_is_noted_by_its_name() {
+async fn custom_field_without_room_in_an_existing_contact_is_noted_by_its_label() {
     let scene = Scene::connected().await;
     for n in 10..36 {
         known_field(&scene, &format!("Field {n}"), FieldKind::Text).await;
@@ -315,11 +319,11 @@ async fn a_value_for_which_a_contact_has_no_room_is_noted_by_its_name() {
     let name = "augusta.ada.king.countess.of.lovelace.1815.of.ockham";
     let names = (10..36).map(|n| format!("custom_fields[Field {n}]"));
     let names: Vec<_> = names.collect();
-    let said: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
-    says(&scene, name, &said[..25]).await;
+    let fields: Vec<_> = names.iter().map(|name| (name.as_str(), "x")).collect();
+    submit(&scene, name, &fields[..25]).await;
     scene.drain().await;
 
-    let lead = says(&scene, name, &[said[0], said[25]]).await;
+    let lead = submit(&scene, name, &[fields[0], fields[25]]).await;
     scene.drain().await;
 
     let noted = [note("Field 35", NoteKind::Omitted)];
@@ -329,9 +333,9 @@ async fn a_value_for_which_a_contact_has_no_room_is_noted_by_its_name() {
 }
 
 #[tokio::test]
-async fn a_lead_that_is_found_there_says_what_it_was_left_without() {
+async fn lead_found_after_a_lost_answer_still_notes_values_without_a_field() {
     let scene = Scene::connected().await;
-    let lead = says(&scene, "ada", &[ENGINE]).await;
+    let lead = submit(&scene, "ada", &[ENGINE]).await;
     scene.memory.crm.answer_next(CrmError::AnswerLost);
     scene.drain().await;
 

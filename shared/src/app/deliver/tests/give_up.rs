@@ -1,4 +1,4 @@
-//! Leads that are neither accepted nor refused, try after try.
+//! Leads that are neither accepted nor refused, however often they are tried.
 
 use jiff::SignedDuration;
 
@@ -8,9 +8,9 @@ use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::Ledger as _;
 
-/// Lets hours pass, in each of which what is due meets trouble. In one hour of a day another lead may come, and is
+/// Lets hours pass, in each of which due leads fail with `error`. With `others`, another lead comes once a day and is
 /// accepted.
-async fn try_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
+async fn fail_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
     let memory = &scene.memory;
     for hour in 0..hours {
         memory.clock.advance(SignedDuration::from_hours(1));
@@ -25,7 +25,7 @@ async fn try_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
     }
 }
 
-async fn tried(scene: &Scene, error: &CrmError) -> LeadId {
+async fn submit_failing(scene: &Scene, error: &CrmError) -> LeadId {
     scene.memory.crm.answer_next(error.clone());
     let lead = scene.sign_up("ada@example.com").await;
     scene.drain().await;
@@ -37,9 +37,9 @@ fn upstream() -> LeadState {
     LeadState::waits(WaitReason::Upstream)
 }
 
-/// From noon on.
+/// Starts at noon.
 #[tokio::test]
-async fn a_lead_that_is_never_taken_is_refused_once_others_of_a_whole_day_were() {
+async fn lead_that_keeps_failing_is_refused_once_others_of_a_whole_day_were_accepted() {
     let words = Refusal::of("", "no such contact");
     for (error, detail) in [
         (CrmError::Ours(403), None),
@@ -48,11 +48,11 @@ async fn a_lead_that_is_never_taken_is_refused_once_others_of_a_whole_day_were()
         (CrmError::NotFound(words.clone()), Some(words.words())),
     ] {
         let scene = Scene::connected().await;
-        let lead = tried(&scene, &error).await;
+        let lead = submit_failing(&scene, &error).await;
 
-        try_for(&scene, 35, &error, true).await;
+        fail_for(&scene, 35, &error, true).await;
         assert_eq!(scene.state(&lead).await, upstream(), "{error}");
-        try_for(&scene, 8, &error, true).await;
+        fail_for(&scene, 8, &error, true).await;
 
         let why = RefusalReason::CcRefused;
         let refused = LeadState::Refused { why, detail };
@@ -64,12 +64,12 @@ async fn a_lead_that_is_never_taken_is_refused_once_others_of_a_whole_day_were()
 }
 
 #[tokio::test]
-async fn leads_of_an_outage_wait_however_long_it_lasts_and_go_out_after_it() {
+async fn lead_waits_through_an_outage_of_six_days_and_is_delivered_afterwards() {
     let scene = Scene::connected().await;
     let error = CrmError::Ours(403);
-    let lead = tried(&scene, &error).await;
+    let lead = submit_failing(&scene, &error).await;
 
-    try_for(&scene, 24 * 6, &error, false).await;
+    fail_for(&scene, 24 * 6, &error, false).await;
 
     assert_eq!(scene.state(&lead).await, upstream());
     scene.sign_up("grace@example.com").await;
@@ -81,10 +81,10 @@ async fn leads_of_an_outage_wait_however_long_it_lasts_and_go_out_after_it() {
 }
 
 #[tokio::test]
-async fn a_lead_that_was_seldom_tried_is_not_refused() {
+async fn lead_with_few_failed_attempts_is_not_refused() {
     let scene = Scene::connected().await;
     let error = CrmError::Ours(403);
-    let lead = tried(&scene, &error).await;
+    let lead = submit_failing(&scene, &error).await;
     scene.sign_up("grace@example.com").await;
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_hours(36));
@@ -92,17 +92,17 @@ async fn a_lead_that_was_seldom_tried_is_not_refused() {
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_hours(24));
 
-    try_for(&scene, 1, &error, false).await;
+    fail_for(&scene, 1, &error, false).await;
 
     assert_eq!(scene.state(&lead).await, upstream());
 }
 
 #[tokio::test]
-async fn an_address_that_is_held_back_after_much_trouble_gets_its_second_try() {
+async fn address_held_back_after_many_failures_is_retried_before_it_is_refused() {
     let scene = Scene::connected().await;
     let error = CrmError::Ours(403);
-    let lead = tried(&scene, &error).await;
-    try_for(&scene, 35, &error, true).await;
+    let lead = submit_failing(&scene, &error).await;
+    fail_for(&scene, 35, &error, true).await;
     let address = "ada@example.com".parse().unwrap();
     scene.memory.crm.hold_back(ACCOUNT, &address, true);
     let hours_later = async |hours| {

@@ -18,7 +18,7 @@ async fn learned(scene: &Scene) -> Learned {
 }
 
 #[tokio::test]
-async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
+async fn deleted_list_stops_the_calls_for_it_and_is_published_once() {
     let scene = Scene::connected().await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
     let first = scene.sign_up("ada@example.com").await;
@@ -40,24 +40,24 @@ async fn a_list_that_is_gone_ends_the_calls_for_it_with_one_notice() {
         std::slice::from_ref(&scene.list)
     );
     let events = scene.memory.events.published().into_iter();
-    let mut told = events.filter(|event| matches!(event, Event::ListGone { .. }));
-    let event = told.next().unwrap();
+    let mut list_gone_events = events.filter(|event| matches!(event, Event::ListGone { .. }));
+    let event = list_gone_events.next().unwrap();
     assert_eq!(event.kind(), "leadfeed.connection");
     let at = crm.calls()[0].0;
     assert_eq!(
         serde_json::to_value(&event).unwrap(),
         json!({
             "customer_id": "engines", "list_id": scene.list, "status": "list_missing",
-            "at": at + SignedDuration::from_millis(260), // the moment after, at which the list was looked for
+            "at": at + SignedDuration::from_millis(260), // the next moment, at which the list was looked up
         })
     );
-    assert_eq!(told.next(), None);
+    assert_eq!(list_gone_events.next(), None);
     scene.memory.clock.advance(SignedDuration::from_mins(5));
     assert_eq!(scene.memory.release().await.unwrap().waited, 0);
 }
 
 #[tokio::test]
-async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
+async fn form_whose_own_list_is_deleted_falls_back_to_the_connections_list() {
     let mut scene = Scene::connected().await;
     let own = scene.memory.crm.add_list(ACCOUNT, "Events");
     scene.form.lists = vec![own.clone()];
@@ -76,7 +76,7 @@ async fn a_form_whose_own_list_is_gone_falls_back_on_the_connections() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_found_gone_is_not_named_again_when_another_is() {
+async fn list_found_deleted_is_not_tried_again_when_the_next_one_is_deleted_too() {
     let mut scene = Scene::connected().await;
     let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
     let own = crm.add_list(ACCOUNT, "Events");
@@ -99,7 +99,7 @@ async fn a_list_that_is_found_gone_is_not_named_again_when_another_is() {
 }
 
 #[tokio::test]
-async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
+async fn leads_without_a_list_use_none_of_the_daily_budget() {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
     let row = directory.connection(&scene.customer).await;
@@ -121,14 +121,14 @@ async fn leads_that_have_no_list_to_join_cost_nothing_of_the_days_calls() {
 }
 
 #[tokio::test]
-async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_back() {
+async fn lead_whose_list_turns_out_deleted_does_not_block_others_of_its_address() {
     let mut scene = Scene::connected().await;
-    let without = scene.sign_up("ada@example.com").await;
+    let without_list = scene.sign_up("ada@example.com").await;
     let own = scene.memory.crm.add_list(ACCOUNT, "Events");
     scene.form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
     scene.form.lists = vec![own];
     scene.memory.directory.put_form(&scene.form).await.unwrap();
-    let with = scene.sign_up("ada@example.com").await;
+    let with_list = scene.sign_up("ada@example.com").await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
 
     scene.drain().await;
@@ -136,32 +136,32 @@ async fn a_lead_whose_list_turns_out_to_be_gone_holds_no_other_of_its_address_ba
     scene.memory.release().await.unwrap();
     scene.drain().await;
 
-    assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));
-    assert_eq!(scene.state(&with).await.as_str(), "delivered");
+    assert_eq!(scene.state(&without_list).await, waits(WaitReason::NoList));
+    assert_eq!(scene.state(&with_list).await.as_str(), "delivered");
 }
 
 #[tokio::test]
-async fn a_lead_that_has_no_list_to_join_holds_no_other_of_its_address_back() {
+async fn lead_without_a_list_does_not_block_others_of_its_address() {
     let mut scene = Scene::connected().await;
     let directory = scene.memory.directory.clone();
     directory
         .list_gone(&scene.customer, &scene.list)
         .await
         .unwrap();
-    let without = scene.sign_up("ada@example.com").await;
+    let without_list = scene.sign_up("ada@example.com").await;
     scene.form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
     scene.form.lists = vec![scene.memory.crm.add_list(ACCOUNT, "Events")];
     directory.put_form(&scene.form).await.unwrap();
-    let with = scene.sign_up("ada@example.com").await;
+    let with_list = scene.sign_up("ada@example.com").await;
 
     scene.drain().await;
 
-    assert_eq!(scene.state(&without).await, waits(WaitReason::NoList));
-    assert_eq!(scene.state(&with).await.as_str(), "delivered");
+    assert_eq!(scene.state(&without_list).await, waits(WaitReason::NoList));
+    assert_eq!(scene.state(&with_list).await.as_str(), "delivered");
 }
 
 #[tokio::test]
-async fn a_refusal_that_blames_a_list_which_is_there_is_no_end_of_the_list() {
+async fn not_found_error_does_not_mark_an_existing_list_as_deleted() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     let not_found = CrmError::NotFound(Refusal::default());
@@ -175,10 +175,10 @@ async fn a_refusal_that_blames_a_list_which_is_there_is_no_end_of_the_list() {
 }
 
 #[tokio::test]
-async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
+async fn confirmed_opt_in_is_detected_by_one_look_up_a_week() {
     let scene = Scene::connected().await;
-    let a_week = SignedDuration::from_hours(24 * 7);
-    scene.memory.clock.advance(a_week);
+    let week = SignedDuration::from_hours(24 * 7);
+    scene.memory.clock.advance(week);
     scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
     let mut leads = Vec::new();
     for i in 0..3 {
@@ -199,7 +199,7 @@ async fn an_account_with_confirmed_opt_in_shows_itself_by_one_look_a_week() {
 
     crm.set_confirmed_opt_in(ACCOUNT, false);
     let clock = &scene.memory.clock;
-    clock.advance(a_week);
+    clock.advance(week);
     scene.sign_up("later@example.com").await;
     scene.drain().await;
     let seen = learned(&scene).await.confirmed_opt_in.unwrap();
@@ -217,7 +217,7 @@ async fn permissions(scene: &Scene, lead: &LeadId, email: &str) -> (Permission, 
 }
 
 #[tokio::test]
-async fn whoever_was_a_contact_before_its_account_asked_for_a_confirmation_is_not_asked() {
+async fn contact_from_before_confirmed_opt_in_keeps_explicit_permission() {
     let scene = Scene::connected().await;
     scene.sign_up("ada@example.com").await;
     scene.drain().await;
@@ -230,19 +230,19 @@ async fn whoever_was_a_contact_before_its_account_asked_for_a_confirmation_is_no
     scene.drain().await;
     assert!(learned(&scene).await.confirmed_opt_in.unwrap().on);
 
-    let again = [("email", "ada@example.com"), ("first_name", "Ada")];
-    let again = scene.submit(&again).await.lead;
+    let fields = [("email", "ada@example.com"), ("first_name", "Ada")];
+    let second = scene.submit(&fields).await.lead;
     scene.drain().await;
 
     let explicit = (Permission::Explicit, RemotePermission::Explicit);
     assert_eq!(
-        permissions(&scene, &again, "ada@example.com").await,
+        permissions(&scene, &second, "ada@example.com").await,
         explicit
     );
 }
 
 #[tokio::test]
-async fn who_has_yet_to_confirm_is_recorded_so_however_often_they_sign_up() {
+async fn unconfirmed_contact_stays_pending_after_signing_up_again() {
     let scene = Scene::connected().await;
     scene.memory.crm.set_confirmed_opt_in(ACCOUNT, true);
     let week = SignedDuration::from_hours(24 * 7);
@@ -250,8 +250,8 @@ async fn who_has_yet_to_confirm_is_recorded_so_however_often_they_sign_up() {
     scene.sign_up("ada@example.com").await;
     scene.drain().await;
 
-    let again = [("email", "ada@example.com"), ("first_name", "Ada")];
-    let again = scene.submit(&again).await.lead;
+    let fields = [("email", "ada@example.com"), ("first_name", "Ada")];
+    let second = scene.submit(&fields).await.lead;
     scene.drain().await;
 
     let pending = (
@@ -259,42 +259,42 @@ async fn who_has_yet_to_confirm_is_recorded_so_however_often_they_sign_up() {
         RemotePermission::PendingConfirmation,
     );
     assert_eq!(
-        permissions(&scene, &again, "ada@example.com").await,
+        permissions(&scene, &second, "ada@example.com").await,
         pending
     );
 }
 
 #[tokio::test]
-async fn a_long_address_shows_nothing_of_confirmations_and_is_asked_for_one_where_others_are() {
+async fn long_address_reveals_no_confirmed_opt_in_but_follows_it_once_known() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
     crm.set_confirmed_opt_in(ACCOUNT, true);
-    crm.take_permissions_literally(ACCOUNT);
+    crm.skip_confirmation_without_sign_up(ACCOUNT);
     let clock = &scene.memory.clock;
     clock.advance(SignedDuration::from_hours(24 * 7));
-    let long = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
+    let address = |n| format!("{n}{}@analytical-engines.example", "a".repeat(40));
     let before = learned(&scene).await;
 
-    let first = scene.sign_up(&long(1)).await;
+    let first = scene.sign_up(&address(1)).await;
     scene.drain().await;
     assert_eq!(learned(&scene).await, before);
     scene.sign_up("ada@example.com").await;
     scene.drain().await;
     assert!(learned(&scene).await.confirmed_opt_in.unwrap().on);
-    let second = scene.sign_up(&long(2)).await;
+    let second = scene.sign_up(&address(2)).await;
     scene.drain().await;
 
     let explicit = (Permission::Explicit, RemotePermission::Explicit);
-    assert_eq!(permissions(&scene, &first, &long(1)).await, explicit);
+    assert_eq!(permissions(&scene, &first, &address(1)).await, explicit);
     let pending = (
         Permission::PendingConfirmation,
         RemotePermission::PendingConfirmation,
     );
-    assert_eq!(permissions(&scene, &second, &long(2)).await, pending);
+    assert_eq!(permissions(&scene, &second, &address(2)).await, pending);
 }
 
 #[tokio::test]
-async fn an_import_believes_for_a_day_what_single_leads_believe_for_a_week() {
+async fn confirmed_opt_in_is_trusted_a_day_for_imports_and_a_week_for_single_leads() {
     let scene = Scene::connected().await;
     let seen = ConfirmedOptIn {
         on: false,

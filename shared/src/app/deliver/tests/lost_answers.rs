@@ -1,4 +1,4 @@
-//! What becomes of a lead when nobody knows whether its call arrived.
+//! What happens to a lead if it is unknown whether its call arrived.
 
 use jiff::SignedDuration;
 
@@ -11,30 +11,30 @@ use crate::ports::{Claims as _, Clock as _, Settlement};
 
 const ADA: &str = "ada@example.com";
 
-async fn lost(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
+async fn submit_with_lost_answer(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     let lead = scene.submit(fields).await.lead;
     scene.memory.crm.answer_next(CrmError::AnswerLost);
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await, unknown());
+    assert_eq!(scene.state(&lead).await, answer_lost());
     lead
 }
 
-fn unknown() -> LeadState {
+fn answer_lost() -> LeadState {
     LeadState::waits(WaitReason::AnswerLost)
 }
 
-async fn taken_up_again(scene: &Scene) {
+async fn release_and_drain(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 }
 
 #[tokio::test]
-async fn a_call_that_arrived_is_found_and_not_made_again() {
+async fn call_that_arrived_despite_a_lost_answer_is_found_and_not_repeated() {
     let scene = Scene::connected().await;
-    let lead = lost(&scene, &[("email", ADA)]).await;
+    let lead = submit_with_lost_answer(&scene, &[("email", ADA)]).await;
 
-    taken_up_again(&scene).await;
+    release_and_drain(&scene).await;
 
     let LeadState::Delivered {
         action, contact, ..
@@ -48,8 +48,8 @@ async fn a_call_that_arrived_is_found_and_not_made_again() {
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
-/// A lead whose call was lost on its way there.
-async fn lost_before(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
+/// Submits a lead whose call was lost before it arrived.
+async fn submit_with_lost_call(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     let lead = scene.submit(fields).await.lead;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     let until = now + SignedDuration::from_mins(1);
@@ -58,7 +58,7 @@ async fn lost_before(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
         .await
         .unwrap();
     let settlement = Settlement {
-        state: unknown(),
+        state: answer_lost(),
         due_at: Some(now),
         at: now,
         expires_at: None,
@@ -73,14 +73,14 @@ async fn lost_before(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
 }
 
 #[tokio::test]
-async fn a_call_that_did_not_arrive_is_made_again_though_another_has_changed_the_contact() {
+async fn call_that_did_not_arrive_is_repeated_even_if_another_lead_made_the_contact() {
     let scene = Scene::connected().await;
     scene
         .submit(&[("email", ADA), ("first_name", "Augusta")])
         .await;
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_secs(5));
-    let lead = lost_before(&scene, &[("email", ADA), ("first_name", "Ada")]).await;
+    let lead = submit_with_lost_call(&scene, &[("email", ADA), ("first_name", "Ada")]).await;
 
     scene.drain().await;
 
@@ -90,9 +90,9 @@ async fn a_call_that_did_not_arrive_is_made_again_though_another_has_changed_the
 }
 
 #[tokio::test]
-async fn a_call_that_did_not_arrive_is_made_again() {
+async fn call_that_did_not_arrive_is_repeated() {
     let scene = Scene::connected().await;
-    let lead = lost_before(&scene, &[("email", ADA)]).await;
+    let lead = submit_with_lost_call(&scene, &[("email", ADA)]).await;
 
     scene.drain().await;
 
@@ -106,14 +106,14 @@ async fn a_call_that_did_not_arrive_is_made_again() {
 }
 
 #[tokio::test]
-async fn an_older_lead_does_not_overwrite_what_a_newer_one_said_meanwhile() {
+async fn retried_older_lead_does_not_overwrite_values_of_a_newer_one() {
     let scene = Scene::connected().await;
-    lost(&scene, &[("email", ADA), ("first_name", "Augusta")]).await;
+    submit_with_lost_answer(&scene, &[("email", ADA), ("first_name", "Augusta")]).await;
     scene.memory.clock.advance(SignedDuration::from_secs(11));
     scene.submit(&[("email", ADA), ("first_name", "Ada")]).await;
     scene.drain().await;
 
-    taken_up_again(&scene).await;
+    release_and_drain(&scene).await;
 
     let contact = scene.memory.crm.contact(ACCOUNT, &ADA.parse().unwrap());
     assert_eq!(contact.unwrap().contact.first_name, "Ada");
@@ -121,13 +121,13 @@ async fn an_older_lead_does_not_overwrite_what_a_newer_one_said_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_person_who_was_subscribed_by_the_lost_call_and_left_stays_away() {
+async fn person_who_opted_out_after_a_call_with_lost_answer_is_not_resubscribed() {
     let scene = Scene::connected().await;
-    let lead = lost(&scene, &[("email", ADA)]).await;
+    let lead = submit_with_lost_answer(&scene, &[("email", ADA)]).await;
     scene.memory.clock.advance(SignedDuration::from_secs(5));
     scene.memory.crm.opt_out(ACCOUNT, &ADA.parse().unwrap());
 
-    taken_up_again(&scene).await;
+    release_and_drain(&scene).await;
 
     let refused = LeadState::refused(RefusalReason::OptedOutAfterConsent);
     assert_eq!(scene.state(&lead).await, refused);

@@ -1,4 +1,4 @@
-//! Nobody who has left since they agreed is brought back.
+//! Nobody who has opted out since they consented is subscribed again.
 
 use jiff::SignedDuration;
 
@@ -12,16 +12,16 @@ use crate::ports::Clock as _;
 /// A few days before the scene's noon.
 const EARLIER: &str = "2026-11-20T09:00:00Z";
 
-async fn submit_old(scene: &Scene, email: &str) -> LeadId {
+async fn submit_with_old_consent(scene: &Scene, email: &str) -> LeadId {
     let fields = [("email", email), ("consent_given_at", EARLIER)];
     scene.submit(&fields).await.lead
 }
 
-fn leave(scene: &Scene, email: &str) {
+fn opt_out(scene: &Scene, email: &str) {
     scene.memory.crm.opt_out(ACCOUNT, &email.parse().unwrap());
 }
 
-async fn check(scene: &Scene, lead: &LeadId) -> OptOutCheck {
+async fn opt_out_check(scene: &Scene, lead: &LeadId) -> OptOutCheck {
     match scene.state(lead).await {
         LeadState::Delivered { opt_out_check, .. } => opt_out_check,
         other => panic!("not delivered: {other:?}"),
@@ -33,13 +33,13 @@ fn refused() -> LeadState {
 }
 
 #[tokio::test]
-async fn several_old_consents_are_held_against_one_list() {
+async fn several_old_consents_are_checked_against_one_list_of_opt_outs() {
     let scene = Scene::connected().await;
     let mut leads = Vec::new();
     for i in 0..5 {
-        leads.push(submit_old(&scene, &format!("{i}@example.com")).await);
+        leads.push(submit_with_old_consent(&scene, &format!("{i}@example.com")).await);
     }
-    leave(&scene, "3@example.com");
+    opt_out(&scene, "3@example.com");
 
     scene.drain().await;
 
@@ -50,49 +50,52 @@ async fn several_old_consents_are_held_against_one_list() {
         if i == 3 {
             assert_eq!(scene.state(lead).await, refused());
         } else {
-            assert_eq!(check(&scene, lead).await, OptOutCheck::Clear);
+            assert_eq!(opt_out_check(&scene, lead).await, OptOutCheck::Clear);
         }
     }
 }
 
 #[tokio::test]
-async fn a_list_too_long_for_a_page_gives_way_to_look_ups() {
+async fn list_of_opt_outs_longer_than_a_page_falls_back_to_look_ups() {
     let scene = Scene::connected().await;
-    let kept = submit_old(&scene, "ada@example.com").await;
-    let gone = submit_old(&scene, "bob@example.com").await;
+    let kept = submit_with_old_consent(&scene, "ada@example.com").await;
+    let opted_out = submit_with_old_consent(&scene, "bob@example.com").await;
     for i in 0..500 {
-        leave(&scene, &format!("{i}@example.com"));
+        opt_out(&scene, &format!("{i}@example.com"));
     }
-    leave(&scene, "bob@example.com");
+    opt_out(&scene, "bob@example.com");
 
     scene.drain().await;
 
     let crm = &scene.memory.crm;
     let counts = [Call::OptOuts, Call::Find, Call::SignUp].map(|call| crm.count(call));
     assert_eq!(counts, [1, 2, 1]);
-    assert_eq!(check(&scene, &kept).await, OptOutCheck::Clear);
-    assert_eq!(scene.state(&gone).await, refused());
+    assert_eq!(opt_out_check(&scene, &kept).await, OptOutCheck::Clear);
+    assert_eq!(scene.state(&opted_out).await, refused());
 }
 
 #[tokio::test]
-async fn a_list_that_is_refused_gives_way_to_look_ups_and_refuses_nobody() {
+async fn refused_request_for_opt_outs_falls_back_to_look_ups() {
     let scene = Scene::connected().await;
-    let kept = submit_old(&scene, "ada@example.com").await;
-    let gone = submit_old(&scene, "bob@example.com").await;
-    leave(&scene, "bob@example.com");
+    let kept = submit_with_old_consent(&scene, "ada@example.com").await;
+    let opted_out = submit_with_old_consent(&scene, "bob@example.com").await;
+    opt_out(&scene, "bob@example.com");
     let refusal = CrmError::Invalid(Refusal::default());
     scene.memory.crm.answer_next(refusal);
 
     scene.drain().await;
 
-    assert_eq!(check(&scene, &kept).await, OptOutCheck::Clear);
-    assert_eq!(scene.state(&gone).await, refused());
+    let crm = &scene.memory.crm;
+    let counts = [Call::OptOuts, Call::Find, Call::SignUp].map(|call| crm.count(call));
+    assert_eq!(counts, [1, 2, 1]);
+    assert_eq!(opt_out_check(&scene, &kept).await, OptOutCheck::Clear);
+    assert_eq!(scene.state(&opted_out).await, refused());
 }
 
 #[tokio::test]
-async fn a_person_who_left_before_they_agreed_anew_is_delivered_and_it_is_written_down() {
+async fn person_who_opted_out_before_consenting_again_is_delivered_as_came_back() {
     let scene = Scene::connected().await;
-    leave(&scene, "ada@example.com");
+    opt_out(&scene, "ada@example.com");
     let left_at = scene.memory.clock.now();
     scene.memory.clock.advance(SignedDuration::from_hours(1));
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
@@ -101,13 +104,13 @@ async fn a_person_who_left_before_they_agreed_anew_is_delivered_and_it_is_writte
     scene.drain().await;
 
     assert_eq!(
-        check(&scene, &lead).await,
+        opt_out_check(&scene, &lead).await,
         OptOutCheck::CameBack { left_at }
     );
 }
 
-/// A person who was signed up, and whose contact the account deletes an hour later.
-async fn delete(scene: &Scene, email: &str) {
+/// Signs a person up; the account deletes the contact an hour later.
+async fn sign_up_and_delete(scene: &Scene, email: &str) {
     scene.submit(&[("email", email)]).await;
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_hours(1));
@@ -117,14 +120,14 @@ async fn delete(scene: &Scene, email: &str) {
 }
 
 #[tokio::test]
-async fn nobody_whom_the_account_deleted_is_brought_back_by_an_older_word() {
+async fn older_consent_does_not_restore_a_deleted_contact() {
     for others in [&[][..], &["bob@example.com", "eve@example.com"]] {
         let scene = Scene::connected().await;
-        delete(&scene, "ada@example.com").await;
+        sign_up_and_delete(&scene, "ada@example.com").await;
         for other in others {
-            submit_old(&scene, other).await;
+            submit_with_old_consent(&scene, other).await;
         }
-        let lead = submit_old(&scene, "ada@example.com").await;
+        let lead = submit_with_old_consent(&scene, "ada@example.com").await;
 
         scene.drain().await;
 
@@ -137,18 +140,18 @@ async fn nobody_whom_the_account_deleted_is_brought_back_by_an_older_word() {
 }
 
 #[tokio::test]
-async fn whom_the_account_deleted_comes_back_by_agreeing_anew() {
-    for waits in [SignedDuration::ZERO, SignedDuration::from_hours(1)] {
+async fn newer_consent_restores_a_deleted_contact() {
+    for delay in [SignedDuration::ZERO, SignedDuration::from_hours(1)] {
         let scene = Scene::connected().await;
-        delete(&scene, "ada@example.com").await;
+        sign_up_and_delete(&scene, "ada@example.com").await;
         let lead = scene.sign_up("ada@example.com").await;
-        scene.memory.clock.advance(waits);
+        scene.memory.clock.advance(delay);
 
         scene.drain().await;
 
-        let checked = check(&scene, &lead).await;
-        let looked = matches!(checked, OptOutCheck::CameBack { .. });
-        assert_eq!(looked, !waits.is_zero(), "{checked:?}");
+        let check = opt_out_check(&scene, &lead).await;
+        let looked_up = matches!(check, OptOutCheck::CameBack { .. });
+        assert_eq!(looked_up, !delay.is_zero(), "{check:?}");
         let crm = &scene.memory.crm;
         let contact = crm.contact(ACCOUNT, &"ada@example.com".parse().unwrap());
         assert_eq!(contact.unwrap().deleted_at, None);
@@ -156,22 +159,22 @@ async fn whom_the_account_deleted_comes_back_by_agreeing_anew() {
 }
 
 #[tokio::test]
-async fn a_fresh_consent_costs_no_look_up_and_says_so() {
+async fn fresh_consent_is_delivered_without_an_opt_out_check() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
 
     scene.drain().await;
 
-    assert_eq!(check(&scene, &lead).await, OptOutCheck::NotNeeded);
+    assert_eq!(opt_out_check(&scene, &lead).await, OptOutCheck::NotNeeded);
     assert_eq!(scene.memory.crm.calls().len(), 1);
 }
 
 #[tokio::test]
-async fn a_token_refused_at_the_look_up_is_refreshed_for_the_whole_batch() {
+async fn token_refused_while_listing_opt_outs_is_refreshed_once_for_the_batch() {
     let scene = Scene::connected().await;
     let leads = [
-        submit_old(&scene, "ada@example.com").await,
-        submit_old(&scene, "bob@example.com").await,
+        submit_with_old_consent(&scene, "ada@example.com").await,
+        submit_with_old_consent(&scene, "bob@example.com").await,
         scene.submit(&[("email", "eve@example.com")]).await.lead,
     ];
     scene.memory.crm.expire_access(ACCOUNT);
@@ -187,10 +190,10 @@ async fn a_token_refused_at_the_look_up_is_refreshed_for_the_whole_batch() {
 }
 
 #[tokio::test]
-async fn without_a_list_the_old_wait_and_the_fresh_go_out() {
+async fn failed_list_of_opt_outs_holds_back_old_consents_but_not_fresh_ones() {
     let scene = Scene::connected().await;
-    let old = submit_old(&scene, "ada@example.com").await;
-    submit_old(&scene, "bob@example.com").await;
+    let old = submit_with_old_consent(&scene, "ada@example.com").await;
+    submit_with_old_consent(&scene, "bob@example.com").await;
     let fresh = scene.submit(&[("email", "eve@example.com")]).await.lead;
     scene.memory.crm.answer_next(CrmError::Unavailable);
 
@@ -201,8 +204,8 @@ async fn without_a_list_the_old_wait_and_the_fresh_go_out() {
 }
 
 #[tokio::test]
-async fn a_lead_whose_drain_died_over_its_call_is_looked_up_however_fresh() {
-    let mut died_after_the_call = 0;
+async fn fresh_lead_is_checked_for_opt_outs_if_a_drain_crashed_after_its_call() {
+    let mut crashes_after_the_call = 0;
     for step in 1..30 {
         let scene = Scene::connected().await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
@@ -219,13 +222,13 @@ async fn a_lead_whose_drain_died_over_its_call_is_looked_up_however_fresh() {
         if settled || scene.memory.crm.count(Call::SignUp) == 0 {
             continue;
         }
-        died_after_the_call += 1;
+        crashes_after_the_call += 1;
         scene.memory.clock.advance(SignedDuration::from_mins(2));
-        leave(&scene, "ada@example.com");
+        opt_out(&scene, "ada@example.com");
 
         scene.drain_these(messages).await;
 
         assert_eq!(scene.state(&lead).await, refused());
     }
-    assert!(died_after_the_call > 0);
+    assert!(crashes_after_the_call > 0);
 }

@@ -1,4 +1,4 @@
-//! What a late lead may still change, and what it means when an address is called invalid.
+//! What a late lead may still change, and what it means if an address is called invalid.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ async fn submit(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     scene.submit(&fields).await.lead
 }
 
-/// A lead whose first call met trouble.
-async fn troubled(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
+/// Submits a lead whose first call fails.
+async fn submit_failing(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     let lead = submit(scene, fields).await;
     scene.memory.crm.answer_next(CrmError::Unavailable);
     scene.drain().await;
@@ -30,7 +30,7 @@ async fn troubled(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     lead
 }
 
-async fn released_after(scene: &Scene, pause: SignedDuration) {
+async fn release_after(scene: &Scene, pause: SignedDuration) {
     scene.memory.clock.advance(pause);
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
@@ -41,7 +41,7 @@ fn upstream() -> LeadState {
 }
 
 #[tokio::test]
-async fn a_late_lead_adds_what_a_newer_one_did_not_say_and_overwrites_nothing() {
+async fn late_lead_adds_only_values_and_lists_missing_from_a_newer_one() {
     let mut scene = Scene::connected().await;
     let form = scene.form.clone();
     let own = scene.memory.crm.add_list(ACCOUNT, "Events");
@@ -49,12 +49,12 @@ async fn a_late_lead_adds_what_a_newer_one_did_not_say_and_overwrites_nothing() 
     scene.form.lists = vec![own.clone()];
     scene.memory.directory.put_form(&scene.form).await.unwrap();
     let older = [("first_name", "Augusta"), ("company_name", "Engines")];
-    let older = troubled(&scene, &older).await;
+    let older = submit_failing(&scene, &older).await;
     scene.form = form;
     submit(&scene, &[("first_name", "Ada")]).await;
     scene.drain().await;
 
-    released_after(&scene, SignedDuration::from_mins(1)).await;
+    release_after(&scene, SignedDuration::from_mins(1)).await;
 
     assert_eq!(scene.state(&older).await.as_str(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
@@ -67,7 +67,7 @@ async fn a_late_lead_adds_what_a_newer_one_did_not_say_and_overwrites_nothing() 
 #[tokio::test]
 async fn a_late_lead_waits_while_a_newer_one_is_being_sent() {
     let scene = Scene::connected().await;
-    let older = troubled(&scene, &[("first_name", "Augusta")]).await;
+    let older = submit_failing(&scene, &[("first_name", "Augusta")]).await;
     let newer = submit(&scene, &[("first_name", "Ada")]).await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     let until = now + SignedDuration::from_mins(5);
@@ -76,14 +76,14 @@ async fn a_late_lead_waits_while_a_newer_one_is_being_sent() {
         .await
         .unwrap();
 
-    released_after(&scene, SignedDuration::from_mins(1)).await;
+    release_after(&scene, SignedDuration::from_mins(1)).await;
 
     assert_eq!(scene.state(&older).await, upstream());
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]
-async fn a_typo_that_the_queue_brings_after_its_correction_overwrites_nothing() {
+async fn lead_with_a_typo_received_after_its_correction_does_not_overwrite_it() {
     let scene = Scene::connected().await;
     let clock = &scene.memory.clock;
     submit(&scene, &[("first_name", "Aad")]).await;
@@ -101,9 +101,9 @@ async fn a_typo_that_the_queue_brings_after_its_correction_overwrites_nothing() 
 }
 
 #[tokio::test]
-async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before() {
+async fn lead_counts_as_newer_even_if_its_key_was_claimed_a_day_earlier() {
     let scene = Scene::connected().await;
-    let older = troubled(&scene, &[("first_name", "Augusta")]).await;
+    let older = submit_failing(&scene, &[("first_name", "Augusta")]).await;
     let record = scene.memory.ledger.lead(&scene.customer, &older).await;
     let mut newer = record.unwrap().unwrap().lead;
     let now = scene.memory.clock.now();
@@ -116,7 +116,7 @@ async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before()
         .drain_these(messages(&[Task::Accepted { lead }]))
         .await;
 
-    released_after(&scene, SignedDuration::from_mins(1)).await;
+    release_after(&scene, SignedDuration::from_mins(1)).await;
 
     assert_eq!(scene.state(&older).await.as_str(), "delivered");
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
@@ -125,9 +125,8 @@ async fn a_newer_lead_is_known_for_one_though_its_key_was_claimed_a_day_before()
 }
 
 #[tokio::test]
-async fn an_address_that_was_taken_lately_and_is_called_invalid_is_tried_once_more_after_two_days()
-{
-    for lets_go in [true, false] {
+async fn recently_accepted_address_called_invalid_is_retried_once_after_two_days() {
+    for hold_ends in [true, false] {
         let scene = Scene::connected().await;
         let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
         submit(&scene, &[]).await;
@@ -141,12 +140,12 @@ async fn an_address_that_was_taken_lately_and_is_called_invalid_is_tried_once_mo
         assert_eq!(scene.state(&lead).await, upstream());
         clock.advance(SignedDuration::from_hours(48));
         assert_eq!(scene.memory.release().await.unwrap().waited, 0);
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !lets_go);
-        released_after(&scene, SignedDuration::from_hours(2)).await;
+        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !hold_ends);
+        release_after(&scene, SignedDuration::from_hours(2)).await;
         let why = RefusalReason::InvalidAddress;
         match scene.state(&lead).await {
-            LeadState::Delivered { .. } => assert!(lets_go),
-            LeadState::Refused { why: said, .. } => assert!(!lets_go && said == why),
+            LeadState::Delivered { .. } => assert!(hold_ends),
+            LeadState::Refused { why: refused, .. } => assert!(!hold_ends && refused == why),
             state => panic!("{state:?}"),
         }
         assert_eq!(crm.count(Call::SignUp), 3);
@@ -154,9 +153,8 @@ async fn an_address_that_was_taken_lately_and_is_called_invalid_is_tried_once_mo
 }
 
 #[tokio::test]
-async fn an_address_that_met_conflicts_and_is_called_invalid_then_is_tried_once_more_after_two_days()
- {
-    for lets_go in [true, false] {
+async fn address_called_invalid_after_conflicts_is_retried_once_after_two_days() {
+    for hold_ends in [true, false] {
         let scene = Scene::connected().await;
         let crm = &scene.memory.crm;
         let lead = submit(&scene, &[]).await;
@@ -168,21 +166,21 @@ async fn an_address_that_met_conflicts_and_is_called_invalid_then_is_tried_once_
         conflicts();
         scene.drain().await;
         conflicts();
-        released_after(&scene, SignedDuration::from_mins(1)).await;
+        release_after(&scene, SignedDuration::from_mins(1)).await;
         crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), true);
 
-        released_after(&scene, SignedDuration::from_mins(2)).await;
+        release_after(&scene, SignedDuration::from_mins(2)).await;
 
         assert_eq!(scene.state(&lead).await, upstream());
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !lets_go);
-        released_after(&scene, SignedDuration::from_hours(50)).await;
-        let expected = if lets_go { "delivered" } else { "refused" };
+        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !hold_ends);
+        release_after(&scene, SignedDuration::from_hours(50)).await;
+        let expected = if hold_ends { "delivered" } else { "refused" };
         assert_eq!(scene.state(&lead).await.as_str(), expected);
     }
 }
 
 #[tokio::test]
-async fn of_an_address_with_more_leads_than_anybody_has_not_all_are_looked_for() {
+async fn at_most_200_leads_of_an_address_are_searched_for() {
     for (robots, held_back) in [(198, true), (200, false)] {
         let scene = Scene::connected().await;
         let crm = &scene.memory.crm;
@@ -192,12 +190,12 @@ async fn of_an_address_with_more_leads_than_anybody_has_not_all_are_looked_for()
         for number in 0..robots {
             let mut lead = known.clone();
             lead.id = LeadId::new(number);
-            let aside =
+            let set_aside =
                 scene
                     .memory
                     .ledger
                     .set_aside(&lead, QuarantineReason::Honeypot, Timestamp::MAX);
-            aside.await.unwrap();
+            set_aside.await.unwrap();
         }
         scene.memory.clock.advance(SignedDuration::from_mins(5));
         let lead = submit(&scene, &[("first_name", "Ada")]).await;

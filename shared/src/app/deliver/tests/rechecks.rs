@@ -1,4 +1,4 @@
-//! What happens to a lead, or to others beside it, between its claim and its call.
+//! What happens to a lead, and to others of its batch, between its claim and its call.
 
 use futures_util::future::join;
 use jiff::SignedDuration;
@@ -13,14 +13,14 @@ use crate::fakes::samples::messages;
 use crate::fakes::{Call, Fault, VirtualClock};
 use crate::ports::{Clock as _, Connections as _, Customers as _, Suppressions as _};
 
-/// A lead whose moment comes eight seconds after its claim, and what somebody does meanwhile.
-fn meanwhile(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
+/// Runs `act` while a lead waits for its call, eight seconds after its claim.
+fn act_before_the_call(act: impl AsyncFn(Scene, LeadId), expected: LeadState) {
     let busy = |scene: &Scene| scene.call_for(SignedDuration::from_secs(8));
-    while_waiting(busy, act, state, 0);
+    act_while_waiting(busy, act, expected, 0);
 }
 
-/// A lead whose call is to be made again twenty seconds later, and what somebody does meanwhile.
-fn after_a_throttle(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
+/// Runs `act` while a lead waits for the retry of its throttled call, twenty seconds later.
+fn act_before_the_retry(act: impl AsyncFn(Scene, LeadId), expected: LeadState) {
     let retry_after = SignedDuration::from_secs(20);
     let throttle = |scene: &Scene| {
         scene
@@ -28,13 +28,13 @@ fn after_a_throttle(act: impl AsyncFn(Scene, LeadId), state: LeadState) {
             .crm
             .answer_next(CrmError::Throttled { retry_after });
     };
-    while_waiting(throttle, act, state, 1);
+    act_while_waiting(throttle, act, expected, 1);
 }
 
-fn while_waiting(
+fn act_while_waiting(
     arrange: impl Fn(&Scene),
     act: impl AsyncFn(Scene, LeadId),
-    state: LeadState,
+    expected: LeadState,
     sign_ups: usize,
 ) {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
@@ -42,34 +42,34 @@ fn while_waiting(
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
         arrange(&scene);
-        let twin = Scene {
+        let same_scene = Scene {
             memory: scene.memory.clone(),
             customer: scene.customer.clone(),
             form: scene.form.clone(),
             list: scene.list.clone(),
         };
-        let acts = async {
+        let action = async {
             clock
                 .sleep_until(clock.now() + SignedDuration::from_secs(4))
                 .await;
-            act(twin, lead.clone()).await;
+            act(same_scene, lead.clone()).await;
         };
 
-        join(scene.drain(), acts).await;
+        join(scene.drain(), action).await;
 
-        assert_eq!(scene.state(&lead).await, state);
+        assert_eq!(scene.state(&lead).await, expected);
         assert_eq!(scene.memory.crm.count(Call::SignUp), sign_ups);
     });
 }
 
 #[test]
 fn a_lead_erased_between_its_claim_and_its_call_is_not_sent() {
-    meanwhile(erase, LeadState::Erased);
+    act_before_the_call(erase, LeadState::Erased);
 }
 
 #[test]
-fn a_lead_erased_before_its_call_is_made_again_is_not_sent_again() {
-    after_a_throttle(erase, LeadState::Erased);
+fn a_lead_erased_before_the_retry_of_its_call_is_not_sent_again() {
+    act_before_the_retry(erase, LeadState::Erased);
 }
 
 async fn erase(scene: Scene, lead: LeadId) {
@@ -91,14 +91,14 @@ fn a_lead_whose_customer_is_deleted_between_its_claim_and_its_call_is_not_sent()
         directory.delete_customer(&scene.customer).await.unwrap();
     };
     let why = RefusalReason::CustomerDeleted;
-    meanwhile(delete, LeadState::refused(why));
+    act_before_the_call(delete, LeadState::refused(why));
 }
 
 #[test]
-fn a_lead_whose_person_is_not_to_be_mailed_any_more_when_its_moment_comes_is_refused() {
+fn lead_of_a_person_suppressed_before_the_call_or_its_retry_is_refused() {
     let why = RefusalReason::Suppressed;
-    meanwhile(suppress, LeadState::refused(why));
-    after_a_throttle(suppress, LeadState::refused(why));
+    act_before_the_call(suppress, LeadState::refused(why));
+    act_before_the_retry(suppress, LeadState::refused(why));
 }
 
 async fn suppress(scene: Scene, _: LeadId) {
@@ -112,13 +112,13 @@ async fn suppress(scene: Scene, _: LeadId) {
 #[test]
 fn a_lead_whose_customer_disconnects_between_its_claim_and_its_call_waits() {
     let why = WaitReason::NotConnected;
-    meanwhile(disconnect, LeadState::waits(why));
+    act_before_the_call(disconnect, LeadState::waits(why));
 }
 
 #[test]
-fn a_lead_whose_customer_disconnects_before_its_call_is_made_again_waits() {
+fn a_lead_whose_customer_disconnects_before_the_retry_of_its_call_waits() {
     let why = WaitReason::NotConnected;
-    after_a_throttle(disconnect, LeadState::waits(why));
+    act_before_the_retry(disconnect, LeadState::waits(why));
 }
 
 async fn disconnect(scene: Scene, _: LeadId) {
@@ -127,22 +127,22 @@ async fn disconnect(scene: Scene, _: LeadId) {
 }
 
 #[test]
-fn a_lead_does_not_go_to_the_account_before_where_another_was_confirmed_meanwhile() {
-    let confirmed = async |scene, _| connect_another(scene, ConnectionStatus::Active).await;
+fn lead_is_not_sent_to_the_old_account_after_another_was_confirmed() {
+    let confirmed = async |scene, _| connect_another_account(scene, ConnectionStatus::Active).await;
     let later = LeadState::waits(WaitReason::Upstream);
-    meanwhile(confirmed, later.clone());
-    after_a_throttle(confirmed, later);
+    act_before_the_call(confirmed, later.clone());
+    act_before_the_retry(confirmed, later);
 }
 
 #[test]
-fn a_lead_waits_for_a_person_where_another_account_was_connected_and_not_confirmed() {
+fn lead_waits_for_a_person_if_another_account_is_connected_but_unconfirmed() {
     let reason = LimitedReason::AccountChanged;
     let unconfirmed = ConnectionStatus::Limited { reason };
-    let unconfirmed = async |scene, _| connect_another(scene, unconfirmed.clone()).await;
-    meanwhile(unconfirmed, LeadState::waits(WaitReason::Rights));
+    let unconfirmed = async |scene, _| connect_another_account(scene, unconfirmed.clone()).await;
+    act_before_the_call(unconfirmed, LeadState::waits(WaitReason::Rights));
 }
 
-async fn connect_another(scene: Scene, status: ConnectionStatus) {
+async fn connect_another_account(scene: Scene, status: ConnectionStatus) {
     let directory = &scene.memory.directory;
     let row = directory.connection(&scene.customer).await.unwrap();
     let mut row = row.unwrap();
@@ -153,19 +153,18 @@ async fn connect_another(scene: Scene, status: ConnectionStatus) {
 }
 
 #[tokio::test]
-async fn a_panic_over_one_lead_costs_the_others_nothing_and_is_taken_for_a_lost_answer() {
+async fn panic_during_one_delivery_affects_no_other_and_counts_as_a_lost_answer() {
     let scene = Scene::connected().await;
     let mut leads = Vec::new();
     for n in 0..3 {
         let email = format!("{n}@example.com");
         leads.push(scene.submit(&[("email", &email)]).await.lead);
     }
-    let before = scene.memory.faults.steps();
     let twin = Scene::connected().await;
     for n in 0..3 {
         twin.submit(&[("email", &format!("{n}@example.com"))]).await;
     }
-    let first = {
+    let first_call = {
         // The step at which the first call is made.
         let faults = &twin.memory.faults;
         let tasks = messages(&twin.memory.queue.receive(10));
@@ -178,12 +177,12 @@ async fn a_panic_over_one_lead_costs_the_others_nothing_and_is_taken_for_a_lost_
             }
         }
     };
-    scene.memory.faults.at(first, Fault::Panic);
-    assert!(before < first);
+    scene.memory.faults.at(first_call, Fault::Panic);
+    assert!(twin.memory.crm.count(Call::SignUp) > 0);
 
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     let mut lost = Vec::new();
     for lead in &leads {
         match scene.state(lead).await {

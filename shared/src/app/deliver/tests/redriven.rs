@@ -1,4 +1,4 @@
-//! Messages that come again: dead letters that are redriven, and a message that was lost.
+//! Redriven dead letters, and a message that was lost.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ use crate::fakes::{Call, RemoteLimits, VirtualClock};
 use crate::ports::{Clock as _, Queue as _};
 
 #[test]
-fn ten_thousand_dead_letters_driven_anew_are_delivered_once_and_held_against_opt_outs() {
+fn ten_thousand_redriven_dead_letters_are_delivered_once_and_checked_for_opt_outs() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    clock.drive(ten_thousand_dead_letters(clock.clone()));
+    clock.drive(redrive_ten_thousand_dead_letters(clock.clone()));
 }
 
-async fn ten_thousand_dead_letters(clock: VirtualClock) {
+async fn redrive_ten_thousand_dead_letters(clock: VirtualClock) {
     let scene = Scene::connected_at(clock).await;
     scene.memory.crm.set_limits(RemoteLimits {
         per_second: Some(4),
@@ -37,9 +37,9 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
             .unwrap();
     }
     scene.memory.drain_all().await;
-    let gone = "engines5000@example.com".parse().unwrap();
+    let email = "engines5000@example.com".parse().unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(72));
-    scene.memory.crm.opt_out(ACCOUNT, &gone);
+    scene.memory.crm.opt_out(ACCOUNT, &email);
 
     scene.memory.queue.send(&tasks).await.unwrap();
     scene.memory.drain_all().await;
@@ -54,8 +54,8 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
     let Task::Accepted { lead } = &tasks[5_000] else {
         panic!("no lead")
     };
-    let left = LeadState::refused(RefusalReason::OptedOutAfterConsent);
-    assert_eq!(scene.state(&lead.id).await, left);
+    let opted_out = LeadState::refused(RefusalReason::OptedOutAfterConsent);
+    assert_eq!(scene.state(&lead.id).await, opted_out);
     let mut count = count(&scene);
     assert_eq!(count.remove("queued"), Some(1), "the template");
     assert_eq!(count.remove("refused"), Some(1));
@@ -73,12 +73,12 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
         scene.memory.drain_all().await;
         scene.memory.clock.advance(SignedDuration::from_mins(1));
     }
-    let all = 9_999 + 1; // the template, which the scheduler has sent by now
+    let all = 9_999 + 1; // the template, which the scheduler has requeued by now
     assert_eq!(delivered(&scene)["engines"], all);
     assert_eq!(
         crm.count(Call::SignUp),
         all,
-        "none was throttled or made again"
+        "no call was throttled or repeated"
     );
 }
 
@@ -86,19 +86,19 @@ async fn ten_thousand_dead_letters(clock: VirtualClock) {
 fn count(scene: &Scene) -> BTreeMap<&'static str, usize> {
     let mut count = BTreeMap::new();
     for record in scene.memory.ledger.all() {
-        let word = match record.state {
+        let label = match record.state {
             LeadState::Waiting {
                 why: WaitReason::Quota,
             } => "quota",
             state => state.as_str(),
         };
-        *count.entry(word).or_default() += 1;
+        *count.entry(label).or_default() += 1;
     }
     count
 }
 
 #[tokio::test]
-async fn a_message_the_queue_lost_is_sent_again_long_before_its_retention_ends() {
+async fn lead_whose_message_was_lost_is_requeued_well_within_the_queue_retention() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     drop(scene.memory.queue.receive(1));

@@ -1,4 +1,4 @@
-//! What a refusal is taken to blame, and how long a refused lead is kept.
+//! What a refusal blames, and how long a refused lead is kept.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,10 +20,10 @@ use crate::ports::{
 };
 
 #[tokio::test]
-async fn a_list_that_is_gone_is_found_out_where_the_answer_has_no_words() {
+async fn deleted_list_is_detected_when_the_refusal_has_no_message() {
     let scene = Scene::connected().await;
     let crm = &scene.memory.crm;
-    crm.refuse_wordlessly(ACCOUNT);
+    crm.refuse_without_message(ACCOUNT);
     crm.remove_list(ACCOUNT, &scene.list);
     let first = scene.sign_up("ada@example.com").await;
 
@@ -36,12 +36,12 @@ async fn a_list_that_is_gone_is_found_out_where_the_answer_has_no_words() {
     }
     assert_eq!(crm.count(Call::SignUp), 1);
     let events = scene.memory.events.published();
-    let told = |event: &&Event| matches!(event, Event::ListGone { .. });
-    assert_eq!(events.iter().filter(told).count(), 1);
+    let is_list_gone = |event: &&Event| matches!(event, Event::ListGone { .. });
+    assert_eq!(events.iter().filter(is_list_gone).count(), 1);
 }
 
 #[tokio::test]
-async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words() {
+async fn deleted_custom_field_is_left_out_when_the_refusal_has_no_message() {
     let scene = Scene::connected().await;
     let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
     let field = crm.add_custom_field(ACCOUNT, "Engine");
@@ -54,7 +54,7 @@ async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words
         kind: Some(FieldKind::Text),
     }];
     assert!(directory.put_connection(&row).await.unwrap());
-    crm.refuse_wordlessly(ACCOUNT);
+    crm.refuse_without_message(ACCOUNT);
     crm.remove_custom_field(ACCOUNT, &field);
     let fields = [
         ("email", "ada@example.com"),
@@ -73,14 +73,14 @@ async fn a_custom_field_that_is_gone_costs_no_lead_where_the_answer_has_no_words
 }
 
 #[tokio::test]
-async fn all_that_an_answer_complains_of_is_left_out_at_once() {
-    let said = [
+async fn all_fields_blamed_by_one_refusal_are_left_out_in_one_retry() {
+    let fields = [
         ("email", "ada@example.com"),
         ("phone_number", "+1 555 0100"),
         ("city", "London"),
     ];
-    let parts = ["phone_number", "street_address"];
-    let complaints: [&[&str]; 3] = [
+    let blamed = ["phone_number", "street_address"];
+    let refusals: [&[&str]; 3] = [
         &["phone_number is invalid", "street_address is too long"],
         &["phone_number is invalid, street_address is too long"],
         &[
@@ -89,9 +89,9 @@ async fn all_that_an_answer_complains_of_is_left_out_at_once() {
             "email_address",
         ],
     ];
-    for messages in complaints {
+    for messages in refusals {
         let scene = Scene::connected().await;
-        let lead = scene.submit(&said).await.lead;
+        let lead = scene.submit(&fields).await.lead;
         let messages = messages.iter().map(|words| (*words).to_owned());
         scene.memory.crm.answer_next(CrmError::Invalid(Refusal {
             key: "contacts.api.validation.error".into(),
@@ -104,13 +104,13 @@ async fn all_that_an_answer_complains_of_is_left_out_at_once() {
             panic!("not delivered")
         };
         let noted: Vec<_> = notes.iter().map(|note| note.field.as_str()).collect();
-        assert_eq!(noted, parts);
+        assert_eq!(noted, blamed);
         assert_eq!(scene.memory.crm.count(Call::SignUp), 2);
     }
 }
 
 #[tokio::test]
-async fn a_list_and_a_part_that_one_answer_complains_of_are_left_out_together() {
+async fn list_and_field_blamed_by_one_refusal_are_left_out_in_one_retry() {
     let scene = Scene::connected().await;
     let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
     let gone = crm.add_list(ACCOUNT, "Gone");
@@ -137,7 +137,7 @@ async fn a_list_and_a_part_that_one_answer_complains_of_are_left_out_together() 
 }
 
 #[tokio::test]
-async fn lists_are_looked_for_once_however_many_leads_are_refused_without_words() {
+async fn lists_are_looked_up_once_for_all_leads_refused_without_a_message() {
     let scene = Scene::connected().await;
     let (crm, directory) = (&scene.memory.crm, &scene.memory.directory);
     let row = directory.connection(&scene.customer).await;
@@ -162,14 +162,14 @@ async fn lists_are_looked_for_once_however_many_leads_are_refused_without_words(
 }
 
 #[tokio::test]
-async fn an_address_that_was_taken_and_is_quoted_by_a_refusal_is_held_back_whatever_it_contains() {
+async fn refusal_quoting_an_address_is_not_blamed_on_field_names_within_it() {
     for email in ["alistair@example.com", "iphone.fan@example.com"] {
         let scene = Scene::connected().await;
         scene.sign_up(email).await;
         scene.drain().await;
         scene.memory.clock.advance(SignedDuration::from_mins(5));
-        let again = [("email", email), ("phone_number", "+1 555 0100")];
-        let lead = scene.submit(&again).await.lead;
+        let fields = [("email", email), ("phone_number", "+1 555 0100")];
+        let lead = scene.submit(&fields).await.lead;
         let words = format!("{email} is not a valid email address");
         scene.memory.crm.answer_next(invalid(&words));
 
@@ -181,8 +181,8 @@ async fn an_address_that_was_taken_and_is_quoted_by_a_refusal_is_held_back_whate
     }
 }
 
-/// A customer who keeps its leads for thirty days.
-async fn of_thirty_days() -> Scene {
+/// A connected customer with a retention of thirty days.
+async fn with_thirty_day_retention() -> Scene {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
     let customer = directory.customer(&scene.customer).await;
@@ -199,8 +199,8 @@ fn is_kept_for_thirty_days(scene: &Scene, lead: &LeadId) -> bool {
 }
 
 #[tokio::test]
-async fn a_suppressed_lead_is_kept_as_long_as_its_customer_keeps_leads() {
-    let scene = of_thirty_days().await;
+async fn suppressed_lead_is_kept_for_its_customers_retention() {
+    let scene = with_thirty_day_retention().await;
     let email = "ada@example.com".parse().unwrap();
     let person = PersonId::of(&scene.memory.keys(), &scene.customer, &email);
     let (directory, now) = (&scene.memory.directory, scene.memory.clock.now());
@@ -217,7 +217,7 @@ async fn a_suppressed_lead_is_kept_as_long_as_its_customer_keeps_leads() {
 }
 
 #[tokio::test]
-async fn a_refusal_for_good_keeps_its_words_is_never_made_again_and_is_in_a_file() {
+async fn final_refusal_keeps_its_message_is_not_retried_and_can_be_exported() {
     for words in ["first_name is not valid", "list_memberships: no such list"] {
         let scene = Scene::connected().await;
         let lead = scene.sign_up("ada@example.com").await;
@@ -247,8 +247,8 @@ async fn a_refusal_for_good_keeps_its_words_is_never_made_again_and_is_in_a_file
 }
 
 #[tokio::test]
-async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads() {
-    let scene = of_thirty_days().await;
+async fn lead_with_a_broken_seal_is_kept_for_its_customers_retention() {
+    let scene = with_thirty_day_retention().await;
     let template = scene.sign_up("ada@example.com").await;
     let record = scene.memory.ledger.lead(&scene.customer, &template).await;
     let mut lead = record.unwrap().unwrap().lead.sealed(&scene.memory.keys());
@@ -264,7 +264,7 @@ async fn a_lead_with_a_broken_seal_is_kept_as_long_as_its_customer_keeps_leads()
 }
 
 #[tokio::test]
-async fn a_lead_that_was_refused_under_another_signing_key_goes_out_by_a_replay_under_its_own() {
+async fn lead_refused_under_another_signing_key_is_delivered_by_a_replay_under_its_own() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     let other = Drain {
@@ -276,9 +276,9 @@ async fn a_lead_that_was_refused_under_another_signing_key_goes_out_by_a_replay_
     let refused = LeadState::refused(RefusalReason::SealBroken);
     assert_eq!(scene.state(&lead).await, refused);
 
-    let wish = Properties::from_query([("status", "refused"), ("reason", "seal_broken")]);
+    let query = Properties::from_query([("status", "refused"), ("reason", "seal_broken")]);
     let admin = scene.memory.admin();
-    let replayed = admin.replay(&scene.customer, wish).await.unwrap();
+    let replayed = admin.replay(&scene.customer, query).await.unwrap();
     scene.drain().await;
 
     assert_eq!(replayed.count(), 1);
@@ -286,8 +286,7 @@ async fn a_lead_that_was_refused_under_another_signing_key_goes_out_by_a_replay_
 }
 
 #[tokio::test]
-async fn a_lead_that_has_waited_until_its_consent_is_too_old_is_refused_and_a_younger_one_goes_out()
-{
+async fn waiting_lead_is_refused_once_its_consent_is_too_old_and_not_before() {
     let scene = Scene::unconnected().await;
     let now = scene.memory.clock.now();
     let days_ago = |days: i64| (now - SignedDuration::from_hours(24 * days)).to_string();

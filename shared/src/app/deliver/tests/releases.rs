@@ -1,4 +1,4 @@
-//! Which leads are released when, and that none waits behind others.
+//! Which leads are released when, and that none is blocked by others.
 
 use jiff::SignedDuration;
 
@@ -8,7 +8,7 @@ use crate::fakes::Call;
 use crate::ports::{Clock as _, Connections as _, Forms as _, Lanes as _};
 
 #[tokio::test]
-async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() {
+async fn a_thousand_marked_lanes_without_leads_do_not_block_a_release() {
     let scene = Scene::connected().await;
     let (clock, ledger) = (&scene.memory.clock, &scene.memory.ledger);
     for n in 0..1_000 {
@@ -34,8 +34,7 @@ async fn a_thousand_customers_who_have_to_act_keep_nobody_from_being_released() 
 }
 
 #[tokio::test]
-async fn all_leads_of_a_form_are_released_that_gets_a_list_of_its_own_after_the_connections_is_gone()
- {
+async fn leads_waiting_for_a_list_are_all_released_once_their_form_gets_one() {
     let mut scene = Scene::connected().await;
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
     let directory = scene.memory.directory.clone();

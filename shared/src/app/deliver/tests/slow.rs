@@ -1,4 +1,4 @@
-//! What a drain with little time leaves undone.
+//! Drains that run out of time.
 
 use std::pin::pin;
 
@@ -15,14 +15,14 @@ use crate::ports::{Clock as _, Lanes as _};
 
 const UPSTREAM: LeadState = LeadState::waits(WaitReason::Upstream);
 
-async fn taken_up_again(scene: &Scene) {
+async fn release_and_drain(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
 }
 
 #[test]
-fn a_token_refused_late_in_a_drain_is_refreshed_by_another_that_cannot_be_cut_off() {
+fn token_refused_late_in_a_drain_is_refreshed_by_the_next_drain() {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
     clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
@@ -36,14 +36,14 @@ fn a_token_refused_late_in_a_drain_is_refreshed_by_another_that_cannot_be_cut_of
         assert_eq!(scene.state(&lead).await, UPSTREAM);
         let counts = || [Call::SignUp, Call::Refresh].map(|call| crm.count(call));
         assert_eq!(counts(), [1, 0]);
-        taken_up_again(&scene).await;
+        release_and_drain(&scene).await;
         assert_eq!(scene.state(&lead).await.as_str(), "delivered");
         assert_eq!(counts(), [3, 1]);
     });
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_is_not_refreshed_where_there_is_no_time_for_it() {
+async fn expired_token_is_not_refreshed_if_the_drain_has_too_little_time() {
     let scene = Scene::connected().await;
     let clock = &scene.memory.clock;
     clock.advance(SignedDuration::from_hours(25));
@@ -51,70 +51,70 @@ async fn a_token_that_has_ended_is_not_refreshed_where_there_is_no_time_for_it()
     let deadline = clock.now() + SignedDuration::from_secs(29);
 
     let drain = scene.memory.drain();
-    let again = drain.drain(scene.messages(), deadline).await;
+    let to_redeliver = drain.drain(scene.messages(), deadline).await;
 
-    assert!(again.is_empty());
+    assert!(to_redeliver.is_empty());
     assert_eq!(scene.state(&lead).await, UPSTREAM);
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
-    taken_up_again(&scene).await;
+    release_and_drain(&scene).await;
     assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
-async fn what_a_slow_ledger_does_not_give_in_time_comes_again_and_the_rest_goes_out() {
+async fn leads_a_slow_ledger_leaves_unclaimed_are_redelivered_and_the_rest_sent() {
     let scene = Scene::connected().await;
     for n in 0..10 {
         let email = format!("{n}@example.com");
         scene.submit(&[("email", &email)]).await;
     }
     let (messages, clock) = (scene.messages(), &scene.memory.clock);
-    // Every answer takes eight seconds, for as long as leads are claimed.
-    let slowly = async {
+    // Each answer takes eight seconds while leads are claimed.
+    let slow_answers = async {
         for _ in 0..4 {
             clock.advance(SignedDuration::from_secs(8));
             tokio::task::yield_now().await;
         }
     };
 
-    let (again, ()) = join(scene.drain_these(messages.clone()), slowly).await;
+    let (to_redeliver, ()) = join(scene.drain_these(messages.clone()), slow_answers).await;
 
     let sign_ups = || scene.memory.crm.count(Call::SignUp);
-    assert_eq!((again.len(), sign_ups()), (7, 3));
+    assert_eq!((to_redeliver.len(), sign_ups()), (7, 3));
     scene.drain_these(messages).await;
     let all = scene.memory.ledger.all();
     assert!(all.iter().all(|lead| lead.state.as_str() == "delivered"));
     assert_eq!(sign_ups(), 10);
 }
 
-/// How many lanes have to be looked at by then.
+/// How many lanes are marked up to a moment.
 async fn marks(scene: &Scene, by: Timestamp) -> usize {
     let lanes = scene.memory.ledger.due_lanes(by, None, 10).await;
     lanes.unwrap().len()
 }
 
-/// One drain, and what happens between its mark and its write.
-async fn meanwhile(scene: &Scene, happens: impl Future<Output = ()>) {
+/// Runs one drain, and `action` between its marking of the lane and its write.
+async fn drain_interrupted_by(scene: &Scene, action: impl Future<Output = ()>) {
     let mut drain = pin!(scene.drain());
     while marks(scene, Timestamp::MAX).await == 0 {
         assert!(poll!(drain.as_mut()).is_pending());
     }
-    happens.await;
+    action.await;
     assert!(drain.await.is_empty());
 }
 
 #[tokio::test]
-async fn a_wait_is_marked_once_more_where_its_mark_was_used_up_before_it_was_written() {
+async fn lane_is_marked_again_if_its_mark_was_used_up_before_the_wait_was_written() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     scene.memory.crm.answer_next(CrmError::Unavailable);
     let (clock, memory) = (&scene.memory.clock, &scene.memory);
-    let looked_in_vain = async {
+    let release_finds_nothing = async {
         clock.advance(SignedDuration::from_secs(40));
         assert_eq!(memory.release().await.unwrap().waited, 0);
         assert_eq!(marks(&scene, clock.now() + LISTED_WITHIN).await, 0);
     };
 
-    meanwhile(&scene, looked_in_vain).await;
+    drain_interrupted_by(&scene, release_finds_nothing).await;
 
     assert_eq!(scene.state(&lead).await, UPSTREAM);
     clock.advance(LISTED_WITHIN);
@@ -122,11 +122,11 @@ async fn a_wait_is_marked_once_more_where_its_mark_was_used_up_before_it_was_wri
 }
 
 #[tokio::test]
-async fn a_lead_whose_person_acted_meanwhile_is_looked_at_once_it_is_listed() {
+async fn lane_is_marked_again_if_the_customer_connects_before_the_wait_is_written() {
     let scene = Scene::unconnected().await;
     scene.submit(&[("email", "ada@example.com")]).await;
 
-    meanwhile(&scene, scene.connect()).await;
+    drain_interrupted_by(&scene, scene.connect()).await;
 
     let now = scene.memory.clock.now();
     assert_eq!(marks(&scene, now).await, 0);

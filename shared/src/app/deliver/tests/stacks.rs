@@ -19,15 +19,15 @@ const SHARE: Limits = Limits {
     per_day: 5_000,
 };
 
-/// A stack with more leads than its share of a day, from noon to an hour before midnight, and when it called.
-fn a_day_of_one() -> (Scene, Vec<Timestamp>) {
+/// Runs a stack with more leads than its share of a day, from noon to an hour before midnight. Returns when it called.
+fn run_stack() -> (Scene, Vec<Timestamp>) {
     let clock = VirtualClock::standing(NOON.parse().unwrap());
-    let scene = clock.drive(busy_until_eleven(clock.clone()));
+    let scene = clock.drive(drain_until_eleven(clock.clone()));
     let calls = scene.memory.crm.calls();
     (scene, calls.into_iter().map(|(at, _)| at).collect())
 }
 
-async fn busy_until_eleven(clock: VirtualClock) -> Scene {
+async fn drain_until_eleven(clock: VirtualClock) -> Scene {
     let scene = Scene::connected_at(clock).await;
     scene.memory.apps.set_limits(&AppId::default_app(), SHARE);
     let template = template(&scene).await;
@@ -44,9 +44,9 @@ async fn busy_until_eleven(clock: VirtualClock) -> Scene {
 }
 
 #[test]
-fn two_stacks_with_half_of_the_limits_each_stay_within_the_whole_of_them() {
-    let (one, mut calls) = a_day_of_one();
-    let (other, others) = a_day_of_one();
+fn two_stacks_with_half_the_limits_each_stay_within_the_full_limits() {
+    let (one, mut calls) = run_stack();
+    let (other, others) = run_stack();
     calls.extend(others);
     calls.sort();
 
@@ -66,7 +66,7 @@ fn two_stacks_with_half_of_the_limits_each_stay_within_the_whole_of_them() {
 }
 
 #[tokio::test]
-async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no_lead() {
+async fn stack_waits_until_midnight_when_another_has_used_up_the_daily_quota() {
     let scene = Scene::connected().await;
     let memory = &scene.memory;
     memory.apps.set_limits(&AppId::default_app(), SHARE);
@@ -75,14 +75,17 @@ async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no
         leads.push(scene.sign_up(&format!("lead-{n}@example.com")).await);
     }
     memory.crm.set_limits(RemoteLimits {
-        per_day: Some(0), // what remains of it
+        per_day: Some(0), // the other stack has used it up
         ..RemoteLimits::default()
     });
 
     scene.memory.drain_all().await;
 
-    let in_vain = memory.crm.count(Call::SignUp);
-    assert!((1..=4).contains(&in_vain), "{in_vain} were on their way");
+    let refused_calls = memory.crm.count(Call::SignUp);
+    assert!(
+        (1..=4).contains(&refused_calls),
+        "{refused_calls} calls were under way"
+    );
     for lead in &leads {
         assert_eq!(scene.state(lead).await, waits(WaitReason::Quota));
     }
@@ -94,5 +97,5 @@ async fn a_stack_whose_day_another_has_used_up_rests_until_midnight_and_loses_no
     assert_eq!(memory.release().await.unwrap().waited, 30);
     scene.memory.drain_all().await;
     assert_eq!(delivered(&scene)["engines"], 30);
-    assert_eq!(memory.crm.count(Call::SignUp), in_vain + 30);
+    assert_eq!(memory.crm.count(Call::SignUp), refused_calls + 30);
 }

@@ -1,4 +1,4 @@
-//! How many leads a form, and a person at it, lets go out in a day.
+//! Daily limits of a form, and of an address at a form.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn rates(per_day: u32, per_address: u32) -> Rates {
     }
 }
 
-async fn come(
+async fn submit(
     intake: &Intake<Memory>,
     form: &Form,
     channel: Channel,
@@ -35,20 +35,20 @@ async fn come(
     intake.take(form, arrival).await.unwrap()
 }
 
-/// A person with this number.
-async fn person(intake: &Intake<Memory>, form: &Form, number: usize) {
+/// Submits a lead of the person with this number.
+async fn submit_person(intake: &Intake<Memory>, form: &Form, number: usize) {
     let email = format!("p{number}@example.com");
-    come(intake, form, Channel::Form, &[("email", &email)]).await;
+    submit(intake, form, Channel::Form, &[("email", &email)]).await;
 }
 
-/// One person, with another name each time.
-async fn ada(intake: &Intake<Memory>, form: &Form, email: &str, number: usize) {
+/// Submits a lead of one person, with another name each time.
+async fn submit_ada(intake: &Intake<Memory>, form: &Form, email: &str, number: usize) {
     let name = format!("Ada {number}");
     let fields = [("email", email), ("first_name", &name)];
-    come(intake, form, Channel::Form, &fields).await;
+    submit(intake, form, Channel::Form, &fields).await;
 }
 
-/// What the leads count as; those on their way are not counted.
+/// How many leads there are of each label; those on their way have an empty one.
 fn states(scene: &Scene) -> BTreeMap<String, usize> {
     let mut states = BTreeMap::new();
     for record in scene.memory.ledger.all() {
@@ -59,34 +59,34 @@ fn states(scene: &Scene) -> BTreeMap<String, usize> {
     states
 }
 
-fn told<const N: usize>(states: [(&str, usize); N]) -> BTreeMap<String, usize> {
+fn expected<const N: usize>(states: [(&str, usize); N]) -> BTreeMap<String, usize> {
     states
         .map(|(label, count)| (label.to_owned(), count))
         .into()
 }
 
 #[tokio::test]
-async fn a_form_lets_so_many_leads_out_in_a_day_and_sets_the_others_aside() {
+async fn daily_limit_of_a_form_quarantines_further_leads_until_midnight() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = rates(10, 20);
     let intake = scene.memory.intake();
 
     for number in 0..14 {
-        person(&intake, &scene.form, number).await;
+        submit_person(&intake, &scene.form, number).await;
     }
     let today = states(&scene);
     scene.memory.clock.advance(SignedDuration::from_hours(12));
     for number in 14..18 {
-        person(&intake, &scene.form, number).await;
+        submit_person(&intake, &scene.form, number).await;
     }
 
-    assert_eq!(today, told([("", 10), ("quarantined.daily_limit", 4)]));
+    assert_eq!(today, expected([("", 10), ("quarantined.daily_limit", 4)]));
     assert_eq!(states(&scene)[""], 14);
     assert_eq!(scene.memory.queue.sent().len(), 14);
 }
 
 #[tokio::test]
-async fn an_address_that_comes_again_and_again_is_set_aside_and_no_other_feels_it() {
+async fn repeated_sign_ups_of_one_address_are_quarantined_without_affecting_others() {
     let scene = Scene::connected().await;
     let intake = scene.memory.intake();
 
@@ -96,16 +96,16 @@ async fn an_address_that_comes_again_and_again_is_set_aside_and_no_other_feels_i
         } else {
             "Ada@Example.com"
         };
-        ada(&intake, &scene.form, email, number).await;
+        submit_ada(&intake, &scene.form, email, number).await;
     }
-    person(&intake, &scene.form, 0).await;
+    submit_person(&intake, &scene.form, 0).await;
 
-    let aside = ("quarantined.repeated_address", 5);
-    assert_eq!(states(&scene), told([("", 21), aside]));
+    let quarantined = ("quarantined.repeated_address", 5);
+    assert_eq!(states(&scene), expected([("", 21), quarantined]));
 }
 
 #[tokio::test]
-async fn all_functions_together_let_a_few_more_out_than_the_form_does() {
+async fn concurrent_functions_exceed_the_daily_limit_by_at_most_twenty_each() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = Rates {
         per_minute: 10_000,
@@ -114,7 +114,7 @@ async fn all_functions_together_let_a_few_more_out_than_the_form_does() {
     let functions: Vec<_> = (0..10).map(|_| scene.memory.intake()).collect();
 
     for (number, intake) in (0..1_000).zip(functions.iter().cycle()) {
-        person(intake, &scene.form, number).await;
+        submit_person(intake, &scene.form, number).await;
     }
 
     let out = states(&scene)[""];
@@ -122,51 +122,51 @@ async fn all_functions_together_let_a_few_more_out_than_the_form_does() {
 }
 
 #[tokio::test]
-async fn what_a_server_signs_is_held_to_no_limit_of_a_day() {
+async fn signed_submissions_have_no_daily_limit() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = rates(1, 1);
     let intake = scene.memory.intake();
 
     for name in ["Ada", "Augusta", "Aad"] {
         let fields = [("email", ADA), ("first_name", name)];
-        come(&intake, &scene.form, Channel::Webhook, &fields).await;
+        submit(&intake, &scene.form, Channel::Webhook, &fields).await;
     }
 
-    assert_eq!(states(&scene), told([("", 3)]));
+    assert_eq!(states(&scene), expected([("", 3)]));
 }
 
 #[tokio::test]
-async fn only_what_would_go_out_counts_against_a_day() {
+async fn quarantined_and_rehearsed_leads_do_not_count_against_the_daily_limit() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = rates(1, 1);
     let intake = scene.memory.intake();
     let robot = [("email", ADA), ("contact_website", "x")];
-    come(&intake, &scene.form, Channel::Form, &robot).await;
+    submit(&intake, &scene.form, Channel::Form, &robot).await;
     let rehearsed = samples::arrival([("email", ADA), ("consent", "yes")]);
     intake.rehearse(&scene.form, &rehearsed).await.unwrap();
 
-    ada(&intake, &scene.form, ADA, 1).await;
-    ada(&intake, &scene.form, ADA, 2).await;
+    submit_ada(&intake, &scene.form, ADA, 1).await;
+    submit_ada(&intake, &scene.form, ADA, 2).await;
 
-    let robots = ("quarantined.honeypot", 1);
-    let aside = ("quarantined.repeated_address", 1);
-    assert_eq!(states(&scene), told([("", 1), robots, aside]));
+    let honeypot = ("quarantined.honeypot", 1);
+    let quarantined = ("quarantined.repeated_address", 1);
+    assert_eq!(states(&scene), expected([("", 1), honeypot, quarantined]));
 }
 
 #[tokio::test]
-async fn sums_of_a_day_out_of_reach_set_nobody_aside() {
+async fn daily_counter_outage_quarantines_no_lead() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = rates(1, 1);
-    ada(&scene.memory.intake(), &scene.form, ADA, 1).await;
+    submit_ada(&scene.memory.intake(), &scene.form, ADA, 1).await;
     // Intake agrees on an id, then adds to both sums.
     let agreed = scene.memory.faults.steps() + 1;
     for step in [agreed + 1, agreed + 2] {
         scene.memory.faults.at(step, Fault::FailBefore);
     }
 
-    ada(&scene.memory.intake(), &scene.form, ADA, 2).await;
-    ada(&scene.memory.intake(), &scene.form, ADA, 3).await;
+    submit_ada(&scene.memory.intake(), &scene.form, ADA, 2).await;
+    submit_ada(&scene.memory.intake(), &scene.form, ADA, 3).await;
 
-    let aside = ("quarantined.repeated_address", 1);
-    assert_eq!(states(&scene), told([("", 2), aside]));
+    let quarantined = ("quarantined.repeated_address", 1);
+    assert_eq!(states(&scene), expected([("", 2), quarantined]));
 }

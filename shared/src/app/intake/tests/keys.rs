@@ -12,7 +12,7 @@ const ADA: &[(&str, &str)] = &[("email", "ada@example.com")];
 const EVE: &[(&str, &str)] = &[("email", "eve@example.com")];
 
 impl Scene {
-    /// Submits as a caller that may be killed on the way.
+    /// Submits in a function that may crash on the way.
     async fn submit_until_crash(&self, key: &str) -> Option<Result<Accepted, IntakeError>> {
         let intake = self.memory.intake();
         let work = intake.take(&self.form, arrival(key, ADA));
@@ -21,7 +21,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn a_request_sent_again_with_its_key_gets_the_same_answer_and_is_one_lead() {
+async fn retry_with_the_same_key_gets_the_same_answer_and_creates_no_second_lead() {
     let scene = Scene::connected().await;
 
     let first = scene.submit_as("k", ADA).await.unwrap();
@@ -36,15 +36,15 @@ async fn a_request_sent_again_with_its_key_gets_the_same_answer_and_is_one_lead(
 }
 
 #[tokio::test]
-async fn a_key_means_one_submission_of_one_form_for_a_day() {
+async fn idempotency_key_is_bound_to_one_content_and_form_for_a_day() {
     let scene = Scene::connected().await;
     let first = scene.submit_as("k", ADA).await.unwrap();
 
     let other = scene.submit_as("k", EVE).await;
-    let mut elsewhere = scene.form.clone();
-    elsewhere.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap();
+    let mut other_form = scene.form.clone();
+    other_form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap();
     let intake = scene.memory.intake();
-    let on_another_form = intake.take(&elsewhere, arrival("k", EVE)).await.unwrap();
+    let on_another_form = intake.take(&other_form, arrival("k", EVE)).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(25));
     let next_day = scene.submit_as("k", EVE).await.unwrap();
 
@@ -54,7 +54,7 @@ async fn a_key_means_one_submission_of_one_form_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_submission_that_is_refused_leaves_its_key_free() {
+async fn rejected_submission_leaves_its_idempotency_key_free() {
     let scene = Scene::connected().await;
 
     let refused = scene.submit_as("k", &[("email", "ada@")]).await;
@@ -68,21 +68,20 @@ async fn a_submission_that_is_refused_leaves_its_key_free() {
 }
 
 #[tokio::test]
-async fn of_many_at_once_with_one_key_one_is_taken_in_and_the_others_are_told_to_wait() {
+async fn concurrent_requests_with_one_key_accept_one_and_ask_the_others_to_wait() {
     let scene = Scene::connected().await;
 
-    let answers = join_all((0..20).map(|_| scene.submit_as("k", ADA))).await;
+    let results = join_all((0..20).map(|_| scene.submit_as("k", ADA))).await;
 
-    let waits = |answer: &&Result<Accepted, _>| matches!(answer, Err(IntakeError::InFlight { wait }) if (1..=31).contains(wait));
-    assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-    assert_eq!(answers.iter().filter(waits).count(), 19);
+    let waits = |result: &&Result<Accepted, _>| matches!(result, Err(IntakeError::InFlight { wait }) if (1..=31).contains(wait));
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(waits).count(), 19);
     assert_eq!(scene.memory.ledger.all().len(), 1);
 }
 
-/// Intake looks back, claims, sends, records: at whichever step the first caller dies, the key is not locked for ever,
-/// and all that it and the next caller did is one lead.
+/// Intake looks back, claims, sends, records: at whichever step the first request dies, the key is not locked for ever.
 #[tokio::test]
-async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
+async fn crash_at_any_step_leaves_a_key_that_a_retry_completes_as_one_lead() {
     for step in 1..=4 {
         for fault in [Fault::CrashBefore, Fault::CrashAfter] {
             let scene = Scene::connected().await;
@@ -106,9 +105,9 @@ async fn a_caller_killed_anywhere_leaves_a_key_that_the_next_one_completes() {
     }
 }
 
-/// With a key whose first caller died, a captcha, and limits so small that all counters are asked each time.
+/// With a key whose first request died, a captcha, and limits so small that every counter is added to each time.
 #[tokio::test]
-async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
+async fn longest_submission_path_takes_the_documented_maximum_of_steps() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates = Rates {
         per_minute: 10,
@@ -124,7 +123,7 @@ async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
     scene.memory.directory.put_form(&scene.form).await.unwrap();
     scene.memory.captcha.solve("good");
     let fields = [ADA[0], ("cf-turnstile-response", "good")];
-    let come = async || {
+    let submit = async || {
         let mut arrival = arrival("k", &fields);
         arrival.origin.ip = Some("192.0.2.7".into());
         let intake = scene.memory.intake();
@@ -133,21 +132,21 @@ async fn the_longest_way_in_has_no_more_steps_than_it_is_given_time_for() {
     };
     let faults = &scene.memory.faults;
     faults.at(faults.steps() + 5, Fault::CrashAfter);
-    assert!(faults.until_crash(come()).await.is_none());
+    assert!(faults.until_crash(submit()).await.is_none());
     scene.memory.clock.advance(IN_FLIGHT_FOR);
     let before = faults.steps();
 
-    let accepted = come().await.unwrap();
+    let accepted = submit().await.unwrap();
 
-    let to_bring_it_back = 1; // if it was set aside
-    let at_one_time_with_others = 2; // one of two counters of the minute, and of the day
-    let steps = faults.steps() - before + to_bring_it_back - at_one_time_with_others;
+    let release_steps = 1; // if it was set aside
+    let concurrent_steps = 2; // one of the two counters of the minute, and of the day
+    let steps = faults.steps() - before + release_steps - concurrent_steps;
     assert!(!accepted.repeated);
     assert_eq!(steps, u64::from(MOST_STEPS));
 }
 
 #[tokio::test]
-async fn a_table_out_of_reach_neither_refuses_nor_doubles_a_lead_with_a_key() {
+async fn ledger_outage_neither_rejects_nor_duplicates_a_lead_with_a_key() {
     let scene = Scene::connected().await;
     for _ in 0..2 {
         let steps = scene.memory.faults.steps();

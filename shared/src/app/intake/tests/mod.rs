@@ -40,26 +40,26 @@ async fn a_double_click_is_one_lead() {
 }
 
 #[tokio::test]
-async fn the_same_again_is_one_lead_within_a_quarter_of_a_minute_and_another_after_more_than_one() {
+async fn resubmission_within_14_s_is_the_same_lead_and_after_a_minute_a_new_one() {
     for second in 0..60 {
         let scene = Scene::connected().await;
         let clock = &scene.memory.clock;
         clock.advance(SignedDuration::from_secs(second));
         let first = scene.submit(ADA).await;
         clock.advance(SignedDuration::from_secs(14));
-        let reloaded = scene.submit(ADA).await;
+        let resubmitted = scene.submit(ADA).await;
         clock.advance(SignedDuration::from_secs(61));
         let later = scene.submit(ADA).await;
 
-        assert_eq!(first.lead, reloaded.lead, "begun at second {second}");
-        assert_ne!(first.lead, later.lead, "begun at second {second}");
+        assert_eq!(first.lead, resubmitted.lead, "submitted at second {second}");
+        assert_ne!(first.lead, later.lead, "submitted at second {second}");
         assert_eq!(scene.memory.ledger.all().len(), 2);
     }
 }
 
-/// The second submission cannot see the first anywhere, except by what they agreed on.
+/// The second submission can see the first only by the claim on their content.
 #[tokio::test]
-async fn the_same_again_is_one_lead_although_the_first_is_sent_and_not_yet_recorded() {
+async fn resubmission_is_one_lead_even_if_the_first_was_sent_but_not_recorded() {
     let scene = Scene::connected().await;
     let (clock, faults) = (&scene.memory.clock, &scene.memory.faults);
     clock.advance(SignedDuration::from_millis(59_900));
@@ -77,9 +77,9 @@ async fn the_same_again_is_one_lead_although_the_first_is_sent_and_not_yet_recor
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
-/// Intake agrees on an id, sends, records: whichever of the last two fails, the lead is delivered.
+/// Intake agrees on an id, sends, records; one of the last two fails.
 #[tokio::test]
-async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_success() {
+async fn accepted_lead_is_delivered_even_if_the_queue_or_the_ledger_fails() {
     for (step, fault) in [
         (2, Fault::FailBefore),
         (2, Fault::FailAfter),
@@ -108,7 +108,7 @@ async fn either_of_queue_and_ledger_alone_keeps_a_lead_that_was_answered_with_su
 }
 
 #[tokio::test]
-async fn where_neither_keeps_it_the_lead_is_not_accepted() {
+async fn lead_is_not_accepted_if_both_queue_and_ledger_fail() {
     let scene = Scene::connected().await;
     let steps = scene.memory.faults.steps();
     scene.memory.faults.at(steps + 2, Fault::FailBefore);
@@ -121,7 +121,7 @@ async fn where_neither_keeps_it_the_lead_is_not_accepted() {
 }
 
 #[tokio::test]
-async fn a_submission_without_consent_leaves_nothing_behind() {
+async fn submission_without_consent_is_rejected_and_not_stored() {
     let scene = Scene::connected().await;
     let arrival = samples::arrival(ADA.iter().copied());
 
@@ -136,7 +136,7 @@ async fn a_submission_without_consent_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn unknown_and_closed_forms_are_told_apart() {
+async fn unknown_and_closed_forms_give_different_errors() {
     let scene = Scene::connected().await;
     let intake = scene.memory.intake();
     let closed = crate::domain::form::Form {

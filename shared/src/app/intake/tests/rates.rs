@@ -8,7 +8,7 @@ use crate::domain::consent::Origin;
 use crate::domain::form::Form;
 use crate::fakes::{Memory, samples};
 
-/// Submissions, each by another person; returns how many were accepted, and the wait that the others were told.
+/// Submissions, each by another person; returns how many were accepted, and the last wait that a refused one was given.
 async fn burst(
     intakes: &[Intake<Memory>],
     form: &Form,
@@ -19,7 +19,7 @@ async fn burst(
         ip: ip.map(str::to_owned),
         ..Origin::default()
     };
-    let (mut accepted, mut told) = (0, None);
+    let (mut accepted, mut last_wait) = (0, None);
     for (i, intake) in numbers.zip(intakes.iter().cycle()) {
         let email = format!("ada{i}@example.com");
         let arrival = Arrival {
@@ -28,15 +28,15 @@ async fn burst(
         };
         match intake.take(form, arrival).await {
             Ok(_) => accepted += 1,
-            Err(IntakeError::TooMany { wait }) => told = Some(wait),
+            Err(IntakeError::TooMany { wait }) => last_wait = Some(wait),
             Err(error) => panic!("{error}"),
         }
     }
-    (accepted, told)
+    (accepted, last_wait)
 }
 
 #[tokio::test]
-async fn a_burst_is_refused_beyond_the_limit_and_no_other_form_feels_it() {
+async fn burst_over_the_limit_is_refused_without_affecting_other_forms() {
     let scene = Scene::connected().await;
     let functions: Vec<_> = (0..10).map(|_| scene.memory.intake()).collect();
     let mut other = scene.form.clone();
@@ -44,7 +44,7 @@ async fn a_burst_is_refused_beyond_the_limit_and_no_other_form_feels_it() {
     other.customer = "looms".parse().unwrap();
 
     let (accepted, wait) = burst(&functions, &scene.form, 0..1_000, None).await;
-    let (elsewhere, _) = burst(&functions, &other, 0..100, None).await;
+    let (other_accepted, _) = burst(&functions, &other, 0..100, None).await;
     scene
         .memory
         .clock
@@ -53,13 +53,13 @@ async fn a_burst_is_refused_beyond_the_limit_and_no_other_form_feels_it() {
 
     let slack = 5 * functions.len();
     assert!((600..=600 + slack).contains(&accepted), "{accepted}");
-    assert_eq!(elsewhere, 100);
+    assert_eq!(other_accepted, 100);
     assert_eq!(later, 100);
     assert_eq!(scene.memory.ledger.all().len(), accepted + 200);
 }
 
 #[tokio::test]
-async fn one_address_of_origin_cannot_take_the_forms_whole_room() {
+async fn single_origin_cannot_use_up_the_forms_rate_limit() {
     let scene = Scene::connected().await;
     let functions = [scene.memory.intake()];
 
@@ -71,24 +71,27 @@ async fn one_address_of_origin_cannot_take_the_forms_whole_room() {
 }
 
 #[tokio::test]
-async fn a_few_leads_a_minute_cost_no_write_beyond_their_own() {
+async fn few_leads_a_minute_need_no_rate_limit_writes() {
     let scene = Scene::connected().await;
     let functions = [scene.memory.intake()];
     let before = scene.memory.faults.steps();
 
     burst(&functions, &scene.form, 0..3, Some("192.0.2.7")).await;
 
-    let look_send_record = 3;
-    assert_eq!(scene.memory.faults.steps() - before, 3 * look_send_record);
+    let lookup_send_and_record = 3;
+    assert_eq!(
+        scene.memory.faults.steps() - before,
+        3 * lookup_send_and_record
+    );
 }
 
 #[tokio::test]
-async fn what_comes_unsigned_does_not_close_the_signed_door_of_its_form() {
+async fn signed_submissions_have_their_own_rate_limit() {
     let mut scene = Scene::connected().await;
     scene.form.screening.rates.per_minute = 2;
     let intake = scene.memory.intake();
     let (flood, _) = burst(std::slice::from_ref(&intake), &scene.form, 0..5, None).await;
-    let signs = async |key: &str| {
+    let submit_signed = async |key: &str| {
         let arrival = Arrival {
             channel: Channel::Webhook,
             ..arrival(key, &[("email", "ada@example.com")])
@@ -96,7 +99,11 @@ async fn what_comes_unsigned_does_not_close_the_signed_door_of_its_form() {
         intake.take(&scene.form, arrival).await
     };
 
-    let signed = [signs("a").await, signs("b").await, signs("c").await];
+    let signed = [
+        submit_signed("a").await,
+        submit_signed("b").await,
+        submit_signed("c").await,
+    ];
 
     assert_eq!(flood, 2);
     let too_many = matches!(signed, [Ok(_), Ok(_), Err(IntakeError::TooMany { .. })]);

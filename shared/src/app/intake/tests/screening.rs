@@ -17,7 +17,11 @@ const CONSENT: (&str, &str) = ("consent", "yes");
 const ANSWER: &str = "cf-turnstile-response";
 
 impl Scene {
-    async fn come(&self, channel: Channel, more: &[(&str, &str)]) -> Result<Accepted, IntakeError> {
+    async fn submit_via(
+        &self,
+        channel: Channel,
+        more: &[(&str, &str)],
+    ) -> Result<Accepted, IntakeError> {
         let fields = [EMAIL, CONSENT].into_iter().chain(more.iter().copied());
         let arrival = Arrival {
             channel,
@@ -38,22 +42,22 @@ impl Scene {
     }
 }
 
-fn aside(why: QuarantineReason) -> LeadState {
+fn quarantined(why: QuarantineReason) -> LeadState {
     LeadState::Quarantined { why }
 }
 
 #[tokio::test]
-async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
+async fn robot_gets_the_same_answer_as_a_person_and_its_lead_is_quarantined() {
     let scene = Scene::connected().await;
 
-    let person = scene.come(Channel::Form, &[]).await.unwrap();
+    let person = scene.submit_via(Channel::Form, &[]).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     let robot = scene
-        .come(Channel::Form, &[("contact_website", "x")])
+        .submit_via(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap();
     let again = scene
-        .come(Channel::Form, &[("contact_website", "x")])
+        .submit_via(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap();
 
@@ -61,13 +65,13 @@ async fn a_robot_is_told_the_same_as_a_person_and_its_lead_is_set_aside() {
     assert_eq!((&again.lead, again.status), (&robot.lead, person.status));
     assert_eq!(
         scene.state(&robot.lead).await,
-        aside(QuarantineReason::Honeypot)
+        quarantined(QuarantineReason::Honeypot)
     );
     assert_eq!(scene.memory.queue.sent().len(), 1);
 }
 
 #[tokio::test]
-async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_released() {
+async fn quarantined_lead_expires_with_the_customers_retention_unless_released() {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
     let customer = directory.customer(&scene.customer).await.unwrap();
@@ -77,71 +81,83 @@ async fn a_lead_set_aside_goes_with_its_customers_retention_unless_it_is_release
     };
     directory.put_customer(&customer).await.unwrap();
     let (now, day) = (scene.memory.clock.now(), SignedDuration::from_hours(24));
-    let until = |lead: &LeadId| scene.memory.ledger.kept_until(&scene.customer, lead);
+    let expires_at = |lead: &LeadId| scene.memory.ledger.kept_until(&scene.customer, lead);
 
-    let robot = scene.come(Channel::Form, &[("contact_website", "x")]).await;
+    let robot = scene
+        .submit_via(Channel::Form, &[("contact_website", "x")])
+        .await;
     let robot = robot.unwrap().lead;
-    assert_eq!(until(&robot), Some(now + day * 30));
+    assert_eq!(expires_at(&robot), Some(now + day * 30));
     scene.memory.admin().release_lead(&robot).await.unwrap();
-    assert_eq!(until(&robot), None);
+    assert_eq!(expires_at(&robot), None);
 
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     // The first step agrees on an id, the second reads the customer.
-    let customer_unread = scene.memory.faults.steps() + 2;
-    scene.memory.faults.at(customer_unread, Fault::FailBefore);
-    let other = scene.come(Channel::Form, &[("contact_website", "y")]).await;
+    let customer_read_step = scene.memory.faults.steps() + 2;
+    scene
+        .memory
+        .faults
+        .at(customer_read_step, Fault::FailBefore);
+    let other = scene
+        .submit_via(Channel::Form, &[("contact_website", "y")])
+        .await;
     let days = i32::from(DEFAULT_RETENTION_DAYS);
     let later = now + SignedDuration::from_mins(2) + day * days;
-    assert_eq!(until(&other.unwrap().lead), Some(later));
+    assert_eq!(expires_at(&other.unwrap().lead), Some(later));
 }
 
 #[tokio::test]
-async fn a_quarantined_lead_stays_until_it_is_released_and_then_goes_out_once() {
+async fn quarantined_lead_stays_until_released_and_is_then_delivered_once() {
     let scene = Scene::connected().await;
     let lead = scene
-        .come(Channel::Form, &[("contact_website", "x")])
+        .submit_via(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
     scene.memory.clock.advance(SignedDuration::from_hours(24));
     scene.memory.release().await.unwrap();
     scene.drain().await;
-    assert_eq!(scene.state(&lead).await, aside(QuarantineReason::Honeypot));
+    assert_eq!(
+        scene.state(&lead).await,
+        quarantined(QuarantineReason::Honeypot)
+    );
 
     let admin = scene.memory.admin();
     let released = admin.release_lead(&lead).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_millis(1));
-    let twice = admin.release_lead(&lead).await;
+    let again = admin.release_lead(&lead).await;
     scene.drain().await;
 
     assert_eq!(released.state, LeadState::Queued);
-    assert!(twice.is_err());
+    assert!(again.is_err());
     assert_eq!(scene.state(&lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
 }
 
 #[tokio::test]
-async fn a_release_whose_answer_was_lost_is_no_refusal_when_it_is_asked_for_once_more() {
+async fn release_whose_answer_was_lost_can_be_repeated() {
     let scene = Scene::connected().await;
-    let robot = scene.come(Channel::Form, &[("contact_website", "x")]).await;
+    let robot = scene
+        .submit_via(Channel::Form, &[("contact_website", "x")])
+        .await;
     let (admin, lead) = (scene.memory.admin(), robot.unwrap().lead);
     // Finds the lead's owner, reads it, releases it.
-    let released = scene.memory.faults.steps() + 3;
-    scene.memory.faults.at(released, Fault::FailAfter);
+    let release_step = scene.memory.faults.steps() + 3;
+    scene.memory.faults.at(release_step, Fault::FailAfter);
     assert!(admin.release_lead(&lead).await.is_err());
 
-    let told = admin.release_lead(&lead).await.unwrap();
+    let released = admin.release_lead(&lead).await.unwrap();
     scene.drain().await;
 
-    assert_eq!(told.state, LeadState::Queued);
+    assert_eq!(released.state, LeadState::Queued);
     assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
-async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
+async fn released_lead_that_the_queue_did_not_accept_is_sent_by_the_scheduler() {
     let scene = Scene::connected().await;
     let lead = scene
-        .come(Channel::Form, &[("contact_website", "x")])
+        .submit_via(Channel::Form, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -161,47 +177,50 @@ async fn a_release_that_the_queue_did_not_take_is_sent_by_the_scheduler() {
 }
 
 #[tokio::test]
-async fn a_ledger_that_fails_amid_a_release_of_many_does_not_keep_those_it_has_released() {
+async fn replay_that_fails_midway_still_delivers_the_leads_already_released() {
     let scene = Scene::connected().await;
     let mut leads = Vec::new();
     for value in ["x", "y"] {
         let robot = scene
-            .come(Channel::Form, &[("contact_website", value)])
+            .submit_via(Channel::Form, &[("contact_website", value)])
             .await;
         leads.push(robot.unwrap().lead);
         scene.memory.clock.advance(SignedDuration::from_mins(2));
     }
     let body = serde_json::json!({"status": "quarantined", "lead_ids": leads});
-    let wish = Properties::parse(body.to_string().as_bytes()).unwrap();
+    let request = Properties::parse(body.to_string().as_bytes()).unwrap();
     let admin = scene.memory.admin();
     // Reads the customer, the connection and both leads, and releases the first.
-    let second = scene.memory.faults.steps() + 6;
-    scene.memory.faults.at(second, Fault::FailBefore);
+    let second_release_step = scene.memory.faults.steps() + 6;
+    scene
+        .memory
+        .faults
+        .at(second_release_step, Fault::FailBefore);
 
-    let told = admin.replay(&scene.customer, wish).await;
+    let result = admin.replay(&scene.customer, request).await;
     scene.drain().await;
 
-    assert!(told.is_err());
+    assert!(result.is_err());
     assert_eq!(scene.state(&leads[0]).await.as_str(), "delivered");
     assert_eq!(
         scene.state(&leads[1]).await,
-        aside(QuarantineReason::Honeypot)
+        quarantined(QuarantineReason::Honeypot)
     );
 }
 
 #[tokio::test]
-async fn a_form_sent_at_once_is_set_aside_and_one_left_open_for_a_day_has_a_note() {
+async fn form_sent_too_fast_is_quarantined_and_one_left_open_for_a_day_gets_a_note() {
     let scene = Scene::connected().await;
     let stamp = scene.memory.intake().stamp(&scene.form);
     let fields = [(TIME_FIELD, stamp.as_str())];
 
-    let robot = scene.come(Channel::Form, &fields).await.unwrap();
+    let robot = scene.submit_via(Channel::Form, &fields).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(25));
-    let late = scene.come(Channel::Form, &fields).await.unwrap();
+    let late = scene.submit_via(Channel::Form, &fields).await.unwrap();
 
     assert_eq!(
         scene.state(&robot.lead).await,
-        aside(QuarantineReason::TooFast)
+        quarantined(QuarantineReason::TooFast)
     );
     assert_eq!(scene.state(&late.lead).await, LeadState::Queued);
     let notes = scene.memory.ledger.all().pop().unwrap().lead.notes;
@@ -209,11 +228,11 @@ async fn a_form_sent_at_once_is_set_aside_and_one_left_open_for_a_day_has_a_note
 }
 
 #[tokio::test]
-async fn a_server_that_signs_is_no_robot() {
+async fn signed_webhook_is_not_screened() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
 
     let lead = scene
-        .come(Channel::Webhook, &[("contact_website", "x")])
+        .submit_via(Channel::Webhook, &[("contact_website", "x")])
         .await
         .unwrap()
         .lead;
@@ -222,33 +241,33 @@ async fn a_server_that_signs_is_no_robot() {
 }
 
 #[tokio::test]
-async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_form_says() {
+async fn missing_or_wrong_captcha_is_refused_or_quarantined_as_the_form_says() {
     for on_failure in [OnFailure::Refuse, OnFailure::Quarantine] {
         let scene = Scene::with_captcha(on_failure).await;
         for answer in ["", "wrong"] {
-            let told = scene
-                .come(Channel::Form, &[(ANSWER, answer), ("city", answer)])
+            let result = scene
+                .submit_via(Channel::Form, &[(ANSWER, answer), ("city", answer)])
                 .await;
-            match (on_failure, told) {
+            match (on_failure, result) {
                 (OnFailure::Refuse, Err(IntakeError::Rejected(rejection))) => {
                     let error = &rejection.errors[0];
                     assert_eq!(error.code, "captcha_failed");
                     assert_eq!(error.message.contains("allow scripts"), answer.is_empty());
                     assert!(scene.memory.ledger.all().is_empty());
                 }
-                (OnFailure::Quarantine, Ok(told)) => {
+                (OnFailure::Quarantine, Ok(accepted)) => {
                     assert_eq!(
-                        scene.state(&told.lead).await,
-                        aside(QuarantineReason::Captcha)
+                        scene.state(&accepted.lead).await,
+                        quarantined(QuarantineReason::Captcha)
                     );
                 }
-                (_, told) => panic!("{on_failure:?} {answer}: {told:?}"),
+                (_, result) => panic!("{on_failure:?} {answer}: {result:?}"),
             }
         }
 
         scene.memory.captcha.solve("good");
         let passed = scene
-            .come(Channel::Form, &[(ANSWER, "good")])
+            .submit_via(Channel::Form, &[(ANSWER, "good")])
             .await
             .unwrap();
         assert_eq!(scene.state(&passed.lead).await, LeadState::Queued);
@@ -256,10 +275,10 @@ async fn a_captcha_that_is_missing_wrong_or_used_is_refused_or_set_aside_as_the_
 }
 
 #[tokio::test]
-async fn a_captcha_that_failed_leaves_the_key_free_for_the_next_try() {
+async fn failed_captcha_leaves_the_idempotency_key_free_for_the_next_try() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");
-    let come = async |city, answer| {
+    let submit = async |city, answer| {
         let fields = [EMAIL, CONSENT, ("city", city), (ANSWER, answer)];
         let arrival = Arrival {
             key: Some("k".parse().unwrap()),
@@ -268,9 +287,9 @@ async fn a_captcha_that_failed_leaves_the_key_free_for_the_next_try() {
         scene.memory.intake().take(&scene.form, arrival).await
     };
 
-    let failed = come("Londn", "wrong").await;
-    let corrected = come("London", "good").await.unwrap();
-    let again = come("London", "good").await.unwrap();
+    let failed = submit("Londn", "wrong").await;
+    let corrected = submit("London", "good").await.unwrap();
+    let again = submit("London", "good").await.unwrap();
 
     assert!(
         matches!(failed, Err(IntakeError::Rejected(_))),
@@ -286,11 +305,11 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
     scene.memory.captcha.solve("good");
 
     let first = scene
-        .come(Channel::Form, &[(ANSWER, "good")])
+        .submit_via(Channel::Form, &[(ANSWER, "good")])
         .await
         .unwrap();
     let second = scene
-        .come(Channel::Form, &[(ANSWER, "good")])
+        .submit_via(Channel::Form, &[(ANSWER, "good")])
         .await
         .unwrap();
 
@@ -298,10 +317,10 @@ async fn a_double_click_on_a_form_with_a_captcha_is_one_lead() {
 }
 
 #[tokio::test]
-async fn a_double_click_at_one_instant_is_not_told_that_it_failed() {
+async fn simultaneous_double_click_with_a_captcha_does_not_fail() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     scene.memory.captcha.solve("good");
-    let click = || scene.come(Channel::Form, &[(ANSWER, "good")]);
+    let click = || scene.submit_via(Channel::Form, &[(ANSWER, "good")]);
 
     let (first, second) = tokio::join!(click(), click());
 
@@ -309,18 +328,18 @@ async fn a_double_click_at_one_instant_is_not_told_that_it_failed() {
 }
 
 #[tokio::test]
-async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside() {
+async fn double_click_whose_used_captcha_was_recorded_first_leaves_quarantine() {
     // A drain that comes before the release finds the lead set aside and drops its message.
     for drain_was_faster in [false, true] {
         let scene = Scene::with_captcha(OnFailure::Quarantine).await;
         let second = scene
-            .come(Channel::Form, &[(ANSWER, "used")])
+            .submit_via(Channel::Form, &[(ANSWER, "used")])
             .await
             .unwrap();
 
         scene.memory.captcha.solve("good");
         let first = scene
-            .come(Channel::Form, &[(ANSWER, "good")])
+            .submit_via(Channel::Form, &[(ANSWER, "good")])
             .await
             .unwrap();
         if drain_was_faster {
@@ -337,7 +356,7 @@ async fn a_double_click_whose_used_captcha_was_recorded_first_is_not_left_aside(
 }
 
 #[tokio::test]
-async fn a_provider_out_of_order_loses_nobody() {
+async fn captcha_provider_outage_quarantines_leads_and_loses_none() {
     let scene = Scene::with_captcha(OnFailure::Refuse).await;
     // The first step agrees on an id, the second is the check.
     scene
@@ -346,19 +365,22 @@ async fn a_provider_out_of_order_loses_nobody() {
         .at(scene.memory.faults.steps() + 2, Fault::FailBefore);
 
     let lead = scene
-        .come(Channel::Form, &[(ANSWER, "good")])
+        .submit_via(Channel::Form, &[(ANSWER, "good")])
         .await
         .unwrap()
         .lead;
 
-    assert_eq!(scene.state(&lead).await, aside(QuarantineReason::Captcha));
+    assert_eq!(
+        scene.state(&lead).await,
+        quarantined(QuarantineReason::Captcha)
+    );
     scene.memory.admin().release_lead(&lead).await.unwrap();
     scene.drain().await;
     assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }
 
 #[tokio::test]
-async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
+async fn quarantined_lead_that_cannot_be_stored_is_not_accepted() {
     let scene = Scene::connected().await;
     // After an id is agreed on and the customer is read.
     scene
@@ -366,7 +388,12 @@ async fn a_robots_lead_that_cannot_be_kept_is_not_accepted() {
         .faults
         .at(scene.memory.faults.steps() + 3, Fault::FailBefore);
 
-    let told = scene.come(Channel::Form, &[("contact_website", "x")]).await;
+    let result = scene
+        .submit_via(Channel::Form, &[("contact_website", "x")])
+        .await;
 
-    assert!(matches!(told, Err(IntakeError::Unavailable)), "{told:?}");
+    assert!(
+        matches!(result, Err(IntakeError::Unavailable)),
+        "{result:?}"
+    );
 }

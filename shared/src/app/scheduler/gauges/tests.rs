@@ -37,7 +37,7 @@ fn spend_of(scene: &Scene, app: &AppId, spent: u32) {
 }
 
 #[tokio::test]
-async fn the_age_of_a_lead_without_budget_grows_and_its_delivery_ends_it() {
+async fn oldest_undelivered_grows_while_a_lead_waits_for_budget_and_ends_on_delivery() {
     let scene = Scene::connected().await;
     assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
     spend(&scene, 10_000);
@@ -56,7 +56,7 @@ async fn the_age_of_a_lead_without_budget_grows_and_its_delivery_ends_it() {
 }
 
 /// A customer with a lead that waits until there are calls again.
-async fn waiting_for_budget() -> Scene {
+async fn scene_waiting_for_budget() -> Scene {
     let scene = Scene::connected().await;
     spend(&scene, 10_000);
     scene.submit(ADA).await;
@@ -64,7 +64,7 @@ async fn waiting_for_budget() -> Scene {
     scene
 }
 
-async fn is_seen_behind_all_others(scene: &Scene) {
+async fn assert_last_lane_is_measured(scene: &Scene) {
     let lanes = scene.memory.ledger.due_lanes(Timestamp::MAX, None, 1_000);
     let lanes = lanes.await.unwrap();
     assert_eq!(lanes.last().unwrap().0, scene.customer);
@@ -76,8 +76,8 @@ async fn is_seen_behind_all_others(scene: &Scene) {
 }
 
 #[tokio::test]
-async fn lanes_that_were_emptied_hide_no_lead() {
-    let scene = waiting_for_budget().await;
+async fn oldest_undelivered_finds_a_lead_behind_40_emptied_lanes() {
+    let scene = scene_waiting_for_budget().await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     for number in 0..40 {
         let customer = format!("c{number}").parse().unwrap();
@@ -85,14 +85,14 @@ async fn lanes_that_were_emptied_hide_no_lead() {
         ledger.advance_lane(&customer, now, None).await.unwrap();
     }
 
-    is_seen_behind_all_others(&scene).await;
+    assert_last_lane_is_measured(&scene).await;
 }
 
 #[tokio::test]
-async fn lanes_whose_leads_all_wait_for_a_person_hide_no_lead() {
-    let scene = waiting_for_budget().await;
+async fn oldest_undelivered_finds_a_lead_behind_600_lanes_that_wait_for_a_person() {
+    let scene = scene_waiting_for_budget().await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
-    let like = ledger.all().remove(0).lead;
+    let template = ledger.all().remove(0).lead;
     let for_a_person = Settlement {
         state: LeadState::waits(WaitReason::NotConnected),
         due_at: None,
@@ -102,7 +102,7 @@ async fn lanes_whose_leads_all_wait_for_a_person_hide_no_lead() {
     for number in 0..600 {
         let lead = Lead {
             customer: format!("c{number}").parse().unwrap(),
-            ..like.clone()
+            ..template.clone()
         };
         let (customer, id) = (&lead.customer, &lead.id);
         ledger.record(&lead, &LeadState::Queued, now).await.unwrap();
@@ -113,12 +113,12 @@ async fn lanes_whose_leads_all_wait_for_a_person_hide_no_lead() {
         ledger.mark_lane(customer, now).await.unwrap();
     }
 
-    is_seen_behind_all_others(&scene).await;
+    assert_last_lane_is_measured(&scene).await;
 }
 
-/// Ids of leads with a key begin with the hour.
+/// The id of a lead with a key begins with the start of its hour.
 #[tokio::test]
-async fn the_age_of_a_lead_with_a_key_counts_from_when_it_came_in() {
+async fn oldest_undelivered_of_a_lead_with_a_key_counts_from_its_arrival() {
     let scene = Scene::connected().await;
     scene.memory.clock.advance(SignedDuration::from_mins(40));
     scene.submit_as("one", ADA).await.unwrap();
@@ -134,7 +134,7 @@ async fn the_age_of_a_lead_with_a_key_counts_from_when_it_came_in() {
 }
 
 #[tokio::test]
-async fn the_age_of_a_lead_that_waits_for_a_person_is_none() {
+async fn oldest_undelivered_ignores_leads_that_wait_for_a_person() {
     let scene = Scene::unconnected().await;
     scene.submit(&[("email", "ada@example.com")]).await;
     scene.drain().await;
@@ -145,7 +145,7 @@ async fn the_age_of_a_lead_that_waits_for_a_person_is_none() {
 }
 
 #[tokio::test]
-async fn the_age_of_a_lead_whose_address_is_held_back_is_none_and_hides_no_others() {
+async fn oldest_undelivered_ignores_a_held_back_address_but_not_other_leads() {
     let scene = Scene::connected().await;
     let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
     scene.submit(ADA).await;
@@ -166,7 +166,7 @@ async fn the_age_of_a_lead_whose_address_is_held_back_is_none_and_hides_no_other
 }
 
 #[tokio::test]
-async fn an_import_that_does_not_end_shows_by_its_age() {
+async fn oldest_undelivered_includes_an_open_import_until_it_is_closed() {
     let scene = Scene::connected().await;
     let now = scene.memory.clock.now();
     let job = ImportJob::new(ImportId::at(now, 1), scene.customer.clone(), vec![], now);
@@ -183,7 +183,7 @@ async fn an_import_that_does_not_end_shows_by_its_age() {
 }
 
 #[tokio::test]
-async fn a_connection_that_nobody_can_read_keeps_nothing_else_from_being_measured() {
+async fn unreadable_connection_does_not_prevent_measuring_the_budget() {
     let scene = Scene::connected().await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     ledger.mark_lane(&scene.customer, now).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_connection_that_nobody_can_read_keeps_nothing_else_from_being_measure
 }
 
 #[tokio::test]
-async fn the_used_budget_and_lost_connections_show() {
+async fn used_budget_and_lost_connections_are_measured() {
     let scene = Scene::connected().await;
     assert!(gauge(&scene, "LostConnections").await < 1.0);
     spend(&scene, 8_100);
@@ -215,7 +215,7 @@ async fn the_used_budget_and_lost_connections_show() {
 }
 
 #[tokio::test]
-async fn the_budget_of_an_application_of_ones_own_shows_before_any_lead_waits_for_it() {
+async fn budget_used_includes_a_stored_application_even_if_no_lead_waits_for_it() {
     let scene = Scene::connected().await;
     let own: AppId = "own".parse().unwrap();
     spend(&scene, 100);
@@ -229,7 +229,7 @@ async fn the_budget_of_an_application_of_ones_own_shows_before_any_lead_waits_fo
 }
 
 #[tokio::test]
-async fn a_day_that_constant_contact_says_is_spent_shows_as_all_used() {
+async fn budget_used_is_100_percent_after_quota_exceeded_until_the_next_day() {
     let scene = Scene::connected().await;
     spend(&scene, 100);
     scene.submit(ADA).await;
@@ -244,7 +244,7 @@ async fn a_day_that_constant_contact_says_is_spent_shows_as_all_used() {
 }
 
 #[tokio::test]
-async fn a_limited_connection_counts_as_one_that_needs_a_person() {
+async fn limited_connection_counts_as_lost() {
     for reason in [
         LimitedReason::AppDeactivated,
         LimitedReason::MissingPrivilege,
@@ -261,10 +261,10 @@ async fn a_limited_connection_counts_as_one_that_needs_a_person() {
 }
 
 #[tokio::test]
-async fn a_quarantined_lead_counts_for_a_day_or_until_it_is_released() {
+async fn quarantined_lead_is_counted_for_a_day_or_until_it_is_released() {
     let scene = Scene::connected().await;
-    let robots = [("email", "ada@example.com"), ("contact_website", "x")];
-    let lead = scene.submit(&robots).await.lead;
+    let ada = [("email", "ada@example.com"), ("contact_website", "x")];
+    let lead = scene.submit(&ada).await.lead;
     let grace = [("email", "grace@example.com"), ("contact_website", "x")];
     scene.submit(&grace).await;
     assert!((1.9..2.1).contains(&gauge(&scene, "Quarantined").await));

@@ -60,7 +60,7 @@ impl<W: Wiring> Scheduler<W> {
             let mut times = page.iter().filter_map(|(_, due)| due.time());
             let next = times.find(|at| *at > by);
             place = page.last().cloned();
-            ready.extend(self.may_go(customer, freed, by, page).await?);
+            ready.extend(self.releasable(customer, freed, by, page).await?);
             if !full || next.is_some() {
                 return Ok((ready, next));
             }
@@ -72,7 +72,7 @@ impl<W: Wiring> Scheduler<W> {
     }
 
     /// Which leads of a page of a lane may go.
-    async fn may_go(
+    async fn releasable(
         &self,
         customer: &CustomerId,
         freed: &Freed,
@@ -83,11 +83,11 @@ impl<W: Wiring> Scheduler<W> {
             Freed::All => None,
             Freed::OfForms(forms) => Some(self.of_forms(customer, &page, forms).await?),
         };
-        let goes = |(lead, due): &LanePlace| match due {
+        let is_releasable = |(lead, due): &LanePlace| match due {
             Due::At(at) => *at <= by,
             Due::ForPerson { .. } => theirs.as_ref().is_none_or(|theirs| theirs.contains(lead)),
         };
-        let ready = page.into_iter().filter(goes);
+        let ready = page.into_iter().filter(is_releasable);
         Ok(ready
             .map(|(lead, due)| (lead, Requeue::Waits(due)))
             .collect())

@@ -12,7 +12,7 @@ use crate::ports::{
     Settlement,
 };
 
-/// Has a drain take a lead of the scene's customer and settle it.
+/// Claims a lead of the scene's customer as a drain does, and settles it as waiting.
 async fn settle(scene: &Scene, lead: &LeadId, why: WaitReason, due_at: Option<Timestamp>) {
     settle_of(scene, &scene.customer, lead, why, due_at).await;
 }
@@ -39,7 +39,7 @@ async fn settle_of(
 }
 
 /// Leads of a form that wait for a list.
-async fn listless(scene: &Scene, form: &Form, count: u128) -> Vec<LeadId> {
+async fn leads_without_list(scene: &Scene, form: &Form, count: u128) -> Vec<LeadId> {
     let email = format!("{}@example.com", form.id).to_lowercase();
     let lead = scene.submit(&[("email", &email)]).await.lead;
     let template = scene.memory.ledger.look(&scene.customer, &lead).unwrap();
@@ -62,7 +62,7 @@ async fn listless(scene: &Scene, form: &Form, count: u128) -> Vec<LeadId> {
 }
 
 /// Two forms of a customer whose list is gone; the first has a list of its own.
-async fn two_forms(scene: &Scene) -> (Form, Form) {
+async fn forms_with_and_without_list(scene: &Scene) -> (Form, Form) {
     let directory = &scene.memory.directory;
     let gone = directory.list_gone(&scene.customer, &scene.list).await;
     assert!(gone.unwrap());
@@ -76,49 +76,48 @@ async fn two_forms(scene: &Scene) -> (Form, Form) {
     (first, second)
 }
 
-async fn words(scene: &Scene, leads: &[LeadId]) -> Vec<&'static str> {
-    let mut words = vec![];
+async fn distinct_states(scene: &Scene, leads: &[LeadId]) -> Vec<&'static str> {
+    let mut states = vec![];
     for lead in leads {
-        words.push(scene.state(lead).await.as_str());
+        states.push(scene.state(lead).await.as_str());
     }
-    words.dedup();
-    words
+    states.dedup();
+    states
 }
 
 #[tokio::test]
-async fn where_the_connections_list_is_gone_only_leads_of_forms_with_lists_of_their_own_are_released()
- {
+async fn only_leads_of_forms_with_own_lists_are_released_if_connection_list_is_gone() {
     let scene = Scene::connected().await;
-    let (first, second) = two_forms(&scene).await;
-    let others = listless(&scene, &second, 30).await;
-    let theirs = listless(&scene, &first, 3).await;
+    let (first, second) = forms_with_and_without_list(&scene).await;
+    let others = leads_without_list(&scene, &second, 30).await;
+    let theirs = leads_without_list(&scene, &first, 3).await;
     let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
     scene.mark_lane().await;
 
     assert_eq!(scene.memory.release().await.unwrap().waited, 3);
 
-    assert_eq!(words(&scene, &theirs).await, ["queued"]);
-    assert_eq!(words(&scene, &others).await, ["waiting"]);
+    assert_eq!(distinct_states(&scene, &theirs).await, ["queued"]);
+    assert_eq!(distinct_states(&scene, &others).await, ["waiting"]);
     let soon = clock.now() + SignedDuration::from_mins(59);
     let marks = ledger.due_lanes(soon, None, 9).await.unwrap();
-    assert_eq!(marks, [], "nobody looks at them in vain every minute");
+    assert_eq!(marks, [], "their lane is not checked again every minute");
 }
 
 #[tokio::test]
-async fn a_lead_that_may_go_is_found_behind_a_thousand_that_may_not() {
+async fn releasable_lead_is_found_behind_a_thousand_that_are_not() {
     let scene = Scene::connected().await;
-    let (first, second) = two_forms(&scene).await;
-    listless(&scene, &second, 1_001).await;
-    let theirs = listless(&scene, &first, 1).await;
+    let (first, second) = forms_with_and_without_list(&scene).await;
+    leads_without_list(&scene, &second, 1_001).await;
+    let theirs = leads_without_list(&scene, &first, 1).await;
     scene.mark_lane().await;
 
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
 
-    assert_eq!(words(&scene, &theirs).await, ["queued"]);
+    assert_eq!(distinct_states(&scene, &theirs).await, ["queued"]);
 }
 
 #[tokio::test]
-async fn a_connection_that_nobody_can_read_keeps_no_other_customers_leads_from_being_released() {
+async fn unreadable_connection_does_not_block_release_of_other_customers_leads() {
     let scene = Scene::connected().await;
     let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
     let other: CustomerId = "other".parse().unwrap();
@@ -129,15 +128,15 @@ async fn a_connection_that_nobody_can_read_keeps_no_other_customers_leads_from_b
     scene.drain().await;
     clock.advance(SignedDuration::from_mins(1));
 
-    let told = scene.memory.release().await;
+    let result = scene.memory.release().await;
 
-    assert!(told.is_err());
+    assert!(result.is_err());
     assert_eq!(scene.state(&lead).await.as_str(), "queued");
     assert_eq!(scene.memory.queue.sent().len(), 1);
 }
 
 #[tokio::test]
-async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_new_wait() {
+async fn requeue_of_a_lead_settled_meanwhile_keeps_its_new_wait() {
     for (why, due) in [(WaitReason::Quota, true), (WaitReason::Reconnect, false)] {
         let scene = Scene::connected().await;
         let (memory, now) = (&scene.memory, scene.memory.clock.now());
@@ -165,7 +164,7 @@ async fn a_lead_that_a_drain_has_had_before_its_release_was_written_keeps_its_ne
 }
 
 #[tokio::test]
-async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run() {
+async fn lead_rejected_by_the_queue_keeps_waiting_and_is_sent_by_the_next_run() {
     let scene = Scene::unconnected().await;
     let mut leads = Vec::new();
     for email in ["ada@example.com", "bob@example.com", "cy@example.com"] {
@@ -200,7 +199,7 @@ async fn a_lead_that_the_queue_did_not_take_waits_on_and_is_sent_by_the_next_run
 }
 
 #[tokio::test]
-async fn a_lead_that_is_listed_only_after_its_lane_was_looked_at_is_released_within_the_hour() {
+async fn lead_listed_after_its_lane_was_checked_is_released_within_an_hour() {
     let scene = Scene::connected().await;
     let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
@@ -214,11 +213,11 @@ async fn a_lead_that_is_listed_only_after_its_lane_was_looked_at_is_released_wit
     clock.advance(SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
 
-    assert_eq!(words(&scene, &[lead]).await, ["queued"]);
+    assert_eq!(distinct_states(&scene, &[lead]).await, ["queued"]);
 }
 
 #[tokio::test]
-async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
+async fn lane_of_an_immediately_due_lead_is_marked_after_the_listing_delay() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let too_soon = scene.memory.clock.now() + SignedDuration::from_secs(10);
@@ -231,8 +230,8 @@ async fn a_wait_that_is_over_at_once_is_looked_at_once_the_lead_is_listed() {
     assert_eq!(scene.due_lanes(now + LISTED_WITHIN).await, 1);
 }
 
-/// Another customer, connected through an application, with a waiting lead that is due.
-async fn waits(scene: &Scene, customer: String, app: &AppId, lead: &Lead) {
+/// Adds another customer, connected through an application, with a waiting lead that is due.
+async fn add_customer_with_due_lead(scene: &Scene, customer: String, app: &AppId, lead: &Lead) {
     let (memory, now) = (&scene.memory, scene.memory.clock.now());
     let connection = Connection {
         customer: customer.parse().unwrap(),
@@ -253,7 +252,7 @@ async fn waits(scene: &Scene, customer: String, app: &AppId, lead: &Lead) {
 }
 
 #[tokio::test]
-async fn customers_of_a_spent_application_keep_nobody_on_another_from_being_looked_at() {
+async fn exhausted_application_does_not_block_customers_of_another_application() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     let lead = scene
@@ -264,7 +263,7 @@ async fn customers_of_a_spent_application_keep_nobody_on_another_from_being_look
         .lead;
     let own = "own".parse().unwrap();
     for number in 0..2_001 {
-        waits(
+        add_customer_with_due_lead(
             &scene,
             format!("many-{number}"),
             &AppId::default_app(),
@@ -273,7 +272,7 @@ async fn customers_of_a_spent_application_keep_nobody_on_another_from_being_look
         .await;
     }
     scene.memory.clock.advance(SignedDuration::from_secs(1));
-    waits(&scene, "one".into(), &own, &lead).await;
+    add_customer_with_due_lead(&scene, "one".into(), &own, &lead).await;
     scene.call_for(SignedDuration::from_hours(1));
 
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);

@@ -1,4 +1,4 @@
-//! Workers that come late, or store late, lose no connection.
+//! Workers that are delayed, or store late, lose no connection.
 
 use std::pin::pin;
 
@@ -7,7 +7,7 @@ use futures_util::poll;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
-use super::{AccessError, access, expired, status, stored, waits};
+use super::{AccessError, access, expired, status, stored, wait_reason};
 use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::connection::{ConnectionStatus, ReconnectReason};
@@ -17,18 +17,18 @@ use crate::fakes::{Call, Fault, TokenKind};
 use crate::ports::{Clock as _, Connections as _, Event, Vault as _};
 
 /// The step of a refresh that stores the new pair: the last but one, before the row is advanced.
-async fn storing(scene: &Scene) -> u64 {
-    let dry = expired().await;
-    let before = dry.memory.faults.steps();
-    assert!(access(&dry).await.is_ok());
-    let steps = dry.memory.faults.steps() - before;
+async fn storing_step(scene: &Scene) -> u64 {
+    let dry_run = expired().await;
+    let before = dry_run.memory.faults.steps();
+    assert!(access(&dry_run).await.is_ok());
+    let steps = dry_run.memory.faults.steps() - before;
     scene.memory.faults.steps() + steps - 1
 }
 
 #[tokio::test]
-async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
+async fn storing_the_new_pair_is_retried_if_the_vault_fails() {
     let scene = expired().await;
-    let step = storing(&scene).await;
+    let step = storing_step(&scene).await;
     scene.memory.faults.at(step, Fault::FailBefore);
 
     assert_eq!(access(&scene).await.unwrap().generation, 2);
@@ -36,28 +36,28 @@ async fn a_vault_that_fails_while_the_new_pair_is_stored_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_new_pair_that_is_never_stored_is_said_at_every_try_and_ends_the_connection() {
+async fn new_pair_that_is_never_stored_logs_every_try_and_needs_reconnect() {
     let scene = expired().await;
-    let step = storing(&scene).await;
+    let step = storing_step(&scene).await;
     for attempt in 0..4 {
         scene.memory.faults.at(step + attempt, Fault::FailBefore);
     }
 
     let log = Log::begin();
-    let unkept = access(&scene).await;
+    let result = access(&scene).await;
     let log = log.text();
 
-    assert!(matches!(unkept, Err(AccessError::Busy { .. })));
+    assert!(matches!(result, Err(AccessError::Busy { .. })));
     let failures = log.lines().filter(|line| line.contains("ERROR"));
-    let said = failures.filter(|line| line.contains("a new token was not stored"));
-    assert_eq!(said.count(), 4, "as often as rings an alarm: {log}");
+    let failures = failures.filter(|line| line.contains("a new token was not stored"));
+    assert_eq!(failures.count(), 4, "as many as raise an alarm: {log}");
     scene.memory.clock.advance(SignedDuration::from_mins(1));
-    assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
+    assert_eq!(wait_reason(access(&scene).await), WaitReason::Reconnect);
     assert_eq!(scene.memory.crm.count(Call::Refresh), 2);
 }
 
 #[tokio::test]
-async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
+async fn delayed_worker_that_stores_the_newest_pair_revives_the_connection() {
     let scene = expired().await;
     let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
     let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
@@ -67,7 +67,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
 
     scene.memory.clock.advance(SignedDuration::from_mins(2));
     assert_eq!(
-        waits(quick.access(&scene.customer, None, Timestamp::MAX).await),
+        wait_reason(quick.access(&scene.customer, None, Timestamp::MAX).await),
         WaitReason::Reconnect
     );
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
@@ -76,16 +76,16 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
     assert_eq!(frozen.await.unwrap().generation, 2);
 
     assert_eq!(status(&scene).await, ConnectionStatus::Active);
-    let told = scene.memory.events.published();
+    let events = scene.memory.events.published();
     assert!(
         matches!(
-            told.last(),
+            events.last(),
             Some(Event::Connection {
                 status: ConnectionStatus::Active,
                 ..
             })
         ),
-        "{told:?}"
+        "{events:?}"
     );
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
     scene.drain().await;
@@ -101,7 +101,7 @@ async fn a_frozen_worker_that_wakes_with_the_newest_pair_wins() {
 }
 
 #[tokio::test]
-async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
+async fn newer_stored_pair_is_adopted_without_another_refresh() {
     let scene = expired().await;
     let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
     let mut frozen = Box::pin(slow.access(&scene.customer, None, Timestamp::MAX));
@@ -123,7 +123,7 @@ async fn an_invalid_grant_beside_a_newer_stored_pair_is_no_death() {
 }
 
 #[tokio::test]
-async fn an_invalid_grant_is_no_death_where_another_stores_its_pair_before_the_last_look() {
+async fn invalid_grant_is_ignored_if_another_worker_stores_its_pair_before_the_recheck() {
     let scene = expired().await;
     let (crm, customer) = (&scene.memory.crm, &scene.customer);
     let (slow, quick) = (scene.memory.keeper(), scene.memory.keeper());
@@ -147,7 +147,7 @@ async fn an_invalid_grant_is_no_death_where_another_stores_its_pair_before_the_l
 }
 
 #[tokio::test]
-async fn two_refreshes_that_were_both_granted_end_with_one_pair() {
+async fn two_granted_refreshes_end_with_the_same_pair() {
     let scene = expired().await;
     let (crm, customer) = (&scene.memory.crm, &scene.customer);
     crm.set_token_kind(TokenKind::LongLived);
@@ -172,7 +172,7 @@ async fn two_refreshes_that_were_both_granted_end_with_one_pair() {
 }
 
 /// A row whose generation is one ahead of the vault.
-async fn behind() -> Scene {
+async fn vault_behind_row() -> Scene {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
     let mut row = directory.look(&scene.customer).unwrap();
@@ -182,8 +182,8 @@ async fn behind() -> Scene {
 }
 
 #[tokio::test]
-async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_connection() {
-    let scene = behind().await;
+async fn pair_older_than_its_row_is_not_refreshed_and_keeps_the_connection() {
+    let scene = vault_behind_row().await;
     let (memory, keeper) = (&scene.memory, scene.memory.keeper());
 
     let refused = keeper
@@ -203,11 +203,11 @@ async fn a_pair_that_is_older_than_its_row_is_not_refreshed_with_and_ends_no_con
 }
 
 #[tokio::test]
-async fn a_newest_pair_that_is_not_there_once_its_token_has_ended_is_lost() {
-    let scene = behind().await;
+async fn newest_pair_still_missing_after_its_token_expired_counts_as_lost() {
+    let scene = vault_behind_row().await;
     scene.memory.clock.advance(SignedDuration::from_hours(25));
 
-    assert_eq!(waits(access(&scene).await), WaitReason::Reconnect);
+    assert_eq!(wait_reason(access(&scene).await), WaitReason::Reconnect);
 
     assert_eq!(scene.memory.crm.count(Call::Refresh), 0);
     let since = scene.memory.clock.now();
@@ -217,7 +217,7 @@ async fn a_newest_pair_that_is_not_there_once_its_token_has_ended_is_lost() {
 }
 
 #[tokio::test]
-async fn a_slow_store_leaves_a_refresh_that_might_be_cut_off_to_a_later_one() {
+async fn refresh_delayed_by_a_slow_store_is_left_to_a_later_call() {
     let scene = expired().await;
     let (memory, keeper) = (&scene.memory, scene.memory.keeper());
     let end = memory.clock.now() + SignedDuration::from_secs(30);

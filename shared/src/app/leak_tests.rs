@@ -10,14 +10,14 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::fakes::Fault;
 use crate::ports::TokenError;
 
-/// Contained in everything that a person typed and that Constant Contact said.
-const MARK: &str = "Sentinel";
+/// Part of everything that a person typed and of every message of Constant Contact.
+const SENTINEL: &str = "Sentinel";
 const ADDRESS: &str = "sentinel@example.com";
 const LONG_ADDRESS: &str = "sentinel.with.an.address.longer.than.fifty.characters@example.com";
 
 /// What happens to a lead from its arrival to its end, after something was set up.
 #[derive(Debug, Clone, Copy)]
-enum Walk {
+enum Scenario {
     Straight,
     LongAddress,
     NewToken,
@@ -27,17 +27,17 @@ enum Walk {
     Released,
 }
 
-const WALKS: [Walk; 7] = [
-    Walk::Straight,
-    Walk::LongAddress,
-    Walk::NewToken,
-    Walk::Stale,
-    Walk::Unconnected,
-    Walk::Disconnected,
-    Walk::Released,
+const SCENARIOS: [Scenario; 7] = [
+    Scenario::Straight,
+    Scenario::LongAddress,
+    Scenario::NewToken,
+    Scenario::Stale,
+    Scenario::Unconnected,
+    Scenario::Disconnected,
+    Scenario::Released,
 ];
 
-impl Walk {
+impl Scenario {
     async fn scene(self) -> Scene {
         match self {
             Self::Unconnected => Scene::unconnected().await,
@@ -45,36 +45,36 @@ impl Walk {
         }
     }
 
-    /// Walks; returns what was logged on the way.
-    async fn go(self, scene: &Scene) -> String {
+    /// Runs the scenario; returns the debug output of every result.
+    async fn run(self, scene: &Scene) -> String {
         let memory = &scene.memory;
         let address = match self {
             Self::LongAddress => LONG_ADDRESS,
             _ => ADDRESS,
         };
-        let mut said = format!("{:?}", submit(scene, address).await);
+        let mut output = format!("{:?}", submit(scene, address).await);
         match self {
             Self::NewToken => memory.crm.expire_access(ACCOUNT),
             Self::Stale => memory.clock.advance(SignedDuration::from_hours(1)),
             Self::Disconnected => {
                 let admin = memory.admin();
-                write!(said, "{:?}", admin.disconnect(&scene.customer).await).unwrap();
+                write!(output, "{:?}", admin.disconnect(&scene.customer).await).unwrap();
             }
             _ => {}
         }
-        write!(said, "{:?}", scene.drain().await).unwrap();
+        write!(output, "{:?}", scene.drain().await).unwrap();
         if matches!(self, Self::Released) {
             memory.clock.advance(SignedDuration::from_hours(24 * 62));
             write!(
-                said,
+                output,
                 "{:?}",
                 memory.keeper().keep_alive(jiff::Timestamp::MAX).await
             )
             .unwrap();
-            write!(said, "{:?}", memory.release().await).unwrap();
-            write!(said, "{:?}", scene.drain().await).unwrap();
+            write!(output, "{:?}", memory.release().await).unwrap();
+            write!(output, "{:?}", scene.drain().await).unwrap();
         }
-        said
+        output
     }
 }
 
@@ -85,16 +85,16 @@ async fn submit(scene: &Scene, address: &str) -> String {
 
     let fields = [
         ("email", address),
-        ("first_name", MARK),
+        ("first_name", SENTINEL),
         ("phone_number", "+1 555 Sentinel"),
-        ("custom_fields[Sentinel]", MARK),
+        ("custom_fields[Sentinel]", SENTINEL),
         ("consent", "yes"),
     ];
     let origin = Origin {
-        ip: Some(MARK.into()),
-        user_agent: Some(MARK.into()),
-        site: Some(MARK.into()),
-        referer: Some(MARK.into()),
+        ip: Some(SENTINEL.into()),
+        user_agent: Some(SENTINEL.into()),
+        site: Some(SENTINEL.into()),
+        referer: Some(SENTINEL.into()),
     };
     let arrival = Arrival {
         origin,
@@ -104,25 +104,25 @@ async fn submit(scene: &Scene, address: &str) -> String {
     format!("{:?}", intake.take(&scene.form, arrival).await)
 }
 
-fn assert_silent(text: &str) {
+fn assert_no_secrets(text: &str) {
     let secrets = (1..100).flat_map(|n| [format!("access-{n}"), format!("refresh-{n}")]);
     let marks = ["sentinel", "client-secret"].map(str::to_owned);
     let lower = text.to_lowercase();
     for secret in secrets.chain(marks) {
         let place = lower.find(&secret);
         let around = place.map(|at| &lower[at.saturating_sub(200)..(at + 50).min(lower.len())]);
-        assert_eq!(around, None, "{secret} was said");
+        assert_eq!(around, None, "{secret} leaked");
     }
 }
 
 #[tokio::test]
-async fn no_failing_step_of_any_walk_says_a_secret_or_an_address() {
+async fn no_failing_step_of_any_scenario_leaks_a_secret_or_an_address() {
     let log = Log::begin();
-    for walk in WALKS {
-        let whole = walk.scene().await;
-        let before = whole.memory.faults.steps();
-        let mut said = walk.go(&whole).await;
-        let steps = whole.memory.faults.steps() - before;
+    for scenario in SCENARIOS {
+        let reference = scenario.scene().await;
+        let before = reference.memory.faults.steps();
+        let mut output = scenario.run(&reference).await;
+        let steps = reference.memory.faults.steps() - before;
         for step in 1..=steps {
             for fault in [
                 Fault::FailBefore,
@@ -130,27 +130,27 @@ async fn no_failing_step_of_any_walk_says_a_secret_or_an_address() {
                 Fault::CrashBefore,
                 Fault::CrashAfter,
             ] {
-                let scene = walk.scene().await;
+                let scene = scenario.scene().await;
                 let faults = &scene.memory.faults;
                 faults.at(faults.steps() + step, fault);
-                said.extend(faults.until_crash(walk.go(&scene)).await);
-                write!(said, "{:?}", scene.drain().await).unwrap();
-                write!(said, "{:?}", scene.memory.events.published()).unwrap();
+                output.extend(faults.until_crash(scenario.run(&scene)).await);
+                write!(output, "{:?}", scene.drain().await).unwrap();
+                write!(output, "{:?}", scene.memory.events.published()).unwrap();
             }
         }
-        assert_silent(&said);
+        assert_no_secrets(&output);
     }
 
     let log = log.text();
     assert!(log.contains("a lead was not claimed"), "the log is on");
     let named = "looking whether a person has acted";
-    assert!(log.contains(named), "what was not done is named");
-    assert_silent(&log);
+    assert!(log.contains(named), "the log names what was not done");
+    assert_no_secrets(&log);
 }
 
 #[tokio::test]
-async fn no_answer_of_constant_contact_is_quoted() {
-    let refusal = Refusal::of(MARK, &format!("{MARK}: email {ADDRESS}"));
+async fn constant_contact_answers_are_never_quoted() {
+    let refusal = Refusal::of(SENTINEL, &format!("{SENTINEL}: email {ADDRESS}"));
     let answers = [
         CrmError::Invalid(refusal.clone()),
         CrmError::NotFound(refusal.clone()),
@@ -171,25 +171,25 @@ async fn no_answer_of_constant_contact_is_quoted() {
         TokenError::AnswerLost,
     ];
     let log = Log::begin();
-    let mut said = String::new();
-    for walk in WALKS {
+    let mut output = String::new();
+    for scenario in SCENARIOS {
         for answer in &answers {
-            let scene = walk.scene().await;
+            let scene = scenario.scene().await;
             for _ in 0..3 {
                 scene.memory.crm.answer_next(answer.clone());
             }
-            said += &walk.go(&scene).await;
-            write!(said, "{:?}", scene.memory.events.published()).unwrap();
+            output += &scenario.run(&scene).await;
+            write!(output, "{:?}", scene.memory.events.published()).unwrap();
         }
         for answer in token_answers {
-            let scene = walk.scene().await;
+            let scene = scenario.scene().await;
             scene.memory.crm.token_answer_next(answer);
-            said += &walk.go(&scene).await;
-            write!(said, "{:?}", scene.memory.events.published()).unwrap();
+            output += &scenario.run(&scene).await;
+            write!(output, "{:?}", scene.memory.events.published()).unwrap();
         }
     }
 
     assert!(!log.text().is_empty(), "the log is on");
-    assert_silent(&said);
-    assert_silent(&log.text());
+    assert_no_secrets(&output);
+    assert_no_secrets(&log.text());
 }

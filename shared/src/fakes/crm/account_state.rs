@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::bulk::QueuedImport;
-use super::contract::hold_sign_up;
+use super::contract::assert_sign_up_valid;
 use crate::domain::connection::{Account, Catalog, ContactList, CustomField, FieldKind};
 use crate::domain::contact::Contact;
 use crate::domain::crm::{CrmError, Refusal};
@@ -14,18 +14,18 @@ use crate::ports::{Found, LeftOut, OptOuts, SignUp, SignedUp};
 
 /// An account and everything in it.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct AccountState {
     pub(super) account: Account,
     pub(super) privileges: Vec<String>,
     /// Whether sign-ups are forbidden whatever the user's privileges are.
     pub(super) forbids_writes: bool,
     pub(super) confirmed_opt_in: bool,
     /// Whether a contact made with explicit permission, other than by a sign-up, skips the confirmation.
-    pub(super) takes_permissions_literally: bool,
+    pub(super) skips_confirmation_without_sign_up: bool,
     /// Whether refusals have no message.
-    pub(super) is_wordless: bool,
+    pub(super) refuses_without_message: bool,
     /// Whether a success names no contact.
-    pub(super) is_nameless: bool,
+    pub(super) omits_contact_ids: bool,
     pub(super) catalog: Catalog,
     contacts: BTreeMap<String, RemoteContact>,
     /// Addresses that are called invalid for now, by their keys.
@@ -94,7 +94,7 @@ pub enum RemotePermission {
     Unsubscribed,
 }
 
-impl Book {
+impl AccountState {
     pub(super) fn new(account: &str, name: &str) -> Self {
         const OWNER: [&str; 4] = [
             "contacts:read",
@@ -110,9 +110,9 @@ impl Book {
             privileges: OWNER.map(str::to_owned).to_vec(),
             forbids_writes: false,
             confirmed_opt_in: false,
-            takes_permissions_literally: false,
-            is_wordless: false,
-            is_nameless: false,
+            skips_confirmation_without_sign_up: false,
+            refuses_without_message: false,
+            omits_contact_ids: false,
             catalog: Catalog::default(),
             contacts: BTreeMap::new(),
             held_back: BTreeSet::new(),
@@ -214,9 +214,9 @@ impl Book {
         id: RemoteId,
         now: Timestamp,
     ) -> Result<SignedUp, CrmError> {
-        hold_sign_up(sign_up);
+        assert_sign_up_valid(sign_up);
         self.check(sign_up).map_err(|error| match error {
-            CrmError::Invalid(_) | CrmError::NotFound(_) if self.is_wordless => {
+            CrmError::Invalid(_) | CrmError::NotFound(_) if self.refuses_without_message => {
                 CrmError::Invalid(Refusal::default())
             }
             error => error,
@@ -247,7 +247,7 @@ impl Book {
             DeliveryAction::Created
         };
         Ok(SignedUp {
-            contact: Some(contact.id.clone()).filter(|_| !self.is_nameless),
+            contact: Some(contact.id.clone()).filter(|_| !self.omits_contact_ids),
             action,
             left_out: vec![],
         })
@@ -263,10 +263,10 @@ impl Book {
     ) -> Result<SignedUp, CrmError> {
         let made = self.sign_up(sign_up, id, now)?;
         let contact = self.contacts.get_mut(&sign_up.contact.email.key());
-        let contact = contact.expect("it was made");
+        let contact = contact.expect("the contact was just made");
         contact.permission = match permission {
             Permission::PendingConfirmation => RemotePermission::PendingConfirmation,
-            _ if self.takes_permissions_literally => RemotePermission::Explicit,
+            _ if self.skips_confirmation_without_sign_up => RemotePermission::Explicit,
             _ => contact.permission,
         };
         Ok(made)
@@ -312,23 +312,23 @@ impl Book {
 }
 
 /// Updates only what a sign-up says about a person.
-fn update(known: &mut Contact, said: &Contact) {
-    for (known, said) in [
-        (&mut known.first_name, &said.first_name),
-        (&mut known.last_name, &said.last_name),
-        (&mut known.job_title, &said.job_title),
-        (&mut known.company_name, &said.company_name),
-        (&mut known.phone_number, &said.phone_number),
+fn update(known: &mut Contact, new: &Contact) {
+    for (known, new) in [
+        (&mut known.first_name, &new.first_name),
+        (&mut known.last_name, &new.last_name),
+        (&mut known.job_title, &new.job_title),
+        (&mut known.company_name, &new.company_name),
+        (&mut known.phone_number, &new.phone_number),
     ] {
-        if !said.is_empty() {
-            known.clone_from(said);
+        if !new.is_empty() {
+            known.clone_from(new);
         }
     }
-    if !said.street_address.is_empty() {
-        known.street_address = said.street_address.clone();
+    if !new.street_address.is_empty() {
+        known.street_address = new.street_address.clone();
     }
-    known.email = said.email.clone();
-    known.custom_fields.extend(said.custom_fields.clone());
+    known.email = new.email.clone();
+    known.custom_fields.extend(new.custom_fields.clone());
 }
 
 pub(super) fn invalid(message: &str) -> CrmError {

@@ -7,13 +7,13 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use url::Url;
 
-pub struct Wire {
+pub struct ScriptedServer {
     port: u16,
-    asked: Arc<Mutex<Asked>>,
+    recorded: Arc<Mutex<Recorded>>,
 }
 
 #[derive(Default)]
-struct Asked {
+struct Recorded {
     requests: Vec<String>,
     connections: usize,
     /// Connections that both sides have closed.
@@ -30,12 +30,12 @@ pub enum Reply {
 }
 
 /// A JSON answer on a connection that stays open.
-pub fn answer(status: u16, body: &str) -> Reply {
+pub fn json_reply(status: u16, body: &str) -> Reply {
     Reply::Keep(bytes(status, body))
 }
 
 /// A JSON answer after which the connection is closed, although the answer does not say so.
-pub fn last(status: u16, body: &str) -> Reply {
+pub fn json_reply_then_close(status: u16, body: &str) -> Reply {
     Reply::Close(bytes(status, body))
 }
 
@@ -46,25 +46,25 @@ fn bytes(status: u16, body: &str) -> String {
     )
 }
 
-impl Wire {
+impl ScriptedServer {
     /// Each request gets the next reply; after the last, connections are closed unanswered.
-    pub async fn answering(replies: Vec<Reply>) -> Self {
+    pub async fn start(replies: Vec<Reply>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let asked = Arc::new(Mutex::new(Asked::default()));
+        let recorded = Arc::new(Mutex::new(Recorded::default()));
         let replies = Arc::new(Mutex::new(replies.into_iter()));
-        let heard = asked.clone();
+        let recorder = recorded.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                heard.lock().unwrap().connections += 1;
-                let (heard, replies) = (heard.clone(), replies.clone());
+                recorder.lock().unwrap().connections += 1;
+                let (recorder, replies) = (recorder.clone(), replies.clone());
                 tokio::spawn(async move {
                     let next = move || replies.lock().unwrap().next();
-                    converse(stream, &heard, next).await
+                    serve_connection(stream, &recorder, next).await
                 });
             }
         });
-        Self { port, asked }
+        Self { port, recorded }
     }
 
     pub fn url(&self, path: &str) -> Url {
@@ -74,34 +74,36 @@ impl Wire {
     }
 
     pub fn requests(&self) -> Vec<String> {
-        self.asked.lock().unwrap().requests.clone()
+        self.recorded.lock().unwrap().requests.clone()
     }
 
     pub fn connections(&self) -> usize {
-        self.asked.lock().unwrap().connections
+        self.recorded.lock().unwrap().connections
     }
 
     /// Waits until both sides have closed this many connections.
-    pub async fn has_closed(&self, connections: usize) {
+    pub async fn wait_until_closed(&self, connections: usize) {
         let closed = async {
-            while self.asked.lock().unwrap().closed < connections {
+            while self.recorded.lock().unwrap().closed < connections {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         let closed = tokio::time::timeout(Duration::from_secs(30), closed);
-        closed.await.expect("the client keeps a dead connection");
+        closed
+            .await
+            .expect("the client keeps a closed connection open");
     }
 }
 
-async fn converse(
+async fn serve_connection(
     mut stream: TcpStream,
-    asked: &Mutex<Asked>,
+    recorded: &Mutex<Recorded>,
     mut next: impl FnMut() -> Option<Reply>,
 ) -> Option<()> {
     loop {
         let request = read(&mut stream).await?;
-        hold(&request);
-        asked.lock().unwrap().requests.push(request);
+        check_contract(&request);
+        recorded.lock().unwrap().requests.push(request);
         let (bytes, keep) = match next()? {
             Reply::Keep(bytes) => (bytes, true),
             Reply::Close(bytes) => (bytes, false),
@@ -110,19 +112,19 @@ async fn converse(
         if !keep {
             stream.shutdown().await.ok()?;
             while matches!(stream.read(&mut [0; 64]).await, Ok(1..)) {}
-            asked.lock().unwrap().closed += 1;
+            recorded.lock().unwrap().closed += 1;
             return None;
         }
     }
 }
 
-/// Checks that a request keeps to the contract; one that does not is never answered.
-fn hold(request: &str) {
+/// Checks that a request conforms to the contract; one that does not is never answered.
+fn check_contract(request: &str) {
     let (head, body) = request.split_once("\r\n\r\n").unwrap();
     let mut line = head.split([' ', '?']);
     let (method, path) = (line.next().unwrap(), line.next().unwrap());
     if path.starts_with("/v3/") {
-        cc_sandbox::contract::hold(method, path, body.as_bytes()).unwrap();
+        cc_sandbox::contract::check_request(method, path, body.as_bytes()).unwrap();
     }
 }
 

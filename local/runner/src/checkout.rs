@@ -1,4 +1,4 @@
-//! Paths: the project's folder and the private folder `.local` in it.
+//! Paths: the checkout and the private folder `.local` in it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -8,17 +8,17 @@ use anyhow::{Context, Result};
 use tokio::time::sleep;
 
 /// How often a waiting process checks whether a lock is free.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The project's folder.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct Checkout {
     root: PathBuf,
 }
 
-impl Place {
+impl Checkout {
     /// The checkout that this program was built from.
-    pub fn of_the_checkout() -> Result<Self> {
+    pub fn locate() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let root = root
             .canonicalize()
@@ -27,12 +27,12 @@ impl Place {
     }
 
     /// A path in the checkout.
-    pub fn root(&self, path: &str) -> PathBuf {
+    pub fn path(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
 
     /// A folder under `.local`, created if missing.
-    pub fn private(&self, path: &str) -> Result<PathBuf> {
+    pub fn local_folder(&self, path: &str) -> Result<PathBuf> {
         let folder = self.root.join(".local").join(path);
         fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         Ok(folder)
@@ -40,7 +40,7 @@ impl Place {
 
     /// Holds a lock against concurrent runs of this program, until the file is dropped.
     pub async fn lock(&self, name: &str) -> Result<File> {
-        let path = self.private("locks")?.join(name);
+        let path = self.local_folder("locks")?.join(name);
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -50,7 +50,7 @@ impl Place {
             match file.try_lock() {
                 Ok(()) => return Ok(file),
                 // Polls, since a blocked thread would hold up the runtime's shutdown, and with it Ctrl-C.
-                Err(TryLockError::WouldBlock) => sleep(LOOK_AGAIN).await,
+                Err(TryLockError::WouldBlock) => sleep(POLL_INTERVAL).await,
                 Err(TryLockError::Error(error)) => return Err(error).context("cannot take a lock"),
             }
         }
@@ -68,18 +68,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waits_for_a_lock_can_end_before_it_is_free() {
+    fn runtime_can_shut_down_while_waiting_for_a_lock() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().to_owned();
-        let place = Place { root };
+        let checkout = Checkout { root };
         let other = Runtime::new().unwrap();
-        let held = other.block_on(place.lock("build")).unwrap();
+        let held = other.block_on(checkout.lock("build")).unwrap();
         let (ended, end) = mpsc::channel();
 
         thread::spawn(move || {
             let runtime = Runtime::new().unwrap();
             let given_up = runtime.block_on(async {
-                let lock = place.lock("build");
+                let lock = checkout.lock("build");
                 timeout(Duration::from_millis(100), lock).await.is_err()
             });
             drop(runtime);

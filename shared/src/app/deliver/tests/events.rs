@@ -7,23 +7,23 @@ use crate::domain::crm::CrmError;
 use crate::fakes::Fault;
 use crate::ports::Event;
 
-/// Events about leads, without their moments.
-fn told(scene: &Scene) -> Vec<Value> {
+/// The published events about leads, without their times.
+fn lead_events(scene: &Scene) -> Vec<Value> {
     let events = scene.memory.events.published();
     let of_leads = events
         .iter()
         .filter(|event| matches!(event, Event::Lead { .. }));
-    let mut told: Vec<_> = of_leads
+    let mut lead_events: Vec<_> = of_leads
         .map(|event| serde_json::to_value(event).unwrap())
         .collect();
-    for event in &mut told {
+    for event in &mut lead_events {
         event.as_object_mut().unwrap().remove("at");
     }
-    told
+    lead_events
 }
 
 #[tokio::test]
-async fn a_batchs_ends_are_told_in_one_step() {
+async fn delivered_event_is_published_for_each_lead_of_a_batch() {
     let scene = Scene::connected().await;
     let ada = scene.submit(&[("email", "ada@example.com")]).await;
     let bob = scene.submit(&[("email", "bob@example.com")]).await;
@@ -33,13 +33,13 @@ async fn a_batchs_ends_are_told_in_one_step() {
     let mut expected = [ada.lead, bob.lead]
         .map(|lead| json!({"customer_id": scene.customer, "lead_id": lead, "status": "delivered"}));
     expected.sort_by_key(|event| event["lead_id"].to_string());
-    let mut told = told(&scene);
-    told.sort_by_key(|event| event["lead_id"].to_string());
-    assert_eq!(told, expected);
+    let mut lead_events = lead_events(&scene);
+    lead_events.sort_by_key(|event| event["lead_id"].to_string());
+    assert_eq!(lead_events, expected);
 }
 
 #[tokio::test]
-async fn a_wait_for_a_person_is_told_once() {
+async fn repeated_wait_for_a_person_is_published_only_once() {
     let scene = Scene::unconnected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let messages = scene.messages();
@@ -53,22 +53,22 @@ async fn a_wait_for_a_person_is_told_once() {
     scene.connect().await;
     scene.drain_these(messages).await;
 
-    assert_eq!(told(&scene), [waiting, event("delivered")]);
+    assert_eq!(lead_events(&scene), [waiting, event("delivered")]);
 }
 
 #[tokio::test]
-async fn a_pause_is_no_news() {
+async fn wait_for_quota_publishes_no_event() {
     let scene = Scene::connected().await;
     scene.submit(&[("email", "ada@example.com")]).await;
     scene.memory.crm.answer_next(CrmError::QuotaExceeded);
 
     scene.drain().await;
 
-    assert!(told(&scene).is_empty());
+    assert!(lead_events(&scene).is_empty());
 }
 
 #[tokio::test]
-async fn a_bus_out_of_order_keeps_no_lead() {
+async fn event_bus_outage_does_not_hold_back_leads() {
     let steps_of_a_drain = {
         let scene = Scene::connected().await;
         scene.submit(&[("email", "ada@example.com")]).await;
@@ -81,8 +81,8 @@ async fn a_bus_out_of_order_keeps_no_lead() {
     let last = scene.memory.faults.steps() + steps_of_a_drain;
     scene.memory.faults.at(last, Fault::FailBefore);
 
-    let again = scene.drain().await;
+    let to_redeliver = scene.drain().await;
 
-    assert!(again.is_empty() && told(&scene).is_empty());
+    assert!(to_redeliver.is_empty() && lead_events(&scene).is_empty());
     assert_eq!(scene.state(&lead).await.as_str(), "delivered");
 }

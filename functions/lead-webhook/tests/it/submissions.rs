@@ -14,7 +14,7 @@ const FORM_POST: &str = include_str!("../../../../events/lead-form-post.json");
 const JSON: &str = include_str!("../../../../events/lead-json.json");
 
 #[tokio::test]
-async fn a_browsers_post_is_kept_and_sent_on_to_the_forms_page() {
+async fn browser_post_is_recorded_and_redirected_to_the_forms_return_url() {
     let (memory, _) = world().await;
 
     let answer = handle(&memory.intake(), event(FORM_POST)).await;
@@ -31,7 +31,7 @@ async fn a_browsers_post_is_kept_and_sent_on_to_the_forms_page() {
 }
 
 #[tokio::test]
-async fn the_site_that_sent_a_lead_is_kept_and_noted_where_it_is_not_the_one_it_names() {
+async fn origin_header_is_recorded_and_noted_if_it_differs_from_the_page_url() {
     let page = "https%3A%2F%2Fengines.example%2Fnews";
     let body = format!("email=ada%40example.com&consent=yes&consent_page_url={page}");
     for (site, kept, noted) in [
@@ -41,7 +41,7 @@ async fn the_site_that_sent_a_lead_is_kept_and_noted_where_it_is_not_the_one_it_
             Some("https://engines.example"),
             false,
         ),
-        ("https://leads.example", None, false), // our own, as after a mistake
+        ("https://leads.example", None, false), // our own, as from a correction page
     ] {
         let (memory, _) = world().await;
         let kind = "application/x-www-form-urlencoded";
@@ -64,7 +64,7 @@ async fn the_site_that_sent_a_lead_is_kept_and_noted_where_it_is_not_the_one_it_
 }
 
 #[tokio::test]
-async fn a_json_lead_is_answered_with_its_id_and_the_pages_origin_may_read_it() {
+async fn json_lead_is_answered_with_its_id_readable_by_the_pages_origin() {
     let (memory, _) = world().await;
 
     let answer = handle(&memory.intake(), event(JSON)).await;
@@ -82,7 +82,7 @@ async fn a_json_lead_is_answered_with_its_id_and_the_pages_origin_may_read_it() 
 }
 
 #[tokio::test]
-async fn bad_input_gets_its_own_answer_and_never_a_5xx() {
+async fn bad_input_is_answered_with_its_own_problem_code_and_never_a_5xx() {
     let (memory, form) = world().await;
     let closed = Form {
         id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap(),
@@ -225,7 +225,7 @@ async fn bad_input_gets_its_own_answer_and_never_a_5xx() {
 }
 
 #[tokio::test]
-async fn a_person_sees_what_to_correct_and_keeps_what_was_typed() {
+async fn correction_page_shows_errors_and_keeps_escaped_input() {
     let (memory, _) = world().await;
     let kind = "application/x-www-form-urlencoded";
     let body = "email=ada&first_name=%3Cscript%3E&custom_fields%5BEngine%5D=difference";
@@ -246,7 +246,7 @@ async fn a_person_sees_what_to_correct_and_keeps_what_was_typed() {
 }
 
 #[tokio::test]
-async fn the_hosted_form_is_empty_whatever_the_query_says() {
+async fn hosted_form_ignores_the_query() {
     let (memory, _) = world().await;
     let lead = [
         ("email", "SENTINEL@example.com"),
@@ -271,7 +271,7 @@ async fn the_hosted_form_is_empty_whatever_the_query_says() {
 }
 
 #[tokio::test]
-async fn an_event_that_makes_no_url_is_answered_like_any_other() {
+async fn event_with_an_invalid_url_is_handled_like_any_other() {
     let (memory, _) = world().await;
     let mut post: Value = serde_json::from_str(FORM_POST).unwrap();
     post["rawQueryString"] = "utm_source=<fair>".into();
@@ -285,7 +285,7 @@ async fn an_event_that_makes_no_url_is_answered_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_foreign_or_endless_return_address_is_not_followed_and_the_lead_is_kept() {
+async fn foreign_or_overlong_return_url_is_ignored_and_the_lead_is_kept() {
     let long = |host: &str| format!("https%3A%2F%2F{host}%2F{}", "a".repeat(4_096));
     for address in [
         "https%3A%2F%2Fevil.example%2F".to_owned(),
@@ -306,7 +306,7 @@ async fn a_foreign_or_endless_return_address_is_not_followed_and_the_lead_is_kep
 }
 
 #[tokio::test]
-async fn a_form_that_names_no_page_thanks_on_ours_wherever_a_sender_points() {
+async fn form_without_return_url_always_redirects_to_our_thank_you_page() {
     let (memory, form) = world().await;
     let form = Form {
         return_url: None,
@@ -330,7 +330,7 @@ async fn a_form_that_names_no_page_thanks_on_ours_wherever_a_sender_points() {
 }
 
 #[tokio::test]
-async fn a_salesforce_form_works_with_its_id_and_an_opt_in_box() {
+async fn salesforce_form_works_with_our_form_id_and_a_consent_box() {
     let (memory, _) = world().await;
     let body = format!(
         "oid={FORM}&retURL=https%3A%2F%2Fengines.example%2Fok&first_name=Ada&last_name=Lovelace&\
@@ -354,9 +354,9 @@ async fn a_salesforce_form_works_with_its_id_and_an_opt_in_box() {
 }
 
 #[tokio::test]
-async fn only_an_allowed_origin_may_ask_by_script() {
+async fn cors_preflight_allows_only_listed_origins() {
     let (memory, _) = world().await;
-    let ask = |origin: &str| {
+    let preflight = |origin: &str| {
         let mut request = request("OPTIONS", &format!("/f/{FORM}"), "", "");
         request
             .headers_mut()
@@ -364,12 +364,16 @@ async fn only_an_allowed_origin_may_ask_by_script() {
         request
     };
 
-    let allowed = handle(&memory.intake(), ask("https://engines.example")).await;
-    let foreign = handle(&memory.intake(), ask("https://evil.example")).await;
+    let allowed = handle(&memory.intake(), preflight("https://engines.example")).await;
+    let foreign = handle(&memory.intake(), preflight("https://evil.example")).await;
 
     assert_eq!(allowed.status(), 204);
     for answer in [&allowed, &foreign] {
-        assert_eq!(answer.headers()["vary"], "origin", "no cache mixes them up");
+        assert_eq!(
+            answer.headers()["vary"],
+            "origin",
+            "caches have to tell them apart"
+        );
     }
     assert_eq!(
         allowed.headers()["access-control-allow-origin"],

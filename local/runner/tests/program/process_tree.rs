@@ -10,7 +10,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 /// How long processes may outlive the program.
-const PATIENCE: Duration = Duration::from_secs(15);
+const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A process: ids are reused, so its start time identifies it too.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +29,12 @@ struct Listening {
 
 /// A program with everything it has started, and the ports on which they listen.
 #[derive(Debug)]
-pub struct Everything {
+pub struct ProcessTree {
     processes: Vec<Process>,
     listening: BTreeSet<Listening>,
 }
 
-impl Everything {
+impl ProcessTree {
     pub fn of(program: u32) -> Self {
         let all = processes();
         let mut ids = BTreeSet::from([program]);
@@ -59,7 +59,7 @@ impl Everything {
         }
     }
 
-    pub fn ports(&self) -> usize {
+    pub fn port_count(&self) -> usize {
         self.listening.len()
     }
 
@@ -81,7 +81,7 @@ impl Everything {
     }
 
     pub fn assert_gone(&self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             let alive = processes().into_iter().map(|(process, _)| process);
             let left: Vec<_> = alive

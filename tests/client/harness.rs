@@ -19,14 +19,14 @@ use url::Url;
 
 pub const CALLBACK: &str = "https://feed.example/oauth/callback";
 
-pub struct Bench {
+pub struct Harness {
     pub sandbox: RunningSandbox,
     pub api: ConstantContact,
     /// Of the first account's owner.
     pub token: SecretString,
 }
 
-impl Bench {
+impl Harness {
     /// A sandbox without limits, and a token for the owner of its first account.
     pub async fn start() -> Self {
         let settings = Settings {
@@ -42,7 +42,7 @@ impl Bench {
         .await
         .unwrap();
         let owner = sandbox.with(|lab| lab.world.accounts[0].users[0].login.clone());
-        let token = mint(&sandbox, &owner);
+        let token = mint_token(&sandbox, &owner);
         let api = ConstantContact::new(http(), url(&sandbox, "/v3"));
         Self {
             sandbox,
@@ -52,8 +52,8 @@ impl Bench {
     }
 
     /// An API client with a short timeout.
-    pub fn hasty(&self) -> ConstantContact {
-        ConstantContact::new(hasty(), url(&self.sandbox, "/v3"))
+    pub fn api_with_short_timeout(&self) -> ConstantContact {
+        ConstantContact::new(http_with_short_timeout(), url(&self.sandbox, "/v3"))
     }
 
     /// Reads or changes the first account.
@@ -62,7 +62,7 @@ impl Bench {
     }
 
     /// A person opts out of the account's mail.
-    pub fn leave(&self, address: &str) {
+    pub fn unsubscribe(&self, address: &str) {
         self.account(|account| {
             let mut contacts = account.contacts().iter();
             let contact = contacts.find(|contact| contact.email.as_deref() == Some(address));
@@ -73,7 +73,7 @@ impl Bench {
     }
 
     /// The account deletes a contact.
-    pub fn delete(&self, address: &str) {
+    pub fn delete_contact(&self, address: &str) {
         self.account(|account| {
             let id = account.contact_by_email(address).unwrap().id;
             let contact = account.contact_mut(id).unwrap();
@@ -98,7 +98,7 @@ impl Bench {
     }
 
     /// A contact of the account as the API shows it.
-    pub async fn shown(&self, email: &str) -> Value {
+    pub async fn contact_json(&self, email: &str) -> Value {
         let mut address = url(&self.sandbox, "/v3/contacts");
         let everything =
             "custom_fields,list_memberships,phone_numbers,street_addresses,taggings,notes";
@@ -107,12 +107,14 @@ impl Bench {
             .append_pair("email", email)
             .append_pair("status", "all")
             .append_pair("include", everything);
-        let page: Value = self.ask(reqwest::Method::GET, address, Value::Null).await;
+        let page: Value = self
+            .call_api(reqwest::Method::GET, address, Value::Null)
+            .await;
         page["contacts"][0].clone()
     }
 
     /// Calls the API without the adapter.
-    pub async fn ask(&self, method: reqwest::Method, url: Url, body: Value) -> Value {
+    pub async fn call_api(&self, method: reqwest::Method, url: Url, body: Value) -> Value {
         use secrecy::ExposeSecret as _;
         let request = reqwest::Client::new()
             .request(method, url)
@@ -132,7 +134,7 @@ impl Bench {
     }
 
     /// Applies a fault to the next call of a route.
-    pub fn strike(&self, route: &str, after_effect: bool, action: Action) {
+    pub fn inject_fault(&self, route: &str, after_effect: bool, action: Action) {
         let fault = Fault {
             after_effect,
             ..Fault::once(route, action)
@@ -151,8 +153,8 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    /// Checks in every test that its requests keep to the contract.
+impl Drop for Harness {
+    /// Checks in every test that its requests conform to the contract.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             assert_eq!(self.sandbox.broken_contracts(), [""; 0]);
@@ -162,15 +164,15 @@ impl Drop for Bench {
 
 /// A client with a long timeout, for busy machines.
 pub fn http() -> Http {
-    waiting(Duration::from_secs(30))
+    http_with_timeout(Duration::from_secs(30))
 }
 
 /// A client with a short timeout.
-pub fn hasty() -> Http {
-    waiting(Duration::from_secs(3))
+pub fn http_with_short_timeout() -> Http {
+    http_with_timeout(Duration::from_secs(3))
 }
 
-fn waiting(total: Duration) -> Http {
+fn http_with_timeout(total: Duration) -> Http {
     let connect = total;
     Http::new(HttpTimeouts { connect, total }).unwrap()
 }
@@ -179,7 +181,7 @@ pub fn url(sandbox: &RunningSandbox, path: &str) -> Url {
     format!("{}{path}", sandbox.url()).parse().unwrap()
 }
 
-pub fn mint(sandbox: &RunningSandbox, login: &str) -> SecretString {
+pub fn mint_token(sandbox: &RunningSandbox, login: &str) -> SecretString {
     let minted = sandbox.mint("client", login).unwrap();
     minted.access_token.into()
 }
@@ -213,7 +215,7 @@ pub fn sign_up(address: &str, list: RemoteId) -> SignUp {
 }
 
 /// A sign-up with nothing filled in except the address.
-pub fn bare(address: &str, list: RemoteId) -> SignUp {
+pub fn minimal_sign_up(address: &str, list: RemoteId) -> SignUp {
     SignUp {
         contact: Contact::of(email(address)),
         ..sign_up(address, list)

@@ -1,4 +1,4 @@
-//! Trying again.
+//! Replays by the operator and retries by the customer.
 
 use jiff::SignedDuration;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, RefusalReason, WaitReason};
@@ -10,18 +10,18 @@ use crate::stage::Stage;
 
 const REPLAYS: &str = "/v1/customers/engines/replays";
 
-/// What a request to a slow store takes.
+/// How long a request to a slow store takes.
 const SIX_SECONDS: SignedDuration = SignedDuration::from_secs(6);
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_happen_and_does_nothing() {
+async fn dry_run_reports_what_a_replay_would_do_without_doing_it() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
     stage.memory.drain_all().await;
 
     let dry = stage.post(REPLAYS, json!({"dry_run": true})).await;
-    let nothing = stage.memory.queue.receive(10);
+    let queued = stage.memory.queue.receive(10);
     let other = json!({"status": "waiting", "reason": "quota"});
     let other = stage.post(REPLAYS, other).await;
     let real = stage
@@ -36,21 +36,21 @@ async fn a_dry_run_says_what_would_happen_and_does_nothing() {
         dry.body,
         json!({"dry_run": true, "leads": leads, "exported": 0, "others": 0, "blocked": "not_connected"})
     );
-    assert!(nothing.is_empty());
+    assert!(queued.is_empty());
     assert_eq!(other.body["leads"], json!({}));
     assert_eq!((real.status, &real.body["leads"]), (200, &leads));
     assert_eq!(stage.memory.queue.receive(10).len(), 1);
 }
 
 #[tokio::test]
-async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
+async fn page_previews_a_retry_before_it_runs() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
     stage.memory.drain_all().await;
     let path = stage.manage_path().await;
 
-    let (_, _, asks) = stage
+    let (_, _, preview) = stage
         .page(
             "GET",
             &format!("{path}/retry?label=waiting.not_connected"),
@@ -67,13 +67,13 @@ async fn the_page_shows_what_a_retry_would_do_before_it_does_it() {
     let to = headers["location"].to_str().unwrap().to_owned();
     let (_, _, page) = stage.page("GET", &to, "").await;
 
-    assert!(asks.contains("would wait again at once"), "{asks}");
+    assert!(preview.contains("would wait again at once"), "{preview}");
     assert_eq!(status, 303);
     assert!(page.contains("1 sign-up is being retried"), "{page}");
-    let (nonsense, ..) = stage
+    let (unknown, ..) = stage
         .page("GET", &format!("{path}/retry?label=x"), "")
         .await;
-    assert_eq!(nonsense, 422);
+    assert_eq!(unknown, 422);
 }
 
 fn refused() -> LeadState {
@@ -84,35 +84,37 @@ fn refused() -> LeadState {
 async fn with_few_refused_behind_many_delivered() -> Stage {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
-    stage.end_like(&like, 1..17, &refused()).await;
-    stage.end_like(&like, 17..3_017, &delivered()).await;
+    let template = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+    stage.settle_copies(&template, 1..17, &refused()).await;
+    stage
+        .settle_copies(&template, 17..3_017, &delivered())
+        .await;
     drop(stage.memory.queue.receive(1));
     stage
 }
 
-/// The address of the link or form of a page that says this.
-fn address<'p>(page: &'p str, begins: &str) -> &'p str {
-    let (_, rest) = page.split_once(begins).unwrap();
+/// The text of a page between `before` and the next quotation mark.
+fn attribute<'p>(page: &'p str, before: &str) -> &'p str {
+    let (_, rest) = page.split_once(before).unwrap();
     rest.split_once('"').unwrap().0
 }
 
 #[tokio::test]
-async fn few_refused_leads_are_tried_again_however_many_were_delivered_since() {
+async fn refused_leads_are_replayed_even_behind_thousands_of_delivered_ones() {
     let stage = with_few_refused_behind_many_delivered().await;
     let path = stage.manage_path().await;
     let refused = json!({"status": "refused", "reason": "cc_refused"});
 
     let retry = format!("{path}/retry?label=refused.cc_refused");
-    let (_, _, asks) = stage.page("GET", &retry, "").await;
+    let (_, _, preview) = stage.page("GET", &retry, "").await;
     let replayed = stage.post(REPLAYS, refused.clone()).await;
     let again = stage.post(REPLAYS, refused).await;
 
     assert!(
-        asks.contains("<strong>16</strong> sign-ups would be"),
-        "{asks}"
+        preview.contains("<strong>16</strong> sign-ups would be"),
+        "{preview}"
     );
-    assert!(!asks.contains("Keep looking"), "{asks}");
+    assert!(!preview.contains("Keep looking"), "{preview}");
     assert_eq!(replayed.body["leads"], json!({"refused.cc_refused": 16}));
     assert_eq!(replayed.body["next_cursor"], json!(null));
     assert_eq!(again.body["leads"], json!({}));
@@ -120,19 +122,19 @@ async fn few_refused_leads_are_tried_again_however_many_were_delivered_since() {
 }
 
 #[tokio::test]
-async fn a_search_that_takes_too_long_goes_on_where_it_ended() {
+async fn slow_retry_search_continues_where_it_stopped() {
     let stage = with_few_refused_behind_many_delivered().await;
     let path = stage.manage_path().await;
     let retry = format!("{path}/retry?label=refused.cc_refused");
 
     let (_, _, first) = stage
-        .slowly(SIX_SECONDS, stage.page("GET", &retry, ""))
+        .with_slow_calls(SIX_SECONDS, stage.page("GET", &retry, ""))
         .await;
-    let further = address(&first, "quiet\" href=\"").replace("&#38;", "&");
+    let further = attribute(&first, "quiet\" href=\"").replace("&#38;", "&");
     let (_, _, second) = stage
-        .slowly(SIX_SECONDS, stage.page("GET", &further, ""))
+        .with_slow_calls(SIX_SECONDS, stage.page("GET", &further, ""))
         .await;
-    let cursor = address(&second, "name=\"cursor\" value=\"");
+    let cursor = attribute(&second, "name=\"cursor\" value=\"");
     let body = format!("label=refused.cc_refused&cursor={cursor}");
     let (status, headers, _) = stage.page("POST", &format!("{path}/retry"), &body).await;
 
@@ -151,31 +153,34 @@ async fn a_search_that_takes_too_long_goes_on_where_it_ended() {
 }
 
 #[tokio::test]
-async fn more_than_one_answer_takes_are_tried_again_page_by_page() {
+async fn more_than_500_leads_are_retried_page_by_page() {
     for (label, state) in [
         ("refused.cc_refused", refused()),
         ("waiting.quota", LeadState::waits(WaitReason::Quota)),
     ] {
         let stage = Stage::with_customers().await;
         let form = stage.form().await;
-        let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
-        stage.end_like(&like, 1..601, &state).await;
+        let template = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+        stage.settle_copies(&template, 1..601, &state).await;
         drop(stage.memory.queue.receive(1));
         let path = stage.manage_path().await;
         let retry = format!("{path}/retry");
 
-        let (_, _, asks) = stage
+        let (_, _, preview) = stage
             .page("GET", &format!("{retry}?label={label}"), "")
             .await;
         let body = format!("label={label}&cursor=");
         let (_, headers, _) = stage.page("POST", &retry, &body).await;
-        let on = headers["location"].to_str().unwrap();
-        let (_, _, rest) = stage.page("GET", on, "").await;
-        let cursor = address(&rest, "name=\"cursor\" value=\"");
+        let next = headers["location"].to_str().unwrap();
+        let (_, _, rest) = stage.page("GET", next, "").await;
+        let cursor = attribute(&rest, "name=\"cursor\" value=\"");
         let body = format!("label={label}&cursor={cursor}");
         let (_, headers, _) = stage.page("POST", &retry, &body).await;
 
-        assert!(asks.contains("<strong>500 or more</strong>"), "{asks}");
+        assert!(
+            preview.contains("<strong>500 or more</strong>"),
+            "{preview}"
+        );
         assert!(rest.contains("500 sign-ups are being retried"), "{rest}");
         assert!(
             rest.contains("<strong>100</strong> sign-ups would be"),
@@ -188,22 +193,22 @@ async fn more_than_one_answer_takes_are_tried_again_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_another_order_is_refused() {
+async fn replay_cursor_of_another_status_is_rejected() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
-    let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
-    stage.end_like(&like, 1..502, &refused()).await;
+    let template = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+    stage.settle_copies(&template, 1..502, &refused()).await;
 
     let dry = json!({"status": "refused", "dry_run": true});
     let dry = stage.post(REPLAYS, dry).await;
     let other = json!({"status": "waiting", "cursor": dry.text("next_cursor")});
     let other = stage.post(REPLAYS, other).await;
 
-    assert_eq!(other.faults(), [("cursor", "malformed")]);
+    assert_eq!(other.field_errors(), [("cursor", "malformed")]);
 }
 
 #[tokio::test]
-async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_once() {
+async fn empty_lead_ids_replay_nothing_and_duplicate_ids_replay_once() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let ada = stage.sign_up(&form, "ada@example.com").await;
@@ -217,14 +222,14 @@ async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_on
         }
     });
 
-    for wish in [
+    for request in [
         json!({"lead_ids": []}),
         json!({"lead_ids": [], "status": "waiting"}),
         json!({"lead_ids": [], "status": "quarantined"}),
     ] {
-        let answer = stage.post(REPLAYS, wish.clone()).await;
-        assert_eq!(answer.body["leads"], json!({}), "{wish}");
-        assert_eq!(stage.memory.queue.receive(10), [], "{wish}");
+        let answer = stage.post(REPLAYS, request.clone()).await;
+        assert_eq!(answer.body["leads"], json!({}), "{request}");
+        assert_eq!(stage.memory.queue.receive(10), [], "{request}");
     }
     let twice = json!({"lead_ids": [ada, ada]});
     let answer = stage.post(REPLAYS, twice).await;
@@ -233,7 +238,7 @@ async fn a_replay_of_no_lead_named_tries_none_and_of_one_named_twice_tries_it_on
 }
 
 #[tokio::test]
-async fn leads_of_a_time_are_tried_again_from_its_first_moment_on_and_before_its_last() {
+async fn replay_period_includes_its_start_and_excludes_its_end() {
     let quota = LeadState::waits(WaitReason::Quota);
     for (status, label, state) in [
         ("refused", "refused.cc_refused", refused()),
@@ -241,8 +246,8 @@ async fn leads_of_a_time_are_tried_again_from_its_first_moment_on_and_before_its
     ] {
         let stage = Stage::with_customers().await;
         let form = stage.form().await;
-        let like = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
-        stage.end_like(&like, 1..4, &state).await;
+        let template = stage.lead(&stage.sign_up(&form, "ada@example.com").await);
+        stage.settle_copies(&template, 1..4, &state).await;
         let (since, until) = ("2026-11-23T09:30:02Z", "2026-11-23T09:30:03Z");
 
         let second = json!({"status": status, "since": since, "until": until, "dry_run": true});
@@ -253,20 +258,20 @@ async fn leads_of_a_time_are_tried_again_from_its_first_moment_on_and_before_its
 }
 
 #[tokio::test]
-async fn leads_that_wait_and_went_out_in_a_file_are_tried_again_only_where_that_is_asked_for() {
+async fn exported_waiting_leads_are_replayed_only_if_requested() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     stage.sign_up(&form, "ada@example.com").await;
     stage.memory.drain_all().await;
     stage.get(CSV).await;
 
-    let others = json!({"status": "waiting"});
-    let others = stage.post(REPLAYS, others).await;
-    let nothing = stage.memory.queue.receive(10);
+    let plain = json!({"status": "waiting"});
+    let plain = stage.post(REPLAYS, plain).await;
+    let queued = stage.memory.queue.receive(10);
     let all = json!({"status": "waiting", "exported": true});
     let all = stage.post(REPLAYS, all).await;
 
-    assert_eq!((others.body["leads"].clone(), nothing), (json!({}), vec![]));
+    assert_eq!((plain.body["leads"].clone(), queued), (json!({}), vec![]));
     assert_eq!(all.body["leads"], json!({"exported": 1}));
     assert_eq!(stage.memory.queue.receive(10).len(), 1);
 }

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::answer::{self, Outcome};
 use super::gateway::Cut;
-use crate::faults::{Action, Strike};
+use crate::faults::{Action, AppliedFault};
 use crate::settings::TokenThrottleBody;
 use crate::world::{Refusal, TokenRefusal};
 
@@ -24,12 +24,12 @@ const MAX_PAUSE: Duration = Duration::from_secs(600);
 const FLUSH: Duration = Duration::from_millis(30);
 const CHUNK: usize = 64 * 1024;
 
-pub async fn run(struck: Option<Strike>, request: Request, next: Next) -> Response {
-    let Some(Strike {
+pub async fn run(fault: Option<AppliedFault>, request: Request, next: Next) -> Response {
+    let Some(AppliedFault {
         after_effect,
         action,
         ..
-    }) = struck
+    }) = fault
     else {
         return next.run(request).await;
     };

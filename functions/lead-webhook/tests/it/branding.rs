@@ -1,4 +1,4 @@
-//! Whose pages a visitor is shown: the brand's that the form's statement names, never the product's.
+//! Pages that visitors see bear the brand of the form's statement, never the product's name.
 
 use lambda_http::http::header::{ACCEPT, CONTENT_SECURITY_POLICY};
 use lambda_http::{Body, Response};
@@ -9,7 +9,7 @@ use leadfeed_shared::ports::Forms as _;
 
 use crate::stage::{FORM, request, text, world};
 
-async fn to_a_browser(memory: &Memory, method: &str, path: &str, body: &str) -> Response<Body> {
+async fn browse(memory: &Memory, method: &str, path: &str, body: &str) -> Response<Body> {
     let kind = "application/x-www-form-urlencoded";
     let mut request = request(method, path, kind, body);
     let accept = "text/html".parse().unwrap();
@@ -23,7 +23,7 @@ fn title(page: &str) -> &str {
 }
 
 #[tokio::test]
-async fn what_a_visitor_sees_bears_the_brand_and_neither_the_product_nor_the_forms_own_name() {
+async fn visitor_pages_show_the_brand_but_not_the_product_or_the_form_name() {
     let (memory, form) = world().await;
     let closed = Form {
         id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap(),
@@ -33,8 +33,8 @@ async fn what_a_visitor_sees_bears_the_brand_and_neither_the_product_nor_the_for
     memory.directory.put_form(&closed).await.unwrap();
     let (open, closed) = (format!("/f/{FORM}"), format!("/f/{}", closed.id));
     let web_to_lead = "/servlet/servlet.WebToLead";
-    let rehearsed = format!("oid={FORM}&debug=1&email=ada%40example.com&consent=on");
-    let to_closed = format!("oid={}&email=ada%40example.com", form_of(&closed));
+    let rehearsal = format!("oid={FORM}&debug=1&email=ada%40example.com&consent=on");
+    let to_closed = format!("oid={}&email=ada%40example.com", form_id_of(&closed));
 
     for (method, path, body, status, shown) in [
         ("GET", open.as_str(), "", 200, "Sign up"),
@@ -51,10 +51,10 @@ async fn what_a_visitor_sees_bears_the_brand_and_neither_the_product_nor_the_for
             410,
             "That cannot be done",
         ),
-        ("POST", web_to_lead, &rehearsed, 200, "Nothing was kept"),
+        ("POST", web_to_lead, &rehearsal, 200, "Nothing was kept"),
         ("POST", web_to_lead, &to_closed, 410, "That cannot be done"),
     ] {
-        let answer = to_a_browser(&memory, method, path, body).await;
+        let answer = browse(&memory, method, path, body).await;
 
         let page = text(&answer);
         assert_eq!(answer.status(), status, "{method} {path}");
@@ -66,27 +66,27 @@ async fn what_a_visitor_sees_bears_the_brand_and_neither_the_product_nor_the_for
     }
 }
 
-fn form_of(path: &str) -> &str {
+fn form_id_of(path: &str) -> &str {
     path.trim_start_matches("/f/")
 }
 
 #[tokio::test]
-async fn a_page_of_no_form_that_is_known_is_in_nobodys_name() {
+async fn page_without_a_known_brand_shows_no_name() {
     let (memory, mut form) = world().await;
-    let nobodys = "/f/frm_01ARZ3NDEKTSV4RRFFQ69G5FAB";
-    let before_brands = format!("/f/{FORM}");
+    let unknown_form = "/f/frm_01ARZ3NDEKTSV4RRFFQ69G5FAB";
+    let without_brand = format!("/f/{FORM}");
     for statement in &mut form.statements {
         statement.brand = None;
     }
     memory.directory.put_form(&form).await.unwrap();
 
     for (path, status, shown) in [
-        (nobodys, 404, "There is nothing here"),
-        (&format!("{nobodys}/thanks"), 200, "Thank you"),
+        (unknown_form, 404, "There is nothing here"),
+        (&format!("{unknown_form}/thanks"), 200, "Thank you"),
         ("/f/%3Cscript%3E/thanks", 200, "Thank you"),
-        (&before_brands, 200, "Sign up"),
+        (&without_brand, 200, "Sign up"),
     ] {
-        let answer = to_a_browser(&memory, "GET", path, "").await;
+        let answer = browse(&memory, "GET", path, "").await;
 
         let page = text(&answer);
         assert_eq!(answer.status(), status, "{path}");
@@ -95,9 +95,9 @@ async fn a_page_of_no_form_that_is_known_is_in_nobodys_name() {
     }
 }
 
-/// An editor of websites may put a form into one, which the answer to it then comes to.
+/// Website editors may put a form into a frame, where its answers are then shown.
 #[tokio::test]
-async fn no_page_that_answers_a_form_is_kept_out_of_a_frame() {
+async fn every_answer_of_a_form_may_be_framed() {
     let (memory, mut form) = world().await;
     form.screening.rates.per_minute = 2;
     memory.directory.put_form(&form).await.unwrap();
@@ -106,7 +106,7 @@ async fn no_page_that_answers_a_form_is_kept_out_of_a_frame() {
         "email=ada%40example.com&consent=yes",
         "email=eve%40example.com&consent=yes",
     );
-    let down = || {
+    let fail_next_read = || {
         let read = memory.faults.steps() + 1;
         memory.faults.at(read, Fault::FailBefore);
     };
@@ -123,9 +123,9 @@ async fn no_page_that_answers_a_form_is_kept_out_of_a_frame() {
         ("GET", "/f/nobodys", "", 404, false),
     ] {
         if is_down {
-            down();
+            fail_next_read();
         }
-        let answer = to_a_browser(&memory, method, path, body).await;
+        let answer = browse(&memory, method, path, body).await;
 
         let policy = &answer.headers()[CONTENT_SECURITY_POLICY];
         let policy = policy.to_str().unwrap();
@@ -136,25 +136,25 @@ async fn no_page_that_answers_a_form_is_kept_out_of_a_frame() {
 }
 
 #[tokio::test]
-async fn whoever_signed_up_is_thanked_while_the_table_is_down() {
+async fn thank_you_page_is_shown_while_the_table_is_down() {
     let (memory, _) = world().await;
     let read = memory.faults.steps() + 1;
     memory.faults.at(read, Fault::FailBefore);
 
-    let answer = to_a_browser(&memory, "GET", &format!("/f/{FORM}/thanks"), "").await;
+    let answer = browse(&memory, "GET", &format!("/f/{FORM}/thanks"), "").await;
 
     assert_eq!(answer.status(), 200);
     assert_eq!(title(&text(&answer)), "Thank you");
 }
 
 #[tokio::test]
-async fn the_brands_privacy_policy_is_linked_beside_the_box_where_the_form_names_one() {
+async fn privacy_policy_is_linked_only_if_the_form_has_one() {
     let (memory, mut form) = world().await;
-    let without = to_a_browser(&memory, "GET", &format!("/f/{FORM}"), "").await;
+    let without = browse(&memory, "GET", &format!("/f/{FORM}"), "").await;
     form.privacy_url = Some("https://engines.example/privacy?a=1&b=2".into());
     memory.directory.put_form(&form).await.unwrap();
 
-    let with = to_a_browser(&memory, "GET", &format!("/f/{FORM}"), "").await;
+    let with = browse(&memory, "GET", &format!("/f/{FORM}"), "").await;
 
     assert!(!text(&without).contains("Privacy policy"));
     let link = r#"<a href="https://engines.example/privacy?a=1&#38;b=2" target="_blank" rel="noopener">Privacy policy</a>"#;
