@@ -7,9 +7,9 @@ use lambda_http::{Body, Request, RequestExt as _, Response};
 use lead_webhook::{handle, signature};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::{Rates, Screening};
-use leadfeed_shared::fakes::{Memory, at_once, samples};
+use leadfeed_shared::fakes::{Memory, run_ready, samples};
 use leadfeed_shared::ports::Forms as _;
-use leadfeed_shared::web::tamed;
+use leadfeed_shared::web::sanitized;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 
@@ -46,7 +46,7 @@ fn memory_with_form() -> Memory {
         },
         ..samples::form()
     };
-    at_once(memory.directory.put_form(&form)).expect("memory takes a form");
+    run_ready(memory.directory.put_form(&form)).expect("memory takes a form");
     memory
 }
 
@@ -169,7 +169,7 @@ fn gateway_request(
         "requestContext": {"http": http, "stage": "$default", "domainName": "leads.example", "timeEpoch": 0},
     });
     let event: LambdaRequest = serde_json::from_str(&event.to_string()).expect("an event");
-    Some(tamed(event).into())
+    Some(sanitized(event).into())
 }
 
 /// Posts bytes as they are.
@@ -190,7 +190,7 @@ fn post(path: &str, headers: &[(&'static str, &[u8])], body: &[u8]) -> StatusCod
 
 /// The answer to a request, which must not be a 5xx and must have a bounded length.
 fn answer_to(request: Request) -> Response<Body> {
-    let answer = at_once(handle(&memory_with_form().intake(), request));
+    let answer = run_ready(handle(&memory_with_form().intake(), request));
     assert!(answer.status().as_u16() < 500, "{}", answer.status());
     let length = answer.body().len();
     assert!(length < 1_000_000, "{length} bytes");

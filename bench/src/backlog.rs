@@ -77,7 +77,7 @@ pub fn measure(effort: Effort, progress: &Progress) -> Result<Vec<Backlog>> {
 
 fn run(way: Way, leads: u32) -> Result<Backlog> {
     let midnight: Timestamp = "2026-11-23T00:00:00Z".parse()?;
-    let memory = Memory::with_clock(VirtualClock::standing(midnight), 1);
+    let memory = Memory::with_clock(VirtualClock::manual(midnight), 1);
     let clock = memory.clock.clone();
     let refused = match way {
         Way::Naive => clock.drive(run_naive(&memory, leads))?,
@@ -136,7 +136,7 @@ async fn connected(memory: &Memory, way: Way) -> Result<(Fixtures, RemoteId)> {
 async fn run_leadfeed(memory: &Memory, way: Way, leads: u32) -> Result<()> {
     let (fixtures, _) = connected(memory, way).await?;
     let now = memory.clock.now();
-    let quota = LeadState::waits(WaitReason::Quota);
+    let quota = LeadState::waiting(WaitReason::Quota);
     for number in 0..leads {
         memory
             .ledger

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use axum::body::Bytes;
-use leadfeed_local::{Guarded, free_port};
+use leadfeed_local::{GuardedProcess, free_port};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::net::TcpStream;
 
@@ -36,7 +36,7 @@ pub async fn run(
     let scratch = TempDir::new()?.keep(); // removed by the guard
     let address = || anyhow::Ok(format!("127.0.0.1:{}", free_port()?));
     let (invoke_address, api_address) = (address()?, address()?);
-    let running = Guarded::start(&scratch, log.reopen()?, emulator, |command| {
+    let running = GuardedProcess::start(&scratch, log.reopen()?, emulator, |command| {
         command
             .args(["--runtime-interface-emulator-address", &invoke_address])
             .args(["--runtime-api-address", &api_address])

@@ -66,9 +66,9 @@ pub async fn measure(
 }
 
 async fn run(drain: &Program, drains: usize, leads: u32, progress: &Progress) -> Result<Rate> {
-    let ministack = MiniStack::bare(progress).await?;
+    let ministack = MiniStack::start_empty(progress).await?;
     let aws = ministack.aws()?;
-    tables::make(&aws, DIRECTORY, LEDGER).await?;
+    tables::create_tables(&aws, DIRECTORY, LEDGER).await?;
     let sandbox = sandbox().await?;
     let limits = Limits::default();
     let world = World::create(sdk(aws.endpoint()), remote(&sandbox, limits)?).await?;

@@ -74,7 +74,7 @@ impl Player {
             }
             Event::Answer(answer, times) => {
                 for _ in 0..*times {
-                    world.memory.crm.answer_next(answer.error());
+                    world.memory.crm.fail_next(answer.error());
                 }
             }
             Event::LoseBudget => world.lose_budget(),
@@ -142,7 +142,7 @@ impl ApiAnswer {
             Self::AnswerLost => CrmError::AnswerLost,
             Self::Invalid => CrmError::Invalid(refusal("the contact cannot be taken")),
             Self::BadPhone => CrmError::Invalid(refusal("phone_number is invalid")),
-            Self::Ours => CrmError::Ours(415),
+            Self::Ours => CrmError::BadRequest(415),
         }
     }
 }

@@ -78,7 +78,7 @@ fn play(world: &mut World, case: &Case) {
 fn wind_down(world: &mut World, case: &Case) {
     world.fault_free = true;
     world.shared.end_disruptions();
-    world.memory.crm.forget_answers();
+    world.memory.crm.clear_scripted_errors();
     settle(world, case, Phase::TimePassed);
     if world.is_broken() {
         return;

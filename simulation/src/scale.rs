@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::{Account, Connection};
-use leadfeed_shared::fakes::{at_once, samples};
+use leadfeed_shared::fakes::{run_ready, samples};
 
 use crate::log::Log;
 use crate::oracle::Person;
@@ -156,7 +156,7 @@ fn connect(world: &World, customer: usize) {
         lists: vec![customer.list.clone()],
         ..samples::connection(world.now())
     };
-    let tokens = at_once(world.memory.put_connected(row, &customer.client));
+    let tokens = run_ready(world.memory.put_connected(row, &customer.client));
     world.shared.oracle().connected(&account, &tokens);
 }
 
@@ -174,6 +174,6 @@ fn submit(world: &World, intake: &Intake<Wired>, customer: usize, number: u32) {
         ("consent", "yes".to_owned()),
     ];
     let arrival = samples::arrival(fields);
-    let form = at_once(intake.form(customer.form.id.as_str())).expect("a form");
-    at_once(intake.take(&form, arrival)).expect("a good lead");
+    let form = run_ready(intake.form(customer.form.id.as_str())).expect("a form");
+    run_ready(intake.take(&form, arrival)).expect("a good lead");
 }

@@ -13,7 +13,7 @@ use leadfeed_shared::domain::budget::{BudgetState, Limits};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
 use leadfeed_shared::domain::tally::Counts;
-use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock, at_once};
+use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock, run_ready};
 use leadfeed_shared::locked;
 use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
@@ -88,7 +88,7 @@ impl World {
     /// The world of a setting, with its customers, none of them connected yet.
     #[must_use]
     pub fn new(setting: &Setting, seed: u64, without: Option<Guard>, log: Log) -> Self {
-        let clock = VirtualClock::standing(setting.begins);
+        let clock = VirtualClock::manual(setting.begins);
         let memory = Memory::with_clock(clock.clone(), seed);
         let limits = set_remote_limits(&memory, setting.limits);
         if setting.long_lived {
@@ -148,7 +148,7 @@ impl World {
         });
         let form =
             serde_json::json!({ "name": "News", "consent_statement": "Engines may mail me." });
-        let form = at_once(async {
+        let form = run_ready(async {
             admin
                 .put_customer(&id, properties(&settings))
                 .await
@@ -302,13 +302,13 @@ impl World {
     #[must_use]
     pub fn is_connected(&self, customer: u8) -> bool {
         let id = &self.customers[usize::from(customer)].id;
-        let found = at_once(self.memory.directory.customer(id));
+        let found = run_ready(self.memory.directory.customer(id));
         if matches!(found, Ok(None)) {
             return true;
         }
-        let connection = self.memory.directory.look(id);
+        let connection = self.memory.directory.peek(id);
         connection.is_some_and(|connection| {
-            let there: Vec<_> = at_once(async { connection.lists_for(&[]) }).unwrap_or_default();
+            let there: Vec<_> = run_ready(async { connection.lists_for(&[]) }).unwrap_or_default();
             !there.is_empty()
         })
     }
@@ -328,9 +328,10 @@ impl World {
         self.wake_scheduler();
         self.advance(self.now() + SignedDuration::from_hours(3));
         for customer in &self.customers {
-            let tallies = at_once(self.memory.directory.tallies(&customer.id)).unwrap_or_default();
+            let tallies =
+                run_ready(self.memory.directory.tallies(&customer.id)).unwrap_or_default();
             for tally in tallies {
-                let counted = at_once(self.memory.ledger.count(&customer.id, tally.day));
+                let counted = run_ready(self.memory.ledger.count(&customer.id, tally.day));
                 let (tallied, counted) = (
                     comparable(tally.counts),
                     comparable(counted.unwrap_or_default()),

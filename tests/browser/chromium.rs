@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
-use leadfeed_local::Guarded;
+use leadfeed_local::GuardedProcess;
 use leadfeed_local::tools::on_path;
 use serde_json::{Value, json};
 
@@ -39,7 +39,7 @@ pub struct Programs {
 
 /// A running chromedriver. The guard ends it and its browsers, and removes their profiles.
 struct Driver {
-    _guarded: Guarded,
+    _guarded: GuardedProcess,
     chromium: PathBuf,
     folder: PathBuf,
     url: String,
@@ -62,7 +62,7 @@ impl Driver {
         let programs = Programs::find().expect("chromium and chromedriver");
         let folder = tempfile::tempdir().unwrap().keep(); // removed by the guard, which outlives us
         let log = folder.join("chromedriver.log");
-        let guarded = Guarded::start(
+        let guarded = GuardedProcess::start(
             &folder,
             File::create(&log).unwrap(),
             &programs.chromedriver,

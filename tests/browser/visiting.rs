@@ -98,7 +98,7 @@ pub async fn web_to_lead_page_delivers_its_lead_and_returns_to_the_site() {
         .replace("YOUR-FORM", scene.form["form_id"].as_str().unwrap());
     let change = json!({"return_hosts": ["engines.example"]});
     let form = format!("/v1/forms/{}", text(&scene.form, "form_id").unwrap());
-    let changed = scene.operator.done(Method::PATCH, &form, Some(&change));
+    let changed = scene.operator.call_ok(Method::PATCH, &form, Some(&change));
     changed.await.unwrap();
 
     let site: Url = site(page).await.parse().unwrap();
@@ -126,7 +126,7 @@ pub async fn fetch_snippet_submits_whether_filled_in_by_script_or_by_hand() {
     let site = site(format!("{snippet}{snippet}")).await;
     let form = format!("/v1/forms/{}", text(&scene.form, "form_id").unwrap());
     let change = json!({"allowed_origins": [site]});
-    let changed = scene.operator.done(Method::PATCH, &form, Some(&change));
+    let changed = scene.operator.call_ok(Method::PATCH, &form, Some(&change));
     changed.await.unwrap();
 
     window.goto(&site).await;
@@ -141,7 +141,11 @@ pub async fn fetch_snippet_submits_whether_filled_in_by_script_or_by_hand() {
     window.wait_for_text("Thank you.").await;
     contact("scripted@example.com").await;
     let leads = "/v1/customers/scripted/leads";
-    let leads = scene.operator.done(Method::GET, leads, None).await.unwrap();
+    let leads = scene
+        .operator
+        .call_ok(Method::GET, leads, None)
+        .await
+        .unwrap();
     assert_eq!(leads["leads"].as_array().unwrap().len(), 1, "{leads}");
     let engines = &leads["leads"][0]["contact"]["custom_fields"]["Engine"];
     assert_eq!(engines, "difference; analytical");

@@ -53,7 +53,7 @@ async fn import_completes_and_creates_implicit_contacts() {
     assert_eq!((activity.rows, activity.progress), (0, Progress::Pending));
     assert!(activity.created_at >= since);
     let finished = finish(&harness, &activity).await;
-    assert_eq!(finished.progress, Progress::Completed { troubled: 0 });
+    assert_eq!(finished.progress, Progress::Completed { error_count: 0 });
     let shown = harness.contact_json("ada@example.com").await;
     assert_eq!(shown["email_address"]["permission_to_send"], "implicit");
     assert_eq!(shown["custom_fields"][0]["value"], "difference");
@@ -87,7 +87,7 @@ async fn import_counts_an_opted_out_contact_as_troubled_and_not_as_changed() {
         .unwrap();
 
     let finished = finish(&harness, &activity).await;
-    assert_eq!(finished.progress, Progress::Completed { troubled: 1 });
+    assert_eq!(finished.progress, Progress::Completed { error_count: 1 });
     let changed = harness
         .api
         .changed_since(&harness.token, since, None)
@@ -206,7 +206,7 @@ async fn import_body_over_4_mb_is_not_sent() {
         .import(&harness.token, &rows, &[harness.list()])
         .await;
 
-    assert_eq!(refused, Err(CrmError::Ours(413)));
+    assert_eq!(refused, Err(CrmError::BadRequest(413)));
     let listed = harness.api.activities(&harness.token, None).await.unwrap();
     assert_eq!(listed.items, []);
 }

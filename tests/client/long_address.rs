@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use leadfeed_shared::domain::crm::{Blame, CrmError, OptionalField};
 use leadfeed_shared::domain::ids::RemoteId;
 use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
-use leadfeed_shared::ports::{Contacts as _, LeftOut, Made, SignUp, SignedUp};
+use leadfeed_shared::ports::{Contacts as _, CreateOutcome, LeftOut, SignUp, SignedUp};
 use serde_json::json;
 
 use crate::harness::{Harness, minimal_sign_up, sign_up, url};
@@ -25,7 +25,7 @@ async fn long_address_is_created_through_the_contacts_endpoint() {
         .await
         .unwrap();
 
-    let Made::New(created) = created else {
+    let CreateOutcome::New(created) = created else {
         panic!("the contact existed already")
     };
     assert_eq!(created.action, DeliveryAction::Created);
@@ -67,7 +67,7 @@ async fn update_existing(harness: &Harness, lead: &SignUp) -> SignedUp {
         .make(&harness.token, lead, explicit)
         .await
         .unwrap();
-    let Made::Known(contact) = created else {
+    let CreateOutcome::Known(contact) = created else {
         panic!("the contact did not exist")
     };
     let updated = harness.api.replace(&harness.token, &contact, lead).await;
@@ -290,7 +290,7 @@ async fn contact_already_on_50_lists_is_refused_blaming_the_list_without_a_put()
     let created = harness
         .api
         .make(&harness.token, &lead, Permission::Explicit);
-    let Made::Known(contact) = created.await.unwrap() else {
+    let CreateOutcome::Known(contact) = created.await.unwrap() else {
         panic!("the contact did not exist")
     };
 

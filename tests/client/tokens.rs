@@ -31,7 +31,7 @@ impl Setup {
 
     async fn with_http(http: Http) -> Self {
         let harness = Harness::start().await;
-        let clock = VirtualClock::standing(harness.sandbox.clock().now());
+        let clock = VirtualClock::manual(harness.sandbox.clock().now());
         let base = url(&harness.sandbox, "/oauth2/default/v1");
         let endpoint = TokenEndpoint::new(http, &base, CALLBACK.into(), clock.clone()).unwrap();
         Self {

@@ -74,7 +74,7 @@ async fn sign_up_request_has_the_documented_fields_and_no_others() {
 async fn a_token_request_has_its_secrets_in_header_and_body_only() {
     let grant = json!({ "access_token": "a", "token_type": "Bearer", "expires_in": 86_400 });
     let server = ScriptedServer::start(vec![json_reply(200, &grant.to_string())]).await;
-    let clock = VirtualClock::standing(jiff::Timestamp::UNIX_EPOCH);
+    let clock = VirtualClock::manual(jiff::Timestamp::UNIX_EPOCH);
     let endpoint = TokenEndpoint::new(
         http(),
         &server.url("/v1"),
@@ -191,7 +191,7 @@ async fn api_error_responses_map_to_crm_error_variants() {
         (Action::QuotaExceeded, CrmError::QuotaExceeded),
         (Action::Html { status: 503 }, CrmError::AnswerLost),
         (Action::Empty { status: 500 }, CrmError::AnswerLost),
-        (redirect, CrmError::Ours(307)),
+        (redirect, CrmError::BadRequest(307)),
         (Action::Cut, CrmError::AnswerLost),
     ] {
         harness.inject_fault(SIGN_UP, false, action.clone());
@@ -211,9 +211,9 @@ async fn gateway_403_is_not_mistaken_for_a_missing_privilege() {
     };
     let because = ForbiddenBecause::Privilege;
     for (action, expected) in [
-        (gateway, CrmError::Ours(403)),
-        (Action::Empty { status: 403 }, CrmError::Ours(403)),
-        (Action::Html { status: 403 }, CrmError::Ours(403)),
+        (gateway, CrmError::BadRequest(403)),
+        (Action::Empty { status: 403 }, CrmError::BadRequest(403)),
+        (Action::Html { status: 403 }, CrmError::BadRequest(403)),
         (Action::Forbidden { because }, CrmError::Forbidden),
     ] {
         for route in [SIGN_UP, "/v3/contacts", "/v3/account/user/privileges"] {
@@ -347,7 +347,7 @@ async fn errors_do_not_reveal_secrets_or_response_bodies() {
         json_reply_then_close(200, "SENTINEL"),
     ])
     .await;
-    let clock = VirtualClock::standing(jiff::Timestamp::UNIX_EPOCH);
+    let clock = VirtualClock::manual(jiff::Timestamp::UNIX_EPOCH);
     let base = server.url("/v1");
     let endpoint = TokenEndpoint::new(http(), &base, "https://a.example/".into(), clock).unwrap();
     let app = AppCredentials {

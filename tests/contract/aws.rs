@@ -58,6 +58,6 @@ async fn both_tables(
         directory: format!("{stack}-directory"),
         ledger: format!("{stack}-ledger"),
     };
-    tables::make(aws, &tables.directory, &tables.ledger).await?;
+    tables::create_tables(aws, &tables.directory, &tables.ledger).await?;
     Ok(tables)
 }

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::{Form, Router, routing};
 use leadfeed_shared::adapters::SiteVerify;
 use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
-use leadfeed_shared::ports::{CaptchaCheck as _, CaptchaSecrets as _, Checked};
+use leadfeed_shared::ports::{CaptchaCheck as _, CaptchaOutcome, CaptchaSecrets as _};
 use leadfeed_tests::serve;
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -53,8 +53,8 @@ async fn run(aws: SdkConfig) {
         .await
         .unwrap();
 
-    assert_eq!(verify("good").await.unwrap(), Checked::Passed);
-    assert_eq!(verify("used").await.unwrap(), Checked::Failed);
+    assert_eq!(verify("good").await.unwrap(), CaptchaOutcome::Passed);
+    assert_eq!(verify("used").await.unwrap(), CaptchaOutcome::Failed);
     let sent = requests.lock().unwrap()[0].clone();
     let expected = [
         ("secret", "SENTINEL"),

@@ -157,7 +157,7 @@ async fn quarantined_lead_expires_unless_it_is_released(tables: Tables) {
 
     ledger.set_aside(&lead, why, far_future()).await.unwrap();
     let quarantined = item().await;
-    let released = ledger.requeue(&customer, &lead.id, Requeue::Aside, at(10), at(70));
+    let released = ledger.requeue(&customer, &lead.id, Requeue::Quarantined, at(10), at(70));
     assert!(released.await.unwrap());
 
     assert_eq!(quarantined["expires_at"].as_n().unwrap(), "9000000000");

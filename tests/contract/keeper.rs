@@ -13,7 +13,8 @@ use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Fault, VirtualClock};
 use leadfeed_shared::ports::{
-    Claims as _, Clock as _, Connections as _, Kept, Lanes as _, Ledger as _, Requeue, Vault as _,
+    Claims as _, Clock as _, Connections as _, KeepOutcome, Lanes as _, Ledger as _, Requeue,
+    Vault as _,
 };
 use libtest_mimic::Trial;
 use tokio::runtime::Handle;
@@ -78,7 +79,7 @@ impl Fixture {
     }
 
     async fn a_hundred_workers_make_one_refresh(mut self) {
-        self.world.clock = VirtualClock::standing(Timestamp::now());
+        self.world.clock = VirtualClock::manual(Timestamp::now());
         let clock = &self.world.clock;
         let customer = self.world.customer(self.a_minute_ago()).await;
         let before = self.refreshes();
@@ -193,7 +194,7 @@ impl Fixture {
             tokens: self.world.tokens(expires_at),
         };
         let stored = ports.vault.keep(customer, &pair).await;
-        assert_eq!(stored.unwrap(), Kept::Stored);
+        assert_eq!(stored.unwrap(), KeepOutcome::Stored);
         let connection = Connection {
             status: ConnectionStatus::Active,
             generation,

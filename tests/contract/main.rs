@@ -32,7 +32,7 @@ use libtest_mimic::Arguments;
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::from_args();
     let runtime = tokio::runtime::Runtime::new()?;
-    let ministack = runtime.block_on(MiniStack::bare(&Progress::new()))?;
+    let ministack = runtime.block_on(MiniStack::start_empty(&Progress::new()))?;
     let aws = ministack.aws()?;
     let mut trials = memory::trials(runtime.handle());
     let (aws, exclusive) = runtime.block_on(aws::trials(&aws, runtime.handle()))?;

@@ -91,7 +91,7 @@ impl World<VirtualClock> {
             constant_contact: wire::proxy_to(sandbox.url(), &steps).await.unwrap(),
             sandbox,
             limits: Limits::default(),
-            clock: VirtualClock::leaping(Timestamp::now()),
+            clock: VirtualClock::auto_advancing(Timestamp::now()),
         };
         (world, steps)
     }

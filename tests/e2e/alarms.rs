@@ -183,7 +183,7 @@ async fn trigger_gauge_alarms(cloudwatch: &CloudWatch) -> Result<()> {
     let put = async |per_day| {
         scene
             .operator
-            .done(Method::PUT, "/v1/apps/default", Some(&app(per_day)))
+            .call_ok(Method::PUT, "/v1/apps/default", Some(&app(per_day)))
             .await
     };
     put(1).await?;
@@ -194,7 +194,7 @@ async fn trigger_gauge_alarms(cloudwatch: &CloudWatch) -> Result<()> {
         rows::remove(lead).await?;
     }
     let path = format!("/v1/customers/{}", scene.customer);
-    scene.operator.done(Method::DELETE, &path, None).await?;
+    scene.operator.call_ok(Method::DELETE, &path, None).await?;
     cloudwatch.publish_embedded("scheduler").await
 }
 

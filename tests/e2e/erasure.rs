@@ -21,7 +21,7 @@ async fn erasure_removes_only_the_erased_person_from_the_dead_letters() {
             let sent = queue::send_to(dead, &letter, &scene.customer);
             sent.await.unwrap();
         }
-        let erased = scene.operator.done(Method::POST, &path, Some(&person));
+        let erased = scene.operator.call_ok(Method::POST, &path, Some(&person));
         let erased = erased.await.unwrap();
         let left = queue::count(dead).await.unwrap();
         (erased, left, queue::take_from(dead).await.unwrap())

@@ -63,7 +63,7 @@ async fn lost_connection_is_mailed_without_personal_data() {
 
     let event = mail_about(&mails, &scene.customer).await.unwrap();
     let removed = format!("/v1/customers/{}", scene.customer);
-    let done = scene.operator.done(Method::DELETE, &removed, None).await;
+    let done = scene.operator.call_ok(Method::DELETE, &removed, None).await;
     done.unwrap();
     assert_eq!(event["detail-type"], "leadfeed.connection");
     let mut detail = event["detail"].clone();

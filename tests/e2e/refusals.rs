@@ -24,7 +24,7 @@ async fn each_kind_of_bad_input_gets_its_own_status() {
     let form = format!("/v1/forms/{}", scene.form["form_id"].as_str().unwrap());
     scene
         .operator
-        .done(Method::PATCH, &form, Some(&json!({"open": false})))
+        .call_ok(Method::PATCH, &form, Some(&json!({"open": false})))
         .await
         .unwrap();
     assert_eq!(
@@ -68,7 +68,7 @@ async fn cors_preflight_is_answered_for_an_allowed_origin() {
     let allow = json!({"allowed_origins": ["https://shop.example"]});
     scene
         .operator
-        .done(Method::PATCH, &path, Some(&allow))
+        .call_ok(Method::PATCH, &path, Some(&allow))
         .await
         .unwrap();
 

@@ -74,7 +74,11 @@ async fn lift_limits(scene: &Scene) {
         (Method::PATCH, form.as_str(), &rates),
         (Method::PUT, "/v1/apps/default", &app),
     ] {
-        scene.operator.done(method, path, Some(body)).await.unwrap();
+        scene
+            .operator
+            .call_ok(method, path, Some(body))
+            .await
+            .unwrap();
     }
 }
 
@@ -121,7 +125,11 @@ async fn states(scene: &Scene) -> BTreeMap<String, usize> {
     loop {
         let after = cursor.map_or_else(String::new, |cursor| format!("&cursor={cursor}"));
         let path = format!("/v1/customers/{}/leads?limit=100{after}", scene.customer);
-        let page = scene.operator.done(Method::GET, &path, None).await.unwrap();
+        let page = scene
+            .operator
+            .call_ok(Method::GET, &path, None)
+            .await
+            .unwrap();
         for lead in page["leads"].as_array().unwrap() {
             let status = lead["status"].as_str().unwrap().to_owned();
             *states.entry(status).or_default() += 1;

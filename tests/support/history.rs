@@ -52,13 +52,13 @@ fn newest() -> Vec<(i64, &'static str, Vec<LeadState>)> {
         why: RefusalReason::InvalidAddress,
         detail: Some("The address is not one that mail can be sent to.".into()),
     };
-    let late = vec![LeadState::waits(WaitReason::Upstream), created.clone()];
+    let late = vec![LeadState::waiting(WaitReason::Upstream), created.clone()];
     vec![
         (1_602, "grace.hopper@navy.example", vec![created.clone()]),
         (
             1_489,
             "m.somerville@heavens.example",
-            vec![LeadState::waits(WaitReason::Quota)],
+            vec![LeadState::waiting(WaitReason::Quota)],
         ),
         (1_455, "nobody@nowhere.example", vec![refused]),
         (171, "charles@difference.example", late),
@@ -113,7 +113,7 @@ pub async fn write(
 
 /// Leads that wait for quota must still be waiting when a test looks at them, although the scheduler runs every minute.
 fn due_at(state: &LeadState, now: Timestamp) -> Option<Timestamp> {
-    let waits = *state == LeadState::waits(WaitReason::Quota);
+    let waits = *state == LeadState::waiting(WaitReason::Quota);
     waits.then(|| now + SignedDuration::from_hours(12))
 }
 
@@ -122,7 +122,7 @@ fn month(now: Timestamp) -> TallyChanges {
     let refused = LeadState::refused(RefusalReason::InvalidAddress);
     let labels = [
         delivered(DeliveryAction::Created),
-        LeadState::waits(WaitReason::Quota),
+        LeadState::waiting(WaitReason::Quota),
         refused,
     ];
     let labels = labels.map(|state| label(&state));

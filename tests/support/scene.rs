@@ -68,7 +68,7 @@ impl Scene {
         let path = format!("/v1/customers/{}/manage-links", self.customer);
         let link = self
             .operator
-            .done(Method::POST, &path, Some(&json!({})))
+            .call_ok(Method::POST, &path, Some(&json!({})))
             .await;
         text(&link.unwrap(), "url").unwrap()
     }
@@ -79,7 +79,10 @@ impl Scene {
 
     pub async fn connection(&self) -> Value {
         let path = format!("/v1/customers/{}/connection", self.customer);
-        self.operator.done(Method::GET, &path, None).await.unwrap()
+        self.operator
+            .call_ok(Method::GET, &path, None)
+            .await
+            .unwrap()
     }
 
     pub async fn post_json(&self, lead: &Value) -> (StatusCode, Value) {

@@ -153,7 +153,7 @@ async fn deliver(memory: &Memory) {
         body: Some("no lead".to_owned()),
         ..messages[0].clone()
     });
-    memory.crm.answer_next(CrmError::Ours(415));
+    memory.crm.fail_next(CrmError::BadRequest(415));
     let deadline = memory.clock.now() + SignedDuration::from_secs(60);
     let again = memory.drain().drain(messages, deadline).await;
     assert_eq!(again.len(), 1);
@@ -198,7 +198,7 @@ fn message(task: &Task) -> Message {
 async fn import(memory: &Memory) {
     connect(memory).await;
     let (customer, now) = (samples::form().customer, memory.clock.now());
-    for (number, error) in (1..).zip([CrmError::Ours(415), CrmError::Forbidden]) {
+    for (number, error) in (1..).zip([CrmError::BadRequest(415), CrmError::Forbidden]) {
         let id = ImportId::new(number);
         let running = ImportJob {
             stage: Stage::Running {
@@ -209,7 +209,7 @@ async fn import(memory: &Memory) {
             ..ImportJob::new(id, customer.clone(), vec![], now)
         };
         assert!(memory.ledger.save_import(&running, None).await.unwrap());
-        memory.crm.answer_next(error);
+        memory.crm.fail_next(error);
     }
     let deadline = now + SignedDuration::from_secs(35);
     memory.bulk().run(deadline).await.unwrap();
@@ -229,7 +229,7 @@ async fn show(memory: &Memory) {
     let file = admin.export(&customer, query, Timestamp::MAX).await;
     assert_eq!(file.unwrap().rows, 0);
     memory.faults.next(Fault::FailBefore);
-    assert!(!admin.health().await.is_good());
+    assert!(!admin.health().await.is_healthy());
 }
 
 /// The status for a submission of these fields.

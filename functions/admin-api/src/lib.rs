@@ -78,11 +78,11 @@ async fn perform<W: Wiring>(
         Operation::GetCustomer => ok(&view::customer(&admin.customer(&customer()?).await?)),
         Operation::DeleteCustomer => done(admin.delete_customer(&customer()?).await?),
         Operation::MakeConnectLink => {
-            body(request)?.none()?;
+            body(request)?.expect_empty()?;
             created(&view::link(&admin.connect_link(&customer()?).await?))
         }
         Operation::MakeManageLink => {
-            body(request)?.none()?;
+            body(request)?.expect_empty()?;
             created(&view::link(&admin.manage_link(&customer()?).await?))
         }
         Operation::GetConnection => ok(&view::connection(
@@ -106,7 +106,7 @@ async fn perform<W: Wiring>(
         }
         Operation::DeleteForm => done(admin.delete_form(&parsed(id, "form")?).await?),
         Operation::RotateWebhook => {
-            body(request)?.none()?;
+            body(request)?.expect_empty()?;
             let form = admin.rotate_webhook(&parsed(id, "form")?).await?;
             ok(&view::form_with_urls(&form, admin)?)
         }
@@ -128,7 +128,7 @@ async fn perform<W: Wiring>(
             admin.erase_person(&customer()?, body(request)?).await?,
         )),
         Operation::FindPerson => ok(&view::held(
-            &admin.person_held(&customer()?, body(request)?).await?,
+            &admin.find_person(&customer()?, body(request)?).await?,
         )),
         Operation::CountLeads => {
             let customer = customer()?;
@@ -136,7 +136,7 @@ async fn perform<W: Wiring>(
             ok(&view::counts(&customer, &counted))
         }
         Operation::ReleaseLead => {
-            body(request)?.none()?;
+            body(request)?.expect_empty()?;
             ok(&view::lead(
                 &admin.release_lead(&parsed(id, "lead")?).await?,
             ))

@@ -95,8 +95,8 @@ async fn sample(admin: &Admin<Memory>) -> Lead {
 /// The state of a lead; every eighth was exported as well.
 fn state(i: u32) -> LeadState {
     match i % 8 {
-        1 => LeadState::waits(WaitReason::NotConnected),
-        2 => LeadState::waits(WaitReason::Quota),
+        1 => LeadState::waiting(WaitReason::NotConnected),
+        2 => LeadState::waiting(WaitReason::Quota),
         3 => LeadState::refused(RefusalReason::CcRefused),
         4 => LeadState::refused(RefusalReason::InvalidAddress),
         5 | 6 => LeadState::Queued,
@@ -110,7 +110,7 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
     let mut changes = TallyChanges::default();
     for i in 0..LEADS {
         let at = template.received_at + SignedDuration::from_secs(SECONDS_APART * i64::from(i));
-        let mut lead = samples::another(&template, i.into(), at, &admin.keys);
+        let mut lead = samples::lead_of_another_person(&template, i.into(), at, &admin.keys);
         if i.is_multiple_of(2) {
             let engine = ("Engine".to_owned(), format!("-{i}"));
             lead.contact.custom_fields.extend([engine]);
@@ -120,7 +120,7 @@ async fn fill(world: &Memory, admin: &Admin<Memory>) {
         if i % 8 == 6 {
             assert!(world.ledger.export(customer, id, at, at).await.unwrap());
         }
-        let record = world.ledger.look(customer, id).unwrap();
+        let record = world.ledger.peek(customer, id).unwrap();
         changes.count(id.day(), None, counted_as(&record));
         world.clock.advance_to(at);
     }

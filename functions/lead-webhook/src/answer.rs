@@ -2,7 +2,7 @@
 
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::{Accepted, Channel, IntakeError, Rehearsed};
+use leadfeed_shared::app::intake::{Accepted, Channel, IntakeError, RehearsalOutcome};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
@@ -66,7 +66,7 @@ impl Reply {
     pub fn rehearsed(
         &self,
         form: &Form,
-        outcome: &Rehearsed,
+        outcome: &RehearsalOutcome,
         requested: Option<&str>,
     ) -> Response<Body> {
         let page = form.return_to(requested).map(String::from);

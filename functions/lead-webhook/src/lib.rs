@@ -22,7 +22,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::screening::TIME_FIELD;
 use leadfeed_shared::domain::submission::Submission;
 use leadfeed_shared::ports::{Clock as _, Wiring};
-use leadfeed_shared::web::{Problem, in_any_frame, json, problem_of};
+use leadfeed_shared::web::{Problem, allow_framing, json, problem_of};
 
 use self::answer::Reply;
 use self::pages::Shown;
@@ -63,7 +63,7 @@ pub async fn handle<W: Wiring>(intake: &Intake<W>, request: Request) -> Response
         ("POST", Some(code)) => tracing::info!(code, "a submission was refused"),
         _ => {}
     }
-    in_any_frame(answer)
+    allow_framing(answer)
 }
 
 /// A form post, a script's JSON or a beacon. A script on an allowed page may read every answer.
@@ -196,7 +196,7 @@ async fn webhook<W: Wiring>(
         return rehearse(intake, &form, &arrival, reply).await;
     }
     match intake.take(&form, arrival).await {
-        Ok(accepted) if accepted.repeated => Ok(answer::duplicate(&accepted)),
+        Ok(accepted) if accepted.is_duplicate => Ok(answer::duplicate(&accepted)),
         Ok(accepted) => Ok(answer::accepted(&accepted)),
         Err(error) => Err(answer::problem(error)),
     }

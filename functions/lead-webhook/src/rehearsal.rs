@@ -1,7 +1,7 @@
 //! Rehearsals: tells a tester what would be done, on request by a header or by web-to-lead's `debug`.
 
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::intake::Rehearsed;
+use leadfeed_shared::app::intake::RehearsalOutcome;
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note};
 use leadfeed_shared::domain::lead::LeadState;
@@ -44,8 +44,8 @@ pub struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    pub fn of(outcome: &'a Rehearsed, return_url: Option<&'a str>) -> Self {
-        let Rehearsed { lead, state } = outcome;
+    pub fn of(outcome: &'a RehearsalOutcome, return_url: Option<&'a str>) -> Self {
+        let RehearsalOutcome { lead, state } = outcome;
         Self {
             status: "nothing_kept",
             would_be: state,

@@ -204,7 +204,7 @@ fn status_and_code(error: &ConnectError) -> (StatusCode, &'static str) {
         E::Link => (StatusCode::FORBIDDEN, "link_unusable"),
         E::NoCookie => (StatusCode::FORBIDDEN, "cookie_missing"),
         E::Session => (StatusCode::FORBIDDEN, "session_missing"),
-        E::Replaced => (StatusCode::CONFLICT, "session_replaced"),
+        E::SessionReplaced => (StatusCode::CONFLICT, "session_replaced"),
         E::NotConnected => (StatusCode::CONFLICT, "not_connected"),
         E::Incomplete => (StatusCode::BAD_REQUEST, "callback_incomplete"),
         E::UnknownState => (StatusCode::BAD_REQUEST, "state_unknown"),

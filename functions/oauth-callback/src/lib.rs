@@ -10,7 +10,8 @@ use askama::Template;
 use lambda_http::http::{HeaderValue, StatusCode, header::SET_COOKIE};
 use lambda_http::{Body, Request, Response};
 use leadfeed_shared::app::connect::{
-    AuthorizationRedirect, CallbackOutcome, Connect, ConnectError, Connected, SESSION_FOR, Session,
+    AuthorizationRedirect, CallbackOutcome, Connect, ConnectError, Connected, SESSION_LIFETIME,
+    Session,
 };
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 use leadfeed_shared::ports::{Clock as _, Wiring};
@@ -112,7 +113,7 @@ async fn act<W: Wiring>(
 ) -> Result<Response<Body>, Failure> {
     let cookie = browser.cookie();
     if matches!(path, LISTS | ACCOUNT | AGAIN | DISCONNECT) {
-        connect.is_shown_to(cookie, &browser.shown_to()?)?;
+        connect.check_form_session(cookie, &browser.shown_to()?)?;
     }
     match path {
         LISTS => Ok(choose(connect, browser, visit).await?),
@@ -139,7 +140,7 @@ async fn callback<W: Wiring>(
     browser: &BrowserRequest<'_>,
 ) -> Result<Response<Body>, ConnectError> {
     let outcome = match connect
-        .finish(browser.callback_params(), browser.cookie())
+        .handle_callback(browser.callback_params(), browser.cookie())
         .await
     {
         Ok(outcome) => outcome,
@@ -226,7 +227,7 @@ fn redirect(to: &AuthorizationRedirect) -> Response<Body> {
 
 /// The cookie is for this host only, hidden from scripts, and sent with the authorization server's redirect.
 fn with_session(mut response: Response<Body>, session: &Session) -> Response<Body> {
-    let (value, age) = (session.cookie(), SESSION_FOR.as_secs());
+    let (value, age) = (session.cookie(), SESSION_LIFETIME.as_secs());
     let cookie = format!("{COOKIE}={value}; Path=/; Max-Age={age}; Secure; HttpOnly; SameSite=Lax");
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().insert(SET_COOKIE, cookie);

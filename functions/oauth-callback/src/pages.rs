@@ -91,7 +91,7 @@ impl<'a> OtherAccount<'a> {
             session,
             name: &connected.customer.name,
             account: &connected.connection.account.name,
-            account_named: connected.account_named(),
+            account_named: connected.account_fingerprint(),
         }
     }
 }
@@ -152,10 +152,10 @@ impl<'a> Lists<'a> {
         Self {
             session,
             account: &connection.account.name,
-            lists: connection.lists_there().map(list).collect(),
+            lists: connection.existing_lists().map(list).collect(),
             waiting: None,
             new_list: "",
-            account_named: connected.account_named(),
+            account_named: connected.account_fingerprint(),
             terms_named: fingerprint(&terms),
             terms,
             confirmed: connected.confirmed().map(|terms| day(terms.accepted_at)),

@@ -3,7 +3,7 @@
 use lambda_http::Request;
 use lambda_http::http::header;
 use leadfeed_shared::app::connect::{CallbackParams, Choice, ConnectError};
-use leadfeed_shared::web::{Audience, audience, caller_ip, is_from_elsewhere};
+use leadfeed_shared::web::{Audience, audience, caller_ip, is_cross_site};
 use secrecy::SecretString;
 use url::form_urlencoded::{Parse, parse};
 
@@ -49,7 +49,7 @@ impl BrowserRequest<'_> {
 
     /// Whether a page of another origin sent this form, according to the browser.
     pub fn is_from_elsewhere(&self) -> bool {
-        is_from_elsewhere(self.request.headers())
+        is_cross_site(self.request.headers())
     }
 
     pub fn audience(&self) -> Audience {

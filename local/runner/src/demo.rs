@@ -45,7 +45,7 @@ impl Demo {
         customer::connect(&link, None).await?;
         step.done();
         let path = format!("/v1/customers/{CUSTOMER}/connection");
-        let connection = operator.done(Method::GET, &path, None).await?;
+        let connection = operator.call_ok(Method::GET, &path, None).await?;
         progress.print(&format!(
             "\n  Analytical Engines is connected to the account {} and its list {}.",
             connection["account"]["name"], connection["lists"][0]["name"],
@@ -107,7 +107,7 @@ impl Demo {
         let submit = text(&self.form, "submit_url")?;
         let link = self.operator.connect_link(CUSTOMER).await?;
         let path = format!("/v1/customers/{CUSTOMER}/manage-links");
-        let page = self.operator.done(Method::POST, &path, None).await?;
+        let page = self.operator.call_ok(Method::POST, &path, None).await?;
         let (page, sandbox) = (text(&page, "url")?, stack.sandbox().url());
         let endpoint = stack.aws().endpoint();
         Ok(format!(

@@ -53,11 +53,11 @@ fn guarded(scratch: &str, program: impl AsRef<OsStr>) -> Result<Command> {
 
 /// A background program. Dropping this ends it and waits until it is gone.
 #[derive(Debug)]
-pub struct Guarded {
+pub struct GuardedProcess {
     child: Child,
 }
 
-impl Guarded {
+impl GuardedProcess {
     /// Starts `program`, with its output in `log`. The folder `scratch` is removed after its end.
     pub fn start(
         scratch: &Path,
@@ -83,7 +83,7 @@ impl Guarded {
     }
 }
 
-impl Drop for Guarded {
+impl Drop for GuardedProcess {
     fn drop(&mut self) {
         drop(self.child.stdin.take());
         if let Err(error) = self.child.wait() {
@@ -176,7 +176,7 @@ mod tests {
             let configure = |command: &mut Command| {
                 command.args(["-c", &script]);
             };
-            let _program = Guarded::start(&kept, log, shell, configure).unwrap();
+            let _program = GuardedProcess::start(&kept, log, shell, configure).unwrap();
             wait_for_pid(&written);
             panic!("on purpose");
         });

@@ -25,7 +25,7 @@ pub mod tables;
 pub mod tools;
 mod venv;
 
-pub use guard::Guarded;
+pub use guard::GuardedProcess;
 pub use ministack::{MiniStack, free_port};
 pub use sam::{Deployment, STACK};
 pub use sandbox::Sandbox;

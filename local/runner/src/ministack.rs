@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::aws::{Aws, REGION, ROOT_KEY};
 use crate::checkout::Checkout;
-use crate::guard::{Guarded, tail};
+use crate::guard::{GuardedProcess, tail};
 use crate::progress::Progress;
 use crate::venv::Venv;
 
@@ -21,7 +21,7 @@ const MAX_LOGS: usize = 10;
 /// A running MiniStack. Dropping it ends it, its functions and its state.
 #[derive(Debug)]
 pub struct MiniStack {
-    process: Guarded,
+    process: GuardedProcess,
     log: PathBuf,
     port: u16,
 }
@@ -33,7 +33,7 @@ enum Start {
 
 impl MiniStack {
     /// Starts an empty one.
-    pub async fn bare(progress: &Progress) -> Result<Self> {
+    pub async fn start_empty(progress: &Progress) -> Result<Self> {
         let checkout = Checkout::locate()?;
         let venv = Venv::ready(&checkout, progress, "ministack").await?;
         Self::start(&checkout, progress, &venv).await
@@ -56,7 +56,7 @@ impl MiniStack {
         let state = TempDir::new_in(checkout.local_folder("run")?)?.keep(); // removed by the guard, which outlives us
         let log = log_file(checkout, port)?;
         let python = venv.program("python");
-        let process = Guarded::start(&state, File::create(&log)?, &python, |command| {
+        let process = GuardedProcess::start(&state, File::create(&log)?, &python, |command| {
             command
                 .args(["-m", "ministack"])
                 .current_dir(&state)

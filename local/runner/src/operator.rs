@@ -54,7 +54,7 @@ impl Operator {
     }
 
     /// A call that has to succeed.
-    pub async fn done(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+    pub async fn call_ok(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
         let (status, value) = self.call(method.clone(), path, body).await?;
         if !status.is_success() {
             bail!("{method} {path} answered {status}: {value}");
@@ -65,14 +65,14 @@ impl Operator {
     /// Creates a customer.
     pub async fn add_customer(&self, id: &str, name: &str) -> Result<()> {
         let body = json!({"name": name, "brand": name});
-        self.done(Method::PUT, &format!("/v1/customers/{id}"), Some(&body))
+        self.call_ok(Method::PUT, &format!("/v1/customers/{id}"), Some(&body))
             .await
             .map(drop)
     }
 
     /// Creates a form; returns it with its addresses.
     pub async fn add_form(&self, customer: &str, form: &Value) -> Result<Value> {
-        self.done(
+        self.call_ok(
             Method::POST,
             &format!("/v1/customers/{customer}/forms"),
             Some(form),
@@ -83,7 +83,7 @@ impl Operator {
     /// A link for the customer to connect with.
     pub async fn connect_link(&self, customer: &str) -> Result<String> {
         let link = self
-            .done(
+            .call_ok(
                 Method::POST,
                 &format!("/v1/customers/{customer}/connect-links"),
                 None,
@@ -94,7 +94,7 @@ impl Operator {
 
     /// A lead with its timeline.
     pub async fn lead(&self, id: &str) -> Result<Value> {
-        self.done(Method::GET, &format!("/v1/leads/{id}"), None)
+        self.call_ok(Method::GET, &format!("/v1/leads/{id}"), None)
             .await
     }
 }

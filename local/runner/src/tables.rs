@@ -9,7 +9,7 @@ use crate::aws::Aws;
 use crate::checkout::Checkout;
 
 /// Creates both under these names.
-pub async fn make(aws: &Aws, directory: &str, ledger: &str) -> Result<()> {
+pub async fn create_tables(aws: &Aws, directory: &str, ledger: &str) -> Result<()> {
     let template = Checkout::locate()?.path("template.yaml");
     let options = serde_saphyr::options! { strict_booleans: true }; // the type N is not a "no"
     let template = fs::read_to_string(template)?;

@@ -41,7 +41,7 @@ impl AwsTimeouts {
     /// Three attempts, or two if the first hangs, for the public endpoints. A connection that died unnoticed while the
     /// function was frozen takes a whole attempt, so the pause is short: the second has nearly as long.
     ///
-    /// A lead costs up to [`MOST_STEPS`](crate::app::intake::MOST_STEPS) operations in sequence, and a captcha's
+    /// A lead costs up to [`MAX_STEPS`](crate::app::intake::MAX_STEPS) operations in sequence, and a captcha's
     /// provider has 4 s: 10 × 2 s + 4 s = 24 s, of the 25 that the template allows. So the function answers before it
     /// is ended, whatever hangs: a store that does not answer loses no lead while another keeps it.
     pub const SHORT: Self = Self {

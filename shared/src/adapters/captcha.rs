@@ -15,7 +15,7 @@ use super::secrets::Secrets;
 use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
 use crate::locked;
-use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
+use crate::ports::{CaptchaCheck, CaptchaOutcome, CaptchaSecrets, StoreError};
 
 /// The longest answer read, in bytes.
 const LIMIT: usize = 16 * 1024;
@@ -51,7 +51,7 @@ struct Verdict {
 
 impl SiteVerify {
     /// The longest wait for a provider.
-    pub const PATIENCE: Duration = DEADLINES.total;
+    pub const TIMEOUT: Duration = DEADLINES.total;
 
     /// With the secrets under a prefix. `base`, if given, replaces all providers.
     #[must_use]
@@ -92,7 +92,7 @@ impl CaptchaCheck for SiteVerify {
         captcha: &Captcha,
         answer: &str,
         ip: Option<&str>,
-    ) -> Result<Checked, StoreError> {
+    ) -> Result<CaptchaOutcome, StoreError> {
         let of = (form.clone(), captcha.site_key.clone());
         let secret = self.secret(&of).await?;
         let url = self.base.clone().map_or_else(
@@ -133,7 +133,7 @@ impl CaptchaCheck for SiteVerify {
 
 impl Verdict {
     /// What the verdict says about the person; `None` if it is about us or the provider.
-    fn checked(&self) -> Option<Checked> {
+    fn checked(&self) -> Option<CaptchaOutcome> {
         /// Codes that blame the answer. For any other code the person is not at fault.
         const ANSWER_CODES: [&str; 7] = [
             "missing-input-response",
@@ -146,9 +146,12 @@ impl Verdict {
         ];
         let blames_answer = |code: &String| ANSWER_CODES.contains(&code.as_str());
         match (self.success, self.errors.as_slice()) {
-            (true, _) => Some(Checked::Passed),
+            (true, _) => Some(CaptchaOutcome::Passed),
             (false, []) => None,
-            (false, errors) => errors.iter().all(blames_answer).then_some(Checked::Failed),
+            (false, errors) => errors
+                .iter()
+                .all(blames_answer)
+                .then_some(CaptchaOutcome::Failed),
         }
     }
 
@@ -195,7 +198,11 @@ mod tests {
             "timeout-or-duplicate",
             "already-seen-response",
         ] {
-            assert_eq!(refusal(code).checked(), Some(Checked::Failed), "{code}");
+            assert_eq!(
+                refusal(code).checked(),
+                Some(CaptchaOutcome::Failed),
+                "{code}"
+            );
         }
         for code in ["invalid-input-secret", "internal-error", "new-in-2030"] {
             assert_eq!(refusal(code).checked(), None, "{code}");
@@ -209,7 +216,7 @@ mod tests {
         for score in ["0.05", "0.95"] {
             let scored = verdict(&format!(r#"{{"success":true,"score":{score}}}"#));
 
-            assert_eq!(scored.checked(), Some(Checked::Passed), "{score}");
+            assert_eq!(scored.checked(), Some(CaptchaOutcome::Passed), "{score}");
         }
     }
 

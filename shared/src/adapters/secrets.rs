@@ -20,7 +20,7 @@ use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::keys::fingerprint;
 use crate::domain::token::{StoredTokens, Tokens};
 use crate::locked;
-use crate::ports::{AdminTokens, AppCredentials, Apps, Kept, StoreError, Vault};
+use crate::ports::{AdminTokens, AppCredentials, Apps, KeepOutcome, StoreError, Vault};
 
 /// The secrets of one stack: those whose names begin with its prefix.
 #[derive(Debug, Clone)]
@@ -204,7 +204,11 @@ impl Vault for SecretsVault {
     /// Never replaces a newer generation that it sees. Connecting writes without a lease, so a write that was held up
     /// after its read may still put an older pair on top; the keeper then finds the vault behind the row. Two pairs of
     /// one generation are told apart by the version id.
-    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
+    async fn keep(
+        &self,
+        customer: &CustomerId,
+        tokens: &StoredTokens,
+    ) -> Result<KeepOutcome, StoreError> {
         let name = connection(customer);
         let version = fingerprint(&format!("{name}:{}", tokens.generation));
         let value = serde_json::to_string(&StoredPair::from(tokens)).map_err(StoreError::new)?;
@@ -212,21 +216,21 @@ impl Vault for SecretsVault {
             match self.tokens(customer).await? {
                 Some(stored) if stored.generation == tokens.generation => {
                     return Ok(if stored.tokens.is_pair_of(&tokens.tokens) {
-                        Kept::Stored
+                        KeepOutcome::Stored
                     } else {
-                        Kept::Superseded
+                        KeepOutcome::Superseded
                     });
                 }
                 Some(stored) if stored.generation > tokens.generation => {
-                    return Ok(Kept::Superseded);
+                    return Ok(KeepOutcome::Superseded);
                 }
                 Some(_) => match self.0.put(&name, Some(&version), &value).await? {
-                    Put::Done => return Ok(Kept::Stored),
-                    Put::VersionTaken => return Ok(Kept::Superseded),
+                    Put::Done => return Ok(KeepOutcome::Stored),
+                    Put::VersionTaken => return Ok(KeepOutcome::Superseded),
                     Put::NoSecret => {}
                 },
                 None => match self.0.create(&name, Some(&version), &value).await? {
-                    Created::New => return Ok(Kept::Stored),
+                    Created::New => return Ok(KeepOutcome::Stored),
                     Created::Taken => {}
                 },
             }
@@ -303,10 +307,10 @@ impl Apps for SecretsApps {
     async fn credentials(
         &self,
         app: &AppId,
-        anew: bool,
+        bypass_cache: bool,
     ) -> Result<Option<AppCredentials>, StoreError> {
         let known = locked(&self.known).get(app).cloned();
-        if let Some(known) = known.filter(|_| !anew) {
+        if let Some(known) = known.filter(|_| !bypass_cache) {
             return Ok(Some(known));
         }
         let name = app_secret(app);

@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use super::config;
 use super::sdk_error::{AwsError, failed};
 use crate::domain::task::Task;
-use crate::ports::{DeadLetter, DeadLetters, LOOKED_AT_FOR, Queue, QueueError, StoreError};
+use crate::ports::{DeadLetter, DeadLetters, HIDDEN_FOR, Queue, QueueError, StoreError};
 
 /// Messages in one request.
 const BATCH: usize = 10;
@@ -155,10 +155,10 @@ impl Queue for SqsQueue {
 
 impl DeadLetters for SqsQueue {
     /// Long-polls for a second if there seems to be no message: only then does SQS ask all of its servers.
-    async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
+    async fn peek(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let request = self.client.receive_message().queue_url(&self.url);
         let request = request.max_number_of_messages(10).wait_time_seconds(1);
-        let hidden_for = i32::try_from(LOOKED_AT_FOR.as_secs()).unwrap_or(i32::MAX);
+        let hidden_for = i32::try_from(HIDDEN_FOR.as_secs()).unwrap_or(i32::MAX);
         let answer = request.visibility_timeout(hidden_for).send().await;
         let answer = answer.map_err(failed("ReceiveMessage"))?;
         let letters = answer.messages.unwrap_or_default().into_iter();

@@ -159,7 +159,7 @@ async fn constant_contact_answers_are_never_quoted() {
         CrmError::Forbidden,
         CrmError::THROTTLED,
         CrmError::QuotaExceeded,
-        CrmError::Ours(415),
+        CrmError::BadRequest(415),
         CrmError::Unavailable,
         CrmError::AnswerLost,
     ];
@@ -176,14 +176,14 @@ async fn constant_contact_answers_are_never_quoted() {
         for answer in &answers {
             let scene = scenario.scene().await;
             for _ in 0..3 {
-                scene.memory.crm.answer_next(answer.clone());
+                scene.memory.crm.fail_next(answer.clone());
             }
             output += &scenario.run(&scene).await;
             write!(output, "{:?}", scene.memory.events.published()).unwrap();
         }
         for answer in token_answers {
             let scene = scenario.scene().await;
-            scene.memory.crm.token_answer_next(answer);
+            scene.memory.crm.fail_next_token_call(answer);
             output += &scenario.run(&scene).await;
             write!(output, "{:?}", scene.memory.events.published()).unwrap();
         }

@@ -108,7 +108,7 @@ mod tests {
     /// Waits with a store that takes `delay` to answer and grants `granted` moments; also returns the times from which
     /// moments were requested.
     async fn wait(calls: u32, delay: SignedDuration, granted: u32) -> (Next, Vec<Timestamp>) {
-        let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
+        let clock = VirtualClock::auto_advancing(Timestamp::UNIX_EPOCH);
         let requested = RefCell::new(Vec::new());
         let reserve = |want: u32, from: Timestamp| {
             requested.borrow_mut().push(from);
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_free_moment_the_next_possible_time_is_returned() {
-        let clock = VirtualClock::leaping(Timestamp::UNIX_EPOCH);
+        let clock = VirtualClock::auto_advancing(Timestamp::UNIX_EPOCH);
         let at = Timestamp::UNIX_EPOCH + SPACING;
         let none = |_, _| {
             let day_spent = false;

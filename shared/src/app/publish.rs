@@ -44,7 +44,7 @@ pub(super) async fn mark_list_gone(
     list: &RemoteId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if directory.list_gone(customer, list).await? {
+    if directory.mark_list_gone(customer, list).await? {
         tracing::warn!(customer.id = %customer, list.id = %list, "a list is gone");
         let event = Event::ListGone {
             customer_id: customer.clone(),

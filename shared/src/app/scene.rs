@@ -39,7 +39,7 @@ impl Scene {
 
     /// A customer with an open form who has not connected.
     pub async fn unconnected() -> Self {
-        Self::unconnected_at(VirtualClock::leaping(NOON.parse().unwrap())).await
+        Self::unconnected_at(VirtualClock::auto_advancing(NOON.parse().unwrap())).await
     }
 
     async fn unconnected_at(clock: VirtualClock) -> Self {
@@ -83,7 +83,7 @@ impl Scene {
     }
 
     /// The same as a request with a key.
-    pub async fn submit_as(
+    pub async fn submit_with_key(
         &self,
         key: &str,
         fields: &[(&str, &str)],
@@ -93,7 +93,7 @@ impl Scene {
     }
 
     /// Uses up the moments of the budget, so that the next call can leave only this far ahead.
-    pub fn call_for(&self, ahead: SignedDuration) {
+    pub fn occupy_budget_for(&self, ahead: SignedDuration) {
         let now = self.memory.clock.now();
         let busy = BudgetState {
             next_call_ms: (now + ahead).as_millisecond(),
@@ -122,10 +122,10 @@ impl Scene {
 
     /// One invocation of the drain with up to ten messages; returns those it gives back.
     pub async fn drain(&self) -> Vec<String> {
-        self.drain_these(self.messages()).await
+        self.drain_messages(self.messages()).await
     }
 
-    pub async fn drain_these(&self, messages: Vec<Message>) -> Vec<String> {
+    pub async fn drain_messages(&self, messages: Vec<Message>) -> Vec<String> {
         let deadline = self.memory.clock.now() + SignedDuration::from_secs(60);
         self.memory.drain().drain(messages, deadline).await
     }

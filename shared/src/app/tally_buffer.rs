@@ -14,7 +14,7 @@ use crate::domain::tally::{TallyChanges, counted_as, label};
 use crate::locked;
 use crate::ports::{Tallies, causes};
 
-const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
+const IMPORT: LeadState = LeadState::waiting(WaitReason::Import);
 
 /// How often writing the counters is tried; after a success there is nothing left to write.
 const TRIES: u32 = 2;

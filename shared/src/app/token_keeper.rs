@@ -107,7 +107,7 @@ impl<W: Wiring> TokenKeeper<W> {
                 now < connection.token_expires_at && rejected != Some(connection.generation);
             let until = match connection.refresh_decision(&self.stack, rejected, now) {
                 RefreshDecision::Impossible(why) => return Err(AccessError::Waits(why)),
-                RefreshDecision::Elsewhere => {
+                RefreshDecision::OtherStack => {
                     self.mark_needs_reconnect(&connection, ReconnectReason::TokenLost)
                         .await?;
                     continue;

@@ -79,14 +79,14 @@ impl CustomField {
 
 /// What a contact says through custom fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Said<'a> {
+pub struct CustomFieldValues<'a> {
     /// Fields with the labels and values that fill them.
     pub fields: Vec<(&'a CustomField, &'a str, &'a str)>,
     /// What is left out, because there is no field for it or the field cannot hold it.
     pub notes: Vec<Note>,
 }
 
-impl<'a> Said<'a> {
+impl<'a> CustomFieldValues<'a> {
     /// From a contact that is within the limits of the API, and the fields of its account.
     #[must_use]
     pub fn of(contact: &'a Contact, fields: &'a [CustomField]) -> Self {

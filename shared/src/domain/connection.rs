@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, ToSpan as _, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-pub use super::catalog::{Catalog, ContactList, CustomField, FieldKind, Said};
+pub use super::catalog::{Catalog, ContactList, CustomField, CustomFieldValues, FieldKind};
 use super::contact::Contact;
 use super::ids::{AppId, CustomerId, RemoteId};
 use super::lead::{Permission, WaitReason};
@@ -20,7 +20,7 @@ pub const COOLDOWN: SignedDuration = SignedDuration::from_secs(30);
 const FIELDS_BELIEVED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// The most lists that a contact can join, by the limit of Constant Contact's `sign_up_form` and of a contact itself.
-pub const MOST_LISTS: usize = 50;
+pub const MAX_LISTS: usize = 50;
 
 /// A connection. A customer that never connected has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -211,7 +211,7 @@ pub enum RefreshDecision {
     /// There can be no token.
     Impossible(WaitReason),
     /// Another stack has it: the row came here with that stack's tables.
-    Elsewhere,
+    OtherStack,
 }
 
 impl Connection {
@@ -242,7 +242,7 @@ impl Connection {
             return RefreshDecision::Impossible(why);
         }
         if self.stack != stack {
-            return RefreshDecision::Elsewhere;
+            return RefreshDecision::OtherStack;
         }
         let lease = self.lease.as_ref().map(|lease| lease.until);
         let is_due = rejected == Some(self.generation)
@@ -306,19 +306,20 @@ impl Connection {
 
     /// Whether a contact has a value for which the account may have got a custom field since the fields were last read.
     #[must_use]
-    pub fn may_have_got_field_for(&self, contact: &Contact, now: Timestamp) -> bool {
-        self.has_old_fields(now) && Said::of(contact, &self.catalog.custom_fields).is_in_doubt()
+    pub fn may_have_new_field_for(&self, contact: &Contact, now: Timestamp) -> bool {
+        self.custom_fields_are_stale(now)
+            && CustomFieldValues::of(contact, &self.catalog.custom_fields).is_in_doubt()
     }
 
     /// Whether the custom fields were last read a day ago or longer.
     #[must_use]
-    pub fn has_old_fields(&self, now: Timestamp) -> bool {
+    pub fn custom_fields_are_stale(&self, now: Timestamp) -> bool {
         let read_at = self.learned.fields_read_at.unwrap_or(self.connected_at);
         now.duration_since(read_at) >= FIELDS_BELIEVED_FOR
     }
 
     /// Lists of the account that leads can join, as far as is known.
-    pub fn lists_there(&self) -> impl Iterator<Item = &ContactList> {
+    pub fn existing_lists(&self) -> impl Iterator<Item = &ContactList> {
         let lists = self.catalog.lists.iter();
         lists.filter(|list| !self.is_gone(&list.id))
     }

@@ -156,7 +156,7 @@ impl Consent {
 
     /// Whether it was sent by another site than that of the page it names, as far as both can be read.
     #[must_use]
-    pub fn is_from_elsewhere(&self) -> bool {
+    pub fn is_from_other_site(&self) -> bool {
         let site = |url: &Option<String>| Some(Url::parse(url.as_deref()?).ok()?.origin());
         matches!((site(&self.origin), site(&self.page_url)), (Some(from), Some(page)) if from != page)
     }

@@ -75,7 +75,7 @@ impl Contact {
     /// What a person says who said `older` before: this, plus what only the older one says. A postal address is taken
     /// as a whole: half of the new one and half of the old would make a third.
     #[must_use]
-    pub fn over(self, older: Self) -> Self {
+    pub fn merged_over(self, older: Self) -> Self {
         let newer = |new: String, old: String| if new.is_empty() { old } else { new };
         let mut said = self.custom_fields;
         said.retain(|_, value| !value.is_empty());
@@ -172,7 +172,7 @@ fn reverses_direction(c: char) -> bool {
 
 /// Whether a character is invisible, as some are that get copied along from a page.
 #[must_use]
-pub fn is_unseen(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     let zero_width =
         matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}');
     c.is_control() || c.is_whitespace() || reverses_direction(c) || zero_width
@@ -229,7 +229,7 @@ mod tests {
             "first_name": "Ada", "phone_number": "555 0100",
             "custom_fields": {"engine": "difference", "Note": "n"},
         }));
-        assert_eq!(new.over(old), both);
+        assert_eq!(new.merged_over(old), both);
     }
 
     #[test]
@@ -237,8 +237,8 @@ mod tests {
         let london = contact(json!({"street_address": {"city": "London"}}));
         let street = contact(json!({"street_address": {"street": "1 Main St"}}));
 
-        assert_eq!(street.clone().over(london.clone()), street);
-        assert_eq!(contact(json!({})).over(london.clone()), london);
+        assert_eq!(street.clone().merged_over(london.clone()), street);
+        assert_eq!(contact(json!({})).merged_over(london.clone()), london);
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub enum CrmError {
     QuotaExceeded,
     /// 405, 406, 415, a 403 of the gateway or of a firewall, and whatever else only a mistake of ours can cause.
     #[error("the API answered {0} to a call of ours")]
-    Ours(u16),
+    BadRequest(u16),
     /// A connection that failed before the request left; for a call that only reads, also a 5xx or an unreadable
     /// answer: nothing has changed.
     #[error("the API is not available")]
@@ -92,13 +92,13 @@ impl CrmError {
             400 => Self::Invalid(refusal),
             401 => Self::Unauthorized,
             // Not worded by the API: the gateway or a firewall before it did not like this one call.
-            403 if refusal.key.is_empty() => Self::Ours(403),
+            403 if refusal.key.is_empty() => Self::BadRequest(403),
             403 => Self::Forbidden,
             404 => Self::NotFound(refusal),
             409 => Self::Conflict(refusal),
             429 if refusal.key == "quota_exceeded" => Self::QuotaExceeded,
             429 => Self::THROTTLED,
-            300..=499 => Self::Ours(status),
+            300..=499 => Self::BadRequest(status),
             _ => Self::Unavailable,
         }
     }
@@ -158,10 +158,10 @@ mod tests {
         assert_eq!(CrmError::classify(403, api_body), CrmError::Forbidden);
         for gateway_body in ["", "\n<html>", r#"{"message":"Forbidden"}"#] {
             let answer = CrmError::classify(403, gateway_body.as_bytes());
-            assert_eq!(answer, CrmError::Ours(403), "{gateway_body}");
+            assert_eq!(answer, CrmError::BadRequest(403), "{gateway_body}");
         }
-        assert_eq!(CrmError::classify(415, b""), CrmError::Ours(415));
-        assert_eq!(CrmError::classify(302, b""), CrmError::Ours(302));
+        assert_eq!(CrmError::classify(415, b""), CrmError::BadRequest(415));
+        assert_eq!(CrmError::classify(302, b""), CrmError::BadRequest(302));
         assert_eq!(CrmError::classify(503, b"<html>"), CrmError::Unavailable);
         assert!(matches!(
             CrmError::classify(404, b"[]"),

@@ -7,7 +7,7 @@ use email_address::Options;
 use serde::{Deserialize, Serialize};
 use url::Host;
 
-use super::contact::is_unseen;
+use super::contact::is_invisible;
 
 /// The longest address Constant Contact stores (`POST /contacts`, and the upload page's "Email Address").
 pub const MAX_CHARS: usize = 80;
@@ -139,12 +139,12 @@ impl FromStr for EmailAddress {
     type Err = EmailError;
 
     fn from_str(text: &str) -> Result<Self, EmailError> {
-        let text = text.trim_matches(is_unseen);
+        let text = text.trim_matches(is_invisible);
         if text.is_empty() {
             return Err(EmailError::Missing);
         }
         let address = mailbox(text)?;
-        if address.local_part().starts_with('"') || text.chars().any(is_unseen) {
+        if address.local_part().starts_with('"') || text.chars().any(is_invisible) {
             return Err(EmailError::Malformed);
         }
         let text = format!("{}@{}", address.local_part(), ascii(address.domain())?);

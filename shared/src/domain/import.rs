@@ -65,7 +65,7 @@ impl ImportRow {
             job_title: contact.job_title,
             company_name: contact.company_name,
             phone: Some(contact.phone_number)
-                .filter(|phone| imports_take(phone))
+                .filter(|phone| import_accepts_phone(phone))
                 .unwrap_or_default(),
             street: address.street,
             city: address.city,
@@ -87,7 +87,7 @@ impl ImportRow {
 
 /// Whether imports accept a phone number, or there is none: they do not support international ones.
 #[must_use]
-pub fn imports_take(phone: &str) -> bool {
+pub fn import_accepts_phone(phone: &str) -> bool {
     let digits = phone.chars().filter(char::is_ascii_digit).count();
     let international = phone.starts_with('+') && !phone.starts_with("+1");
     phone.is_empty() || (is_phone(phone) && !international && digits <= 11)
@@ -261,7 +261,7 @@ mod tests {
             ("+49 30 123456", false),
             ("x", false),
         ] {
-            assert_eq!(imports_take(number), taken, "{number}");
+            assert_eq!(import_accepts_phone(number), taken, "{number}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The field names that every submission can use, whichever form it comes from.
 
-use super::contact::is_unseen;
+use super::contact::is_invisible;
 
 /// What a lead says about a person. Other values go by `custom_fields[Label]`.
 pub const CONTACT: [&str; 11] = [
@@ -66,7 +66,7 @@ pub const TECHNICAL: [&str; 13] = [
 #[must_use]
 pub fn custom_label(name: &str) -> Option<&str> {
     let label = name.strip_prefix("custom_fields[")?.strip_suffix(']')?;
-    Some(label.trim_matches(is_unseen)).filter(|label| !label.is_empty())
+    Some(label.trim_matches(is_invisible)).filter(|label| !label.is_empty())
 }
 
 /// Whether a name is that of a contact's field or of a custom field.
@@ -77,7 +77,7 @@ pub fn is_contact(name: &str) -> bool {
 
 /// Whether a field is for us to read, not for a person to fill in.
 #[must_use]
-pub fn is_silent(name: &str) -> bool {
+pub fn is_internal_field(name: &str) -> bool {
     PROOF.contains(&name) || TECHNICAL.contains(&name)
 }
 
@@ -94,6 +94,6 @@ mod tests {
 
         assert_eq!(all.len(), count);
         assert!(is_contact("custom_fields[Engine]") && !is_contact("custom_fields[ ]"));
-        assert!(is_silent("oid") && !is_silent("email"));
+        assert!(is_internal_field("oid") && !is_internal_field("email"));
     }
 }

@@ -156,7 +156,7 @@ mod tests {
         let why = RefusalReason::CcRefused;
         let states = [
             LeadState::Queued,
-            LeadState::waits(WaitReason::NoList),
+            LeadState::waiting(WaitReason::NoList),
             LeadState::Queued,
             LeadState::refused(why),
         ];

@@ -50,10 +50,10 @@ impl Apps for MemoryApps {
     async fn credentials(
         &self,
         app: &AppId,
-        anew: bool,
+        bypass_cache: bool,
     ) -> Result<Option<AppCredentials>, StoreError> {
         let read = |rows: &mut Rows| {
-            let remembered = rows.remembered.get(app).filter(|_| !anew);
+            let remembered = rows.remembered.get(app).filter(|_| !bypass_cache);
             let read = remembered.or_else(|| rows.credentials.get(app)).cloned();
             rows.remembered
                 .extend(read.clone().map(|read| (app.clone(), read)));

@@ -6,7 +6,7 @@ use super::cell::Cell;
 use super::faults::Faults;
 use crate::domain::captcha::Captcha;
 use crate::domain::ids::FormId;
-use crate::ports::{CaptchaCheck, CaptchaSecrets, Checked, StoreError};
+use crate::ports::{CaptchaCheck, CaptchaOutcome, CaptchaSecrets, StoreError};
 
 /// A provider that accepts the answers given to [`solve`](Self::solve), once each.
 #[derive(Debug, Clone)]
@@ -44,14 +44,14 @@ impl CaptchaCheck for MemoryCaptcha {
         _: &Captcha,
         answer: &str,
         _: Option<&str>,
-    ) -> Result<Checked, StoreError> {
+    ) -> Result<CaptchaOutcome, StoreError> {
         let check =
             |rows: &mut Rows| match rows.accepted.iter().position(|accepted| accepted == answer) {
                 Some(index) => {
                     rows.accepted.swap_remove(index);
-                    Checked::Passed
+                    CaptchaOutcome::Passed
                 }
-                None => Checked::Failed,
+                None => CaptchaOutcome::Failed,
             };
         self.0.step(check).await
     }

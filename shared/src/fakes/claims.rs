@@ -80,7 +80,7 @@ impl Claims for MemoryLedger {
         let fits = |record: &LeadRecord| match from {
             Requeue::Waits(seen) => lanes::due_of(record) == Some(seen),
             Requeue::Stuck => record.exported_at.is_none() && lanes::is_stuck(record, at),
-            Requeue::Aside => matches!(record.state, LeadState::Quarantined { .. }),
+            Requeue::Quarantined => matches!(record.state, LeadState::Quarantined { .. }),
             Requeue::OnRequest { again } => actions::can_replay(record, again),
         };
         let line = TimelineEntry {

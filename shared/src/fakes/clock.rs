@@ -12,7 +12,7 @@ use crate::ports::Clock;
 
 /// A clock whose time moves only when it is advanced.
 ///
-/// A *leaping* clock jumps to the end of each wait, which suits a test of one use case. On a *standing* one, waiting
+/// A *auto_advancing* clock jumps to the end of each wait, which suits a test of one use case. On a *standing* one, waiting
 /// tasks are parked, and a simulation that finds all of them parked calls [`advance_to_next`](Self::advance_to_next).
 #[derive(Debug, Clone)]
 pub struct VirtualClock(Arc<Mutex<Time>>);
@@ -29,13 +29,13 @@ struct Time {
 impl VirtualClock {
     /// A clock on which waiting takes no time and advances it.
     #[must_use]
-    pub fn leaping(now: Timestamp) -> Self {
+    pub fn auto_advancing(now: Timestamp) -> Self {
         Self::new(now, true)
     }
 
     /// A clock on which waiting tasks are parked.
     #[must_use]
-    pub fn standing(now: Timestamp) -> Self {
+    pub fn manual(now: Timestamp) -> Self {
         Self::new(now, false)
     }
 
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test]
     async fn sleeping_tasks_wake_in_the_order_of_their_moments() {
-        let clock = VirtualClock::standing(at(0));
+        let clock = VirtualClock::manual(at(0));
         let woken = Mutex::new(Vec::new());
         let sleep = async |second| {
             clock.sleep_until(at(second)).await;
@@ -187,7 +187,7 @@ mod tests {
 
     #[tokio::test]
     async fn dropped_sleep_leaves_no_alarm() {
-        let clock = VirtualClock::standing(at(0));
+        let clock = VirtualClock::manual(at(0));
         let given_up = async {
             tokio::select! {
                 biased;
@@ -203,7 +203,7 @@ mod tests {
 
     #[tokio::test]
     async fn sleeping_advances_a_leaping_clock_and_never_moves_it_back() {
-        let clock = VirtualClock::leaping(at(0));
+        let clock = VirtualClock::auto_advancing(at(0));
 
         clock.sleep_until(at(20)).await;
         clock.sleep_until(at(10)).await;

@@ -7,7 +7,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Advanced, Connections, StoreError};
+use crate::ports::{AdvanceOutcome, Connections, StoreError};
 
 impl Connections for MemoryDirectory {
     async fn connection(&self, customer: &CustomerId) -> Result<Option<Connection>, StoreError> {
@@ -93,10 +93,10 @@ impl Connections for MemoryDirectory {
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
-    ) -> Result<Advanced, StoreError> {
+    ) -> Result<AdvanceOutcome, StoreError> {
         let advance = |rows: &mut Rows| {
             let Some(row) = rows.connections.get_mut(customer) else {
-                return Advanced::No;
+                return AdvanceOutcome::NotAdvanced;
             };
             let keeps_status = matches!(
                 row.status,
@@ -112,9 +112,9 @@ impl Connections for MemoryDirectory {
                 row.cooldown_until = None;
             }
             match row.generation == generation && row.status == ConnectionStatus::Active {
-                true if newer && needed_reconnect => Advanced::Revived,
-                true => Advanced::Active,
-                false => Advanced::No,
+                true if newer && needed_reconnect => AdvanceOutcome::Revived,
+                true => AdvanceOutcome::Active,
+                false => AdvanceOutcome::NotAdvanced,
             }
         };
         self.0.step(advance).await
@@ -177,7 +177,11 @@ impl Connections for MemoryDirectory {
         self.0.step(release).await
     }
 
-    async fn list_gone(&self, customer: &CustomerId, list: &RemoteId) -> Result<bool, StoreError> {
+    async fn mark_list_gone(
+        &self,
+        customer: &CustomerId,
+        list: &RemoteId,
+    ) -> Result<bool, StoreError> {
         let learn = |rows: &mut Rows| {
             let row = rows.connections.get_mut(customer);
             let known = row.map(|row| &mut row.learned.lists_gone);
@@ -187,7 +191,7 @@ impl Connections for MemoryDirectory {
         self.0.step(learn).await
     }
 
-    async fn opt_in_seen(
+    async fn record_opt_in(
         &self,
         customer: &CustomerId,
         connected_at: Timestamp,

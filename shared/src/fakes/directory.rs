@@ -45,13 +45,13 @@ impl MemoryDirectory {
     }
 
     /// Makes a customer's connection unreadable, as if a later version had written it.
-    pub fn garble(&self, customer: &CustomerId) {
+    pub fn make_unreadable(&self, customer: &CustomerId) {
         self.0.with(|rows| rows.unreadable.insert(customer.clone()));
     }
 
     /// A customer's connection, read from outside: not a port call.
     #[must_use]
-    pub fn look(&self, customer: &CustomerId) -> Option<Connection> {
+    pub fn peek(&self, customer: &CustomerId) -> Option<Connection> {
         self.0.with(|rows| rows.connections.get(customer).cloned())
     }
 }

@@ -125,7 +125,7 @@ async fn yield_once() {
 }
 
 /// Runs work on ports in memory, which never wait.
-pub fn at_once<T>(work: impl Future<Output = T>) -> T {
+pub fn run_ready<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut context = Context::from_waker(Waker::noop());
     loop {

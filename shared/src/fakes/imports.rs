@@ -8,7 +8,7 @@ use crate::domain::lead::actions::can_import;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
 use crate::ports::{Imports, Settlement, StoreError};
 
-pub(super) const IMPORT: LeadState = LeadState::waits(WaitReason::Import);
+pub(super) const IMPORT: LeadState = LeadState::waiting(WaitReason::Import);
 
 impl Imports for MemoryLedger {
     async fn save_import(

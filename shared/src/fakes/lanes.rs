@@ -7,7 +7,7 @@ use super::ledger::MemoryLedger;
 use super::ledger_rows::Rows;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::ports::{Due, LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
+use crate::ports::{Due, LaneMark, LanePlace, Lanes, RECHECK_DELAY, StoreError};
 
 /// When a customer's waiting leads are to be looked at.
 #[derive(Debug, Clone, Copy)]
@@ -185,7 +185,7 @@ fn advance(rows: &mut Rows, customer: &CustomerId, seen: Timestamp, next: Option
         mark(rows, customer, at);
     }
     if !lane.emptied {
-        let again = seen + LOOK_AGAIN;
+        let again = seen + RECHECK_DELAY;
         rows.lanes.entry(customer.clone()).or_insert(Lane {
             first: again,
             last: again,

@@ -29,7 +29,7 @@ impl MemoryLedger {
 
     /// One lead, read from outside: not a port call.
     #[must_use]
-    pub fn look(&self, customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord> {
+    pub fn peek(&self, customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord> {
         self.0.with(|rows| rows.lead(customer, lead).cloned())
     }
 
@@ -47,7 +47,7 @@ impl MemoryLedger {
     }
 
     /// Makes a lead unreadable, as if a later version had written it.
-    pub fn garble(&self, customer: &CustomerId, lead: &LeadId) {
+    pub fn make_unreadable(&self, customer: &CustomerId, lead: &LeadId) {
         self.0
             .with(|rows| rows.unreadable.insert(key(customer, lead)));
     }

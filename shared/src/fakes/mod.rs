@@ -44,7 +44,7 @@ pub use clock::VirtualClock;
 pub use crm::{Call, FakeCrm, RemoteContact, RemoteLimits, RemotePermission, TokenKind};
 pub use directory::MemoryDirectory;
 pub use events::MemoryEvents;
-pub use faults::{Failure, Fault, Faults, at_once};
+pub use faults::{Failure, Fault, Faults, run_ready};
 pub use ledger::MemoryLedger;
 pub use metrics::MemoryMetrics;
 pub use ports::Ports;
@@ -94,7 +94,7 @@ impl Memory {
     /// An empty world at `now`, in which waiting advances the time.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self::with_clock(VirtualClock::leaping(now), 0)
+        Self::with_clock(VirtualClock::auto_advancing(now), 0)
     }
 
     /// An empty world with the caller's clock and randomness.

@@ -7,7 +7,7 @@ use super::clock::VirtualClock;
 use super::faults::Faults;
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, DeadLetter, DeadLetters, LOOKED_AT_FOR, Queue, QueueError, StoreError,
+    Clock as _, DeadLetter, DeadLetters, HIDDEN_FOR, Queue, QueueError, StoreError,
 };
 
 /// Tasks sent and not yet received. The receiver decides how often and in what order they arrive.
@@ -100,13 +100,13 @@ impl Queue for MemoryQueue {
 }
 
 impl DeadLetters for MemoryQueue {
-    async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
+    async fn peek(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let now = self.1.now();
         let look = |state: &mut State| {
             let is_hidden = |number| state.hidden.get(number).is_some_and(|until| *until > now);
             let visible = state.tasks.iter().filter(|(number, _)| !is_hidden(number));
             let batch: Vec<_> = visible.take(10).cloned().collect();
-            let until = now + LOOKED_AT_FOR;
+            let until = now + HIDDEN_FOR;
             state
                 .hidden
                 .extend(batch.iter().map(|(number, _)| (*number, until)));

@@ -110,7 +110,12 @@ pub fn connection(now: Timestamp) -> Connection {
 /// # Panics
 /// Never: its address is well formed.
 #[must_use]
-pub fn another(like: &Lead, number: u128, at: Timestamp, keys: &SigningKeys) -> Lead {
+pub fn lead_of_another_person(
+    like: &Lead,
+    number: u128,
+    at: Timestamp,
+    keys: &SigningKeys,
+) -> Lead {
     let mut lead = like.clone();
     lead.id = LeadId::at(at, number);
     lead.contact.email = format!("lead{number}@example.com")

@@ -5,7 +5,7 @@ use super::cell::Cell;
 use super::faults::Faults;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
-use crate::ports::{Kept, StoreError, Vault};
+use crate::ports::{KeepOutcome, StoreError, Vault};
 
 /// The newest tokens of connections.
 #[derive(Debug, Clone)]
@@ -26,7 +26,11 @@ impl Vault for MemoryVault {
         self.0.step(|rows| rows.get(customer).cloned()).await
     }
 
-    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
+    async fn keep(
+        &self,
+        customer: &CustomerId,
+        tokens: &StoredTokens,
+    ) -> Result<KeepOutcome, StoreError> {
         let keep = |rows: &mut Rows| {
             let stored = rows
                 .entry(customer.clone())
@@ -34,9 +38,9 @@ impl Vault for MemoryVault {
             match tokens.generation.cmp(&stored.generation) {
                 Ordering::Greater => stored.clone_from(tokens),
                 Ordering::Equal if stored.tokens.is_pair_of(&tokens.tokens) => {}
-                Ordering::Equal | Ordering::Less => return Kept::Superseded,
+                Ordering::Equal | Ordering::Less => return KeepOutcome::Superseded,
             }
-            Kept::Stored
+            KeepOutcome::Stored
         };
         self.0.step(keep).await
     }

@@ -6,12 +6,12 @@ use crate::domain::ids::AppId;
 
 /// Constant Contact applications.
 pub trait Apps: Send + Sync {
-    /// An application's id and secret; `None` if nobody has stored them. With `anew`, past any cache: after the token
+    /// An application's id and secret; `None` if nobody has stored them. With `bypass_cache`, past any cache: after the token
     /// endpoint refused the remembered ones, or when a person begins to connect.
     fn credentials(
         &self,
         app: &AppId,
-        anew: bool,
+        bypass_cache: bool,
     ) -> impl Future<Output = Result<Option<AppCredentials>, StoreError>> + Send;
 
     /// An application's limits.

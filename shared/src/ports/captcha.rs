@@ -8,7 +8,7 @@ use crate::domain::ids::FormId;
 
 /// What a provider says about a captcha's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checked {
+pub enum CaptchaOutcome {
     /// A person's.
     Passed,
     /// Wrong, too old, or used before.
@@ -25,7 +25,7 @@ pub trait CaptchaCheck: Send + Sync {
         captcha: &Captcha,
         answer: &str,
         ip: Option<&str>,
-    ) -> impl Future<Output = Result<Checked, StoreError>> + Send;
+    ) -> impl Future<Output = Result<CaptchaOutcome, StoreError>> + Send;
 }
 
 /// Where the secrets of captchas are kept.

@@ -40,7 +40,7 @@ pub enum Requeue {
     /// It was never queued or is stuck: its `due_at` has passed while it was queued or claimed.
     Stuck,
     /// It is quarantined.
-    Aside,
+    Quarantined,
     /// It waits, was never queued or was refused, and a person requests it.
     OnRequest {
         /// Even if it went out in a file.

@@ -46,7 +46,7 @@ pub enum LeftOut {
 
 /// The result of making a contact.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Made {
+pub enum CreateOutcome {
     /// It is new.
     New(SignedUp),
     /// A contact with this address exists, deleted or not.
@@ -95,7 +95,7 @@ pub trait Contacts: Send + Sync {
         token: &SecretString,
         sign_up: &SignUp,
         permission: Permission,
-    ) -> impl Future<Output = Result<Made, CrmError>> + Send;
+    ) -> impl Future<Output = Result<CreateOutcome, CrmError>> + Send;
 
     /// Adds the data of a sign-up to a contact, which keeps everything else. What it has no room for is left out,
     /// except a list: such a sign-up is refused. Two calls.
@@ -189,7 +189,7 @@ pub enum Progress {
     /// It is done, except for some rows with trouble.
     Completed {
         /// Rows that did not go in.
-        troubled: usize,
+        error_count: usize,
     },
     /// It was cancelled, failed or took too long.
     Failed,

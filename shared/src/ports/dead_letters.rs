@@ -7,7 +7,7 @@ use crate::domain::task::Task;
 
 /// How long a dead letter that was looked at is hidden from everybody: short enough that an alarm, which looks at five
 /// minutes, still sees it.
-pub const LOOKED_AT_FOR: SignedDuration = SignedDuration::from_secs(30);
+pub const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(30);
 
 /// A message that drains failed to process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +20,8 @@ pub struct DeadLetter {
 
 /// The dead-letter queue: messages that drains failed to process, until a person has them sent again.
 pub trait DeadLetters: Send + Sync {
-    /// Looks at a few and leaves them in place, hidden for [`LOOKED_AT_FOR`]. Returns none if all are hidden.
-    fn look(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
+    /// Looks at a few and leaves them in place, hidden for [`HIDDEN_FOR`]. Returns none if all are hidden.
+    fn peek(&self) -> impl Future<Output = Result<Vec<DeadLetter>, StoreError>> + Send;
 
     /// Makes some that were looked at visible again.
     fn put_back(

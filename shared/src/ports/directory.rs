@@ -88,13 +88,13 @@ pub trait Forms: Send + Sync {
 
 /// The result of advancing a connection to a newer pair of tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Advanced {
+pub enum AdvanceOutcome {
     /// The row is active at that generation.
     Active,
     /// The same, and it needed a new authorization before: leads may have begun to wait for that.
     Revived,
     /// It is not: there is a newer generation, or the connection is blocked by something other than its tokens.
-    No,
+    NotAdvanced,
 }
 
 /// Connections, without their tokens.
@@ -144,7 +144,7 @@ pub trait Connections: Send + Sync {
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
-    ) -> impl Future<Output = Result<Advanced, StoreError>> + Send;
+    ) -> impl Future<Output = Result<AdvanceOutcome, StoreError>> + Send;
 
     /// Active connections whose newest token expired in a UTC month at least one whole month before `now`, oldest month
     /// first, at most `limit`: nobody has used them for more than a month, and a refresh token not used for 180 days
@@ -171,7 +171,7 @@ pub trait Connections: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Records that a list of the account is gone. Says whether that is news.
-    fn list_gone(
+    fn mark_list_gone(
         &self,
         customer: &CustomerId,
         list: &RemoteId,
@@ -179,7 +179,7 @@ pub trait Connections: Send + Sync {
 
     /// Records whether the account asks new contacts to confirm, replacing what was known, if the row was last
     /// connected at `connected_at`: another account may do otherwise.
-    fn opt_in_seen(
+    fn record_opt_in(
         &self,
         customer: &CustomerId,
         connected_at: Timestamp,

@@ -35,7 +35,7 @@ pub type LanePlace = (LeadId, Due);
 pub type LaneMark = (CustomerId, Timestamp);
 
 /// How long after a lane's last mark is used up somebody looks once more, since a lead may be listed late.
-pub const LOOK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+pub const RECHECK_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is due: leads that wait in their customer's lane, and those in no lane that somebody has to look at.
 ///
@@ -93,7 +93,7 @@ pub trait Lanes: Send + Sync {
 
     /// Moves a customer's mark from `seen` to `next` (or removes it), unless it was marked earlier meanwhile. A later
     /// mark that was remembered stays: its lead may have come after the caller looked. A mark without a next one is
-    /// first moved by [`LOOK_AGAIN`]: its lead may not have been listed yet.
+    /// first moved by [`RECHECK_DELAY`]: its lead may not have been listed yet.
     fn advance_lane(
         &self,
         customer: &CustomerId,

@@ -37,22 +37,22 @@ mod wiring;
 pub use admin_tokens::AdminTokens;
 pub use apps::Apps;
 pub use budget::Budget;
-pub use captcha::{CaptchaCheck, CaptchaSecrets, Checked};
+pub use captcha::{CaptchaCheck, CaptchaOutcome, CaptchaSecrets};
 pub use claims::{Claim, Claims, Requeue, Settlement};
 pub use clock::{Clock, SecureRandom};
 pub use counters::RateCounters;
 pub use crm::{
-    AccountSummary, Accounts, Activity, BulkImports, Contacts, Found, LeftOut, Made, OptOuts,
-    Progress, SignUp, SignedUp,
+    AccountSummary, Accounts, Activity, BulkImports, Contacts, CreateOutcome, Found, LeftOut,
+    OptOuts, Progress, SignUp, SignedUp,
 };
-pub use dead_letters::{DeadLetter, DeadLetters, LOOKED_AT_FOR};
-pub use directory::{Advanced, Connections, Customers, Forms, Handshakes, Links, Page};
+pub use dead_letters::{DeadLetter, DeadLetters, HIDDEN_FOR};
+pub use directory::{AdvanceOutcome, Connections, Customers, Forms, Handshakes, Links, Page};
 pub use events::{Event, Events, LeadEvent};
 pub use exits::Exits;
 pub use form_endpoint::FormEndpoint;
 pub use idempotency::{Idempotency, KeyClaim, KeyClaimed};
 pub use imports::Imports;
-pub use lanes::{Due, LOOK_AGAIN, LaneMark, LanePlace, Lanes};
+pub use lanes::{Due, LaneMark, LanePlace, Lanes, RECHECK_DELAY};
 pub use ledger::{LeadFilter, Ledger, Recorded};
 pub use locks::Locks;
 pub use metrics::{Gauge, Metric, Metrics, Unit};
@@ -61,7 +61,7 @@ pub use queue::{Queue, QueueError};
 pub use subjects::{Holder, Subjects};
 pub use suppressions::Suppressions;
 pub use tallies::{Tallies, Unsettled};
-pub use vault::{Kept, Vault};
+pub use vault::{KeepOutcome, Vault};
 pub use wiring::Wiring;
 
 /// The store did not do what was asked; it may do so later. The intended change may or may not have been made, so every

@@ -6,7 +6,7 @@ use crate::domain::token::StoredTokens;
 
 /// The result of storing tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum KeepOutcome {
     /// They are stored.
     Stored,
     /// Other tokens of this generation or of a newer one are already stored; these are not.
@@ -27,7 +27,7 @@ pub trait Vault: Send + Sync {
         &self,
         customer: &CustomerId,
         tokens: &StoredTokens,
-    ) -> impl Future<Output = Result<Kept, StoreError>> + Send;
+    ) -> impl Future<Output = Result<KeepOutcome, StoreError>> + Send;
 
     /// Deletes a connection's tokens; it is no error if there are none.
     fn forget(&self, customer: &CustomerId) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -36,7 +36,7 @@ where
     S::Future: Send + 'a,
 {
     let tame = |mut event: LambdaEvent<LambdaRequest>| {
-        event.payload = tamed(event.payload);
+        event.payload = sanitized(event.payload);
         event
     };
     Adapter::from(answer.map_response(Unchanged)).map_request(tame)
@@ -57,7 +57,7 @@ impl IntoResponse for Unchanged {
 /// `lambda_http` builds a URL from its scheme, host, path and query, and panics if that fails: a bare `<` in a query is
 /// enough. Such characters are encoded; an invalid scheme or host is dropped.
 #[must_use]
-pub fn tamed(mut event: LambdaRequest) -> LambdaRequest {
+pub fn sanitized(mut event: LambdaRequest) -> LambdaRequest {
     if let LambdaRequest::ApiGatewayV2(request) = &mut event {
         let header = |name: &str| request.headers.get(name)?.to_str().ok();
         let host = header(HOST.as_str()).or(request.request_context.domain_name.as_deref());
@@ -98,7 +98,7 @@ mod tests {
         let mut event = serde_json::from_str(POST).unwrap();
         change(&mut event);
         let event: LambdaRequest = serde_json::from_str(&event.to_string()).unwrap();
-        tamed(event).into()
+        sanitized(event).into()
     }
 
     #[test]

@@ -6,8 +6,8 @@ mod origin;
 mod page;
 mod problem;
 
-pub use event::{run, tamed};
+pub use event::{run, sanitized};
 pub use negotiate::{Audience, audience};
-pub use origin::{caller_ip, is_from_elsewhere};
-pub use page::{day, in_any_frame, page, page_with, see_other};
+pub use origin::{caller_ip, is_cross_site};
+pub use page::{allow_framing, day, page, page_with, see_other};
 pub use problem::{Problem, json, problem_of};

@@ -14,7 +14,7 @@ pub fn caller_ip(request: &Request) -> Option<String> {
 /// Whether a page of another origin sent a form, according to the browser (`Sec-Fetch-Site`). A sibling domain's page
 /// is another's too; a browser that does not say is an old one.
 #[must_use]
-pub fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+pub fn is_cross_site(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     site.is_some_and(|site| site != "same-origin" && site != "none")
 }

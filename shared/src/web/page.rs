@@ -82,7 +82,7 @@ pub fn page_with(
 /// The header then says nothing about frames: a list of allowed origins would leave out frames without an origin, which
 /// many website editors make.
 #[must_use]
-pub fn in_any_frame(mut answer: Response<Body>) -> Response<Body> {
+pub fn allow_framing(mut answer: Response<Body>) -> Response<Body> {
     let headers = answer.headers_mut();
     let policy = headers.get(CONTENT_SECURITY_POLICY);
     let policy = policy.and_then(|policy| policy.to_str().ok());
@@ -183,7 +183,7 @@ mod tests {
             page_with(None, StatusCode::OK, &sample(), captchas),
         ] {
             let before = policy(&page);
-            let after = policy(&in_any_frame(page));
+            let after = policy(&allow_framing(page));
 
             let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
             assert!(!after.contains("frame-ancestors"), "{after}");

@@ -208,7 +208,7 @@ impl Oracle {
                 .leads
                 .iter()
                 .filter(|(id, seen)| {
-                    let in_import = LeadState::waits(WaitReason::Import);
+                    let in_import = LeadState::waiting(WaitReason::Import);
                     // Another lead of the same person may be in another import.
                     let import_of = self.import_of.get(*id);
                     let is_submitting =

@@ -70,7 +70,7 @@ impl Oracle {
             );
             self.report_violation(Promise::OneRefresh, how);
         }
-        let row = self.directory.look(&customer);
+        let row = self.directory.peek(&customer);
         let announced = row.is_some_and(|row| {
             let superseded = self.is_superseded(process, &customer);
             let lease = row.lease;

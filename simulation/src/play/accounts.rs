@@ -70,7 +70,7 @@ impl World {
     /// Deletes the account's first list.
     pub fn remove_list(&mut self, customer: u8) {
         let customer = &self.customers[usize::from(customer)];
-        let connection = self.memory.directory.look(&customer.id);
+        let connection = self.memory.directory.peek(&customer.id);
         let list = connection.and_then(|connection| connection.lists.first().cloned());
         if let Some(list) = list {
             self.memory.crm.remove_list(&customer.account(0), &list);
@@ -140,7 +140,7 @@ impl ConnectSession {
             code: Some(code.into()),
             ..CallbackParams::default()
         };
-        if self.context.memory.directory.look(&self.customer).is_none() {
+        if self.context.memory.directory.peek(&self.customer).is_none() {
             // The first account needs no confirmation.
             self.context
                 .line
@@ -148,7 +148,7 @@ impl ConnectSession {
                 .oracle()
                 .account_confirmed(&self.customer, &self.account);
         }
-        let landing = connect.finish(back, Some(&cookie)).await.ok()?;
+        let landing = connect.handle_callback(back, Some(&cookie)).await.ok()?;
         match landing {
             CallbackOutcome::OtherAccount if self.confirms_other_account => {
                 let shown = connect.connected(Some(&cookie)).await.ok()?;
@@ -159,7 +159,7 @@ impl ConnectSession {
                 shared
                     .oracle()
                     .account_confirmed(&self.customer, &self.account);
-                let account = shown.account_named();
+                let account = shown.account_fingerprint();
                 let confirmed = connect.confirm_account(Some(&cookie), Some(&account));
                 confirmed.await.ok()?;
             }
@@ -174,7 +174,7 @@ impl ConnectSession {
 
     async fn choose(&self, connect: &Connect<Wired>, cookie: &str) -> Option<()> {
         let connected = connect.connected(Some(cookie)).await.ok()?;
-        let lists: Vec<_> = connected.connection.lists_there().take(1).collect();
+        let lists: Vec<_> = connected.connection.existing_lists().take(1).collect();
         let now = self.context.memory.clock.now();
         let choice = Choice {
             lists: lists.iter().map(|list| list.id.clone()).collect(),
@@ -185,7 +185,7 @@ impl ConnectSession {
             },
             terms: Some(fingerprint(&connected.terms())),
             ip: None,
-            account: Some(connected.account_named()),
+            account: Some(connected.account_fingerprint()),
         };
         connect.choose(Some(cookie), choice).await.ok()
     }

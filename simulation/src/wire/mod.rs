@@ -319,14 +319,14 @@ impl ProcessContext {
 impl Wire<MemoryLedger> {
     /// Whether a lead's state has not changed since then.
     fn has_waited_since(&self, customer: &CustomerId, lead: &LeadId, since: Timestamp) -> bool {
-        let record = self.port.look(customer, lead);
+        let record = self.port.peek(customer, lead);
         let timeline = record.map(|record| record.timeline).unwrap_or_default();
         timeline.last().is_none_or(|line| line.at <= since)
     }
 
     /// Shows a lead's new state to the oracle.
     fn observe(&self, customer: &CustomerId, lead: &LeadId) {
-        if let Some(record) = self.port.look(customer, lead) {
+        if let Some(record) = self.port.peek(customer, lead) {
             self.line
                 .shared
                 .oracle()

@@ -24,11 +24,11 @@ use leadfeed_shared::fakes::{
     MemoryVault,
 };
 use leadfeed_shared::ports::{
-    Advanced, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaSecrets, Checked, Claim, Claims,
-    Connections, Customers, Event, Events, Exits, Forms, Handshakes, Holder, Idempotency, Imports,
-    Kept, KeyClaim, KeyClaimed, LOOK_AGAIN, LaneMark, LanePlace, Lanes, LeadFilter, Ledger, Links,
-    Locks, Page, RateCounters, Recorded, Requeue, Settlement, StoreError, Subjects, Suppressions,
-    Tallies, Unsettled, Vault,
+    AdvanceOutcome, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaOutcome, CaptchaSecrets,
+    Claim, Claims, Connections, Customers, Event, Events, Exits, Forms, Handshakes, Holder,
+    Idempotency, Imports, KeepOutcome, KeyClaim, KeyClaimed, LaneMark, LanePlace, Lanes,
+    LeadFilter, Ledger, Links, Locks, Page, RECHECK_DELAY, RateCounters, Recorded, Requeue,
+    Settlement, StoreError, Subjects, Suppressions, Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -137,7 +137,7 @@ wired! { Lanes of MemoryLedger, Ledger {
         let effect = async {
             self.port.advance_lane(customer, seen, next).await?;
             if next.is_none() && self.line.shared.lacks(Guard::LookAgain) {
-                self.port.advance_lane(customer, seen + LOOK_AGAIN, None).await?;
+                self.port.advance_lane(customer, seen + RECHECK_DELAY, None).await?;
             }
             Ok(())
         };
@@ -246,12 +246,12 @@ wired! { Connections of MemoryDirectory, Directory {
     connections_of(customers: &BTreeSet<CustomerId>) -> BTreeMap<CustomerId, Option<Connection>>;
     put_connection(connection: &Connection) -> bool;
     choose(connection: &Connection) -> bool;
-    advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> Advanced;
+    advance(customer: &CustomerId, generation: u64, token_expires_at: Timestamp) -> AdvanceOutcome;
     idle(now: Timestamp, limit: u16) -> Vec<CustomerId>;
     lost(limit: u16) -> Vec<(CustomerId, ConnectionStatus)>;
     release(customer: &CustomerId, owner: &str, cooldown_until: Timestamp) -> ();
-    list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
-    opt_in_seen(customer: &CustomerId, connected_at: Timestamp, seen: ConfirmedOptIn) -> ();
+    mark_list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
+    record_opt_in(customer: &CustomerId, connected_at: Timestamp, seen: ConfirmedOptIn) -> ();
     fields_read(
         customer: &CustomerId, connected_at: Timestamp, fields: Option<&[CustomField]>, at: Timestamp
     ) -> ();
@@ -333,13 +333,13 @@ wired! { Vault of MemoryVault, Vault {
     tokens(customer: &CustomerId) -> Option<StoredTokens>;
     forget(customer: &CustomerId) -> ();
 }
-    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<Kept, StoreError> {
+    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<KeepOutcome, StoreError> {
         let effect = async {
             if self.line.shared.lacks(Guard::PairStored) {
-                return Ok(Kept::Stored);
+                return Ok(KeepOutcome::Stored);
             }
             let kept = self.port.keep(customer, tokens).await;
-            if let Ok(Kept::Stored) = kept {
+            if let Ok(KeepOutcome::Stored) = kept {
                 self.line.shared.oracle().pair_stored(&self.line.process, customer, tokens);
             }
             kept
@@ -349,7 +349,7 @@ wired! { Vault of MemoryVault, Vault {
 }
 
 wired! { Apps of MemoryApps, Vault {
-    credentials(app: &AppId, anew: bool) -> Option<AppCredentials>;
+    credentials(app: &AppId, bypass_cache: bool) -> Option<AppCredentials>;
     limits(app: &AppId) -> Limits;
     put(app: &AppId, credentials: &AppCredentials, limits: Limits) -> ();
     all(limit: u16) -> Vec<AppId>;
@@ -390,7 +390,7 @@ wired! { Events of MemoryEvents, Bus {}
 }
 
 wired! { CaptchaCheck of MemoryCaptcha, Captcha {
-    check(form: &FormId, captcha: &Captcha, answer: &str, ip: Option<&str>) -> Checked;
+    check(form: &FormId, captcha: &Captcha, answer: &str, ip: Option<&str>) -> CaptchaOutcome;
 } }
 
 wired! { CaptchaSecrets of MemoryCaptcha, Vault {

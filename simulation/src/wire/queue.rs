@@ -30,9 +30,9 @@ impl Queue for Wire<MemoryQueue> {
 }
 
 impl DeadLetters for Wire<MemoryQueue> {
-    async fn look(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        let effect = self.port.look();
-        self.line.call(Service::Queue, "look", effect).await
+    async fn peek(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let effect = self.port.peek();
+        self.line.call(Service::Queue, "peek", effect).await
     }
 
     async fn put_back(&self, letters: &[DeadLetter]) -> Result<(), StoreError> {

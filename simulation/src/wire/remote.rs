@@ -13,7 +13,7 @@ use leadfeed_shared::domain::token::Grant;
 use leadfeed_shared::fakes::FakeCrm;
 use leadfeed_shared::ports::{
     AccountSummary, Accounts, Activity, AppCredentials, Authorization, BulkImports, Contacts,
-    Found, Made, OptOuts, Page, Progress, SignUp, SignedUp, TokenError,
+    CreateOutcome, Found, OptOuts, Page, Progress, SignUp, SignedUp, TokenError,
 };
 use secrecy::SecretString;
 
@@ -93,8 +93,8 @@ impl Contacts for Wire<FakeCrm> {
         token: &SecretString,
         sign_up: &SignUp,
         permission: Permission,
-    ) -> Result<Made, CrmError> {
-        let is_new = |made: &Made| matches!(made, Made::New(_));
+    ) -> Result<CreateOutcome, CrmError> {
+        let is_new = |made: &CreateOutcome| matches!(made, CreateOutcome::New(_));
         let effect = self.port.make(token, sign_up, permission);
         self.write(("make", 1), token, sign_up, effect, is_new)
             .await
@@ -183,7 +183,7 @@ wired_api! { BulkImports {
                 id: activity.clone(),
                 created_at: Timestamp::UNIX_EPOCH,
                 rows: usize::MAX,
-                progress: Progress::Completed { troubled: 0 },
+                progress: Progress::Completed { error_count: 0 },
             };
             let failed = shown.as_ref().map(|shown| shown.progress) == Some(Progress::Failed);
             let pretends = (failed || shown.is_none()) && self.line.shared.lacks(Guard::ImportEnd);

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::deliver::{Drain, MARGIN};
 use leadfeed_shared::app::intake::Intake;
 use leadfeed_shared::app::scheduler::Scheduler;
-use leadfeed_shared::fakes::at_once;
+use leadfeed_shared::fakes::run_ready;
 use leadfeed_shared::locked;
 use leadfeed_shared::ports::{Imports as _, Lanes as _, Tallies as _};
 
@@ -71,10 +71,10 @@ impl World {
     /// Whether a run of the scheduler would find anything to do; otherwise the run is skipped.
     fn scheduler_has_work(&self) -> bool {
         let (ledger, directory, now) = (&self.memory.ledger, &self.memory.directory, self.now());
-        let lanes = at_once(ledger.due_lanes(now, None, 1)).is_ok_and(|lanes| !lanes.is_empty());
-        let stuck = at_once(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
-        let imports = at_once(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
-        let days = at_once(directory.unsettled(now)).is_ok_and(|days| !days.is_empty());
+        let lanes = run_ready(ledger.due_lanes(now, None, 1)).is_ok_and(|lanes| !lanes.is_empty());
+        let stuck = run_ready(ledger.overdue(now, 1)).is_ok_and(|leads| !leads.is_empty());
+        let imports = run_ready(ledger.due_imports(now, 1)).is_ok_and(|jobs| !jobs.is_empty());
+        let days = run_ready(directory.unsettled(now)).is_ok_and(|days| !days.is_empty());
         lanes || stuck || imports || days || self.idle_minutes <= 2
     }
 

@@ -87,7 +87,7 @@ fn delivered_by(permission: Permission) -> Settlement {
 
 pub fn waiting(why: WaitReason, due: Option<i64>) -> Settlement {
     Settlement {
-        state: LeadState::waits(why),
+        state: LeadState::waiting(why),
         due_at: due.map(at),
         at: at(9),
         expires_at: None,

@@ -5,7 +5,7 @@ use leadfeed_shared::domain::connection::{
     Catalog, ConfirmedOptIn, Connection, ConnectionStatus, CustomField, FieldKind, LimitedReason,
     ReconnectReason,
 };
-use leadfeed_shared::ports::{Advanced, Connections};
+use leadfeed_shared::ports::{AdvanceOutcome, Connections};
 
 use crate::promise::{eventually, run_concurrently};
 use crate::samples::{at, connection, lease, remote};
@@ -145,7 +145,7 @@ async fn active_connection_is_idle_a_full_calendar_month_after_its_token_expired
 
     let next = used.generation + 1;
     let advanced = connections.advance(&used.customer, next, day("2031-03-02"));
-    assert_eq!(advanced.await.unwrap(), Advanced::Active);
+    assert_eq!(advanced.await.unwrap(), AdvanceOutcome::Active);
     assert_eq!(idle("2031-04-30").await, (false, false));
     assert_eq!(idle("2031-05-01").await, (true, false));
 }
@@ -157,7 +157,7 @@ where
     let connection = put(&connections).await;
     let customer = &connection.customer;
     let advanced = connections.advance(customer, 4, at(90)).await;
-    assert_eq!(advanced.unwrap(), Advanced::Active);
+    assert_eq!(advanced.unwrap(), AdvanceOutcome::Active);
     let refreshed = read(&connections, &connection).await;
     let mut chosen = connection.clone();
     chosen.lists = vec![remote(4)];
@@ -268,14 +268,21 @@ where
 
     let results = run_concurrently(12, |_| {
         let (connections, customer) = (connections.clone(), connection.customer.clone());
-        async move { connections.list_gone(&customer, &remote(3)).await.unwrap() }
+        async move {
+            connections
+                .mark_list_gone(&customer, &remote(3))
+                .await
+                .unwrap()
+        }
     })
     .await;
 
     assert_eq!(results.into_iter().filter(|is_new| *is_new).count(), 1);
     let gone = read(&connections, &connection).await.learned.lists_gone;
     assert_eq!(gone, [remote(2), remote(3)]);
-    let reported = connections.list_gone(&fresh::customer(), &remote(3)).await;
+    let reported = connections
+        .mark_list_gone(&fresh::customer(), &remote(3))
+        .await;
     assert!(!reported.unwrap());
 }
 
@@ -289,7 +296,7 @@ async fn newly_seen_confirmed_opt_in_is_saved_only_for_the_current_connection<C:
         seen_at: at(70),
     };
 
-    let noted = connections.opt_in_seen(customer, since, seen(false));
+    let noted = connections.record_opt_in(customer, since, seen(false));
     noted.await.unwrap();
 
     let learned = read(&connections, &connection).await.learned;
@@ -297,7 +304,7 @@ async fn newly_seen_confirmed_opt_in_is_saved_only_for_the_current_connection<C:
     assert_eq!(learned.lists_gone, connection.learned.lists_gone);
     let unconnected = fresh::customer();
     for (customer, connected_at) in [(customer, at(91)), (&unconnected, since)] {
-        let ignored = connections.opt_in_seen(customer, connected_at, seen(true));
+        let ignored = connections.record_opt_in(customer, connected_at, seen(true));
         ignored.await.unwrap();
     }
     assert_eq!(read(&connections, &connection).await.learned, learned);
@@ -361,7 +368,7 @@ async fn connection_that_needs_a_person_is_listed_as_lost_until_resolved<C: Conn
     }
 
     let advanced = connections.advance(customer, 4, at(90)).await;
-    assert_eq!(advanced.unwrap(), Advanced::Revived);
+    assert_eq!(advanced.unwrap(), AdvanceOutcome::Revived);
     assert_eq!(eventually(found, Option::is_none).await, None);
     let put = Connection {
         status: ConnectionStatus::Limited {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::lead::{LeadState, QuarantineReason, WaitReason};
-use leadfeed_shared::ports::{Due, LOOK_AGAIN, LaneMark, LanePlace, Requeue};
+use leadfeed_shared::ports::{Due, LaneMark, LanePlace, RECHECK_DELAY, Requeue};
 
 use super::Leads;
 use super::claims::{claim, delivered, record, settle, settled, waiting};
@@ -166,7 +166,7 @@ async fn advancing_a_mark_moves_or_removes_it<L: Leads>(ledger: L) {
 
 /// Advances the only mark of a lane until there is none.
 async fn remove_last_mark<L: Leads>(ledger: &L, customer: &CustomerId, seen: Timestamp) {
-    for seen in [seen, seen + LOOK_AGAIN] {
+    for seen in [seen, seen + RECHECK_DELAY] {
         ledger.advance_lane(customer, seen, None).await.unwrap();
     }
 }
@@ -174,7 +174,7 @@ async fn remove_last_mark<L: Leads>(ledger: &L, customer: &CustomerId, seen: Tim
 async fn last_mark_of_a_lane_is_removed_only_after_one_more_look<L: Leads>(ledger: L) {
     let customer = fresh::customer();
     for seen in [at(20), at(30)] {
-        let again = seen + LOOK_AGAIN;
+        let again = seen + RECHECK_DELAY;
         ledger.mark_lane(&customer, seen).await.unwrap();
 
         for _ in 0..2 {
@@ -278,7 +278,7 @@ async fn quarantined_leads_are_listed_by_arrival_time_until_released<L: Leads>(l
     let read = ledger.lead(&customer, &second).await.unwrap().unwrap();
     assert_eq!(read.due_at, None, "it is not due");
 
-    let released = ledger.requeue(&customer, &second, Requeue::Aside, at(100), at(160));
+    let released = ledger.requeue(&customer, &second, Requeue::Quarantined, at(100), at(160));
     assert!(released.await.unwrap());
     assert_eq!(eventually(found, |found| found.len() == 1).await, [third]);
 }

@@ -3,7 +3,7 @@
 use leadfeed_shared::domain::connection::{
     ConnectionStatus, Lease, LimitedReason, ReconnectReason,
 };
-use leadfeed_shared::ports::{Advanced, Connections};
+use leadfeed_shared::ports::{AdvanceOutcome, Connections};
 
 use super::connections::{put, read};
 use crate::promise::run_concurrently;
@@ -105,7 +105,7 @@ async fn advancing_stores_the_new_generation_reactivates_and_ends_the_lease<C: C
     connections.put_connection(&connection).await.unwrap();
 
     // Only the first call revives it; a repeated request finds that done.
-    for expected in [Advanced::Revived, Advanced::Active] {
+    for expected in [AdvanceOutcome::Revived, AdvanceOutcome::Active] {
         let advanced = connections.advance(&connection.customer, 4, at(90_000));
 
         assert_eq!(advanced.await.unwrap(), expected);
@@ -126,11 +126,11 @@ async fn advancing_to_an_older_generation_changes_nothing<C: Connections>(connec
 
     let advanced = connections.advance(&connection.customer, 2, at(90_000));
 
-    assert_eq!(advanced.await.unwrap(), Advanced::No);
+    assert_eq!(advanced.await.unwrap(), AdvanceOutcome::NotAdvanced);
     assert_eq!(read(&connections, &connection).await, connection);
     let unconnected = fresh::customer();
     let advanced = connections.advance(&unconnected, 2, at(90_000));
-    assert_eq!(advanced.await.unwrap(), Advanced::No);
+    assert_eq!(advanced.await.unwrap(), AdvanceOutcome::NotAdvanced);
 }
 
 async fn advancing_does_not_change_a_disconnected_or_limited_connection<C: Connections>(
@@ -149,7 +149,11 @@ async fn advancing_does_not_change_a_disconnected_or_limited_connection<C: Conne
 
         for generation in [newer, connection.generation] {
             let advanced = connections.advance(customer, generation, at(9)).await;
-            assert_eq!(advanced.unwrap(), Advanced::No, "{generation}");
+            assert_eq!(
+                advanced.unwrap(),
+                AdvanceOutcome::NotAdvanced,
+                "{generation}"
+            );
         }
 
         assert_eq!(read(&connections, &connection).await, connection);

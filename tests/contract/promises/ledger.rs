@@ -165,7 +165,7 @@ async fn overlong_timeline_is_shortened_but_keeps_its_first_and_last_entries<L: 
     assert!(timeline.len() <= MAX_LINES, "{}", timeline.len());
     let states = [timeline.first(), timeline.last()].map(|line| &line.unwrap().state);
     let why = quota;
-    assert_eq!(states, [&LeadState::Queued, &LeadState::waits(why)]);
+    assert_eq!(states, [&LeadState::Queued, &LeadState::waiting(why)]);
 }
 
 async fn customer_of_a_lead_is_found_by_the_leads_id<L: Leads>(ledger: L) {

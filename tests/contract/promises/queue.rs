@@ -32,12 +32,12 @@ async fn batch_of_any_size_is_queued_counted_and_read_back_exactly_once<Q: Queue
     );
     assert_eq!(depth.await, before + 25);
 
-    let some = queue.look().await.unwrap();
+    let some = queue.peek().await.unwrap();
     assert!(!some.is_empty());
     queue.put_back(&some).await.unwrap();
     let mut seen = Vec::new();
     loop {
-        let letters = queue.look().await.unwrap();
+        let letters = queue.peek().await.unwrap();
         if letters.is_empty() {
             break;
         }

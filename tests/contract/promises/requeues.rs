@@ -132,7 +132,7 @@ async fn only_a_quarantined_lead_is_released_and_only_once<L: Leads>(ledger: L) 
         let requeue = ledger.requeue(&customer, id, from, at(second), at(160));
         requeue.await.unwrap()
     };
-    let release = Requeue::Aside;
+    let release = Requeue::Quarantined;
 
     for from in [Requeue::Stuck, Requeue::OnRequest { again: true }] {
         assert!(!requeue(&quarantined.id, from, 99).await, "{from:?}");
@@ -212,7 +212,7 @@ async fn repeating_a_requeue_after_a_lost_answer_succeeds_without_requeueing_twi
             settled(&ledger, &customer, &refused()).await,
             Requeue::OnRequest { again: false },
         ),
-        (quarantined, Requeue::Aside),
+        (quarantined, Requeue::Quarantined),
     ] {
         let requeue = async |second| {
             let requeue = ledger.requeue(&customer, &lead.id, from, at(second), at(200));

@@ -1,5 +1,5 @@
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::ports::{Kept, Vault};
+use leadfeed_shared::ports::{KeepOutcome, Vault};
 use secrecy::ExposeSecret as _;
 
 use crate::promise::run_concurrently;
@@ -28,7 +28,10 @@ async fn stored_tokens_read_back_unchanged<V: Vault>(vault: V) {
     assert!(vault.tokens(&customer).await.unwrap().is_none());
     let pair = tokens(1, "one");
 
-    assert_eq!(vault.keep(&customer, &pair).await.unwrap(), Kept::Stored);
+    assert_eq!(
+        vault.keep(&customer, &pair).await.unwrap(),
+        KeepOutcome::Stored
+    );
 
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(exposed(&read), exposed(&pair));
@@ -42,9 +45,9 @@ async fn storing_the_same_pair_again_succeeds_but_another_of_its_generation_does
     let customer = fresh::customer();
     let keep = async |text| vault.keep(&customer, &tokens(1, text)).await.unwrap();
 
-    assert_eq!(keep("one").await, Kept::Stored);
-    assert_eq!(keep("one").await, Kept::Stored);
-    assert_eq!(keep("two").await, Kept::Superseded);
+    assert_eq!(keep("one").await, KeepOutcome::Stored);
+    assert_eq!(keep("one").await, KeepOutcome::Stored);
+    assert_eq!(keep("two").await, KeepOutcome::Superseded);
 
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(exposed(&read), exposed(&tokens(1, "one")));
@@ -68,7 +71,7 @@ where
 
     let kept: Vec<_> = results
         .iter()
-        .filter(|(_, kept)| *kept == Kept::Stored)
+        .filter(|(_, kept)| *kept == KeepOutcome::Stored)
         .collect();
     assert_eq!(kept.len(), 1);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
@@ -79,12 +82,15 @@ async fn the_newest_generation_is_read<V: Vault>(vault: V) {
     let customer = fresh::customer();
     for generation in 1..=3 {
         let pair = tokens(generation, &generation.to_string());
-        assert_eq!(vault.keep(&customer, &pair).await.unwrap(), Kept::Stored);
+        assert_eq!(
+            vault.keep(&customer, &pair).await.unwrap(),
+            KeepOutcome::Stored
+        );
     }
 
     let late = vault.keep(&customer, &tokens(2, "late")).await.unwrap();
 
-    assert_eq!(late, Kept::Superseded);
+    assert_eq!(late, KeepOutcome::Superseded);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(exposed(&read), exposed(&tokens(3, "3")));
 }
@@ -100,7 +106,14 @@ async fn pair_older_than_the_newest_is_not_stored_even_if_its_generation_is_free
 
     let kept = [keep(1).await, keep(3).await, keep(2).await];
 
-    assert_eq!(kept, [Kept::Stored, Kept::Stored, Kept::Superseded]);
+    assert_eq!(
+        kept,
+        [
+            KeepOutcome::Stored,
+            KeepOutcome::Stored,
+            KeepOutcome::Superseded
+        ]
+    );
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(exposed(&read), exposed(&tokens(3, "3")));
 }

@@ -214,7 +214,7 @@ impl Walker {
     async fn with_captcha(&self, customer: Customer) -> Result<Customer> {
         let captcha = json!({"provider": "turnstile", "site_key": "walk", "secret": "walk"});
         let form = json!({
-            "name": "Guarded",
+            "name": "GuardedProcess",
             "consent_statement": "Yes, Walks may write to me.",
             "spam": {"captcha": captcha},
         });
@@ -291,18 +291,18 @@ impl Walker {
     }
 
     async fn get(&self, path: &str) -> Result<Value> {
-        self.operator.done(Method::GET, path, None).await
+        self.operator.call_ok(Method::GET, path, None).await
     }
 
     async fn put(&self, path: &str, body: &Value) -> Result<Value> {
-        self.operator.done(Method::PUT, path, Some(body)).await
+        self.operator.call_ok(Method::PUT, path, Some(body)).await
     }
 
     async fn post_to(&self, path: &str, body: &Value) -> Result<Value> {
-        self.operator.done(Method::POST, path, Some(body)).await
+        self.operator.call_ok(Method::POST, path, Some(body)).await
     }
 
     async fn delete(&self, path: &str) -> Result<Value> {
-        self.operator.done(Method::DELETE, path, None).await
+        self.operator.call_ok(Method::DELETE, path, None).await
     }
 }

@@ -25,7 +25,9 @@ pub async fn act<W: Wiring>(
 ) -> Result<Response<Body>, Refused> {
     let customer = &holder.customer;
     match action {
-        "connect" => Ok(see_other(&admin.connect_at_once(customer).await?.url)),
+        "connect" => Ok(see_other(
+            &admin.short_lived_connect_link(customer).await?.url,
+        )),
         "disconnect" => {
             admin.disconnect(customer).await?;
             Ok(holder.redirect_to_page("disconnected", 0))

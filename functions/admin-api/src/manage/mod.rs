@@ -12,7 +12,7 @@ use leadfeed_shared::app::admin::{Admin, AdminError};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::link::LinkError;
 use leadfeed_shared::ports::Wiring;
-use leadfeed_shared::web::{Problem, is_from_elsewhere, page};
+use leadfeed_shared::web::{Problem, is_cross_site, page};
 
 use self::page::{Notice, Page};
 use crate::answer::Refused;
@@ -56,7 +56,7 @@ pub async fn handle<W: Wiring>(
     };
     let answer = match (request.method().as_str(), action) {
         ("GET" | "HEAD", "") => show(admin, &holder, request).await,
-        ("POST", _) if is_from_elsewhere(request.headers()) => Err(from_other_site().into()),
+        ("POST", _) if is_cross_site(request.headers()) => Err(from_other_site().into()),
         ("POST", action) => act::act(admin, &holder, action, request).await,
         ("GET" | "HEAD", action) => act::preview(admin, &holder, action, request).await,
         _ => return Problem::method_not_allowed("GET, HEAD, POST").into_response(),

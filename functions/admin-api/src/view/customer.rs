@@ -201,7 +201,7 @@ pub fn connection(connection: Option<&Connection>) -> ConnectionView<'_> {
         app_id: Some(&connection.app),
         lists: connection.lists.iter().map(chosen).collect(),
         available_lists: connection
-            .lists_there()
+            .existing_lists()
             .map(|list| chosen(&list.id))
             .collect(),
         missing_lists: connection.learned.lists_gone.iter().map(chosen).collect(),

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use leadfeed_shared::app::admin::Held;
+use leadfeed_shared::app::admin::PersonRecord;
 use leadfeed_shared::domain::consent::Consent;
 use leadfeed_shared::domain::contact::{Contact, Note, NoteKind, StreetAddress};
 use leadfeed_shared::domain::ids::{CustomerId, FormId, LeadId, RemoteId};
@@ -122,7 +122,7 @@ pub struct HeldView<'a> {
     page: LeadsView<'a>,
 }
 
-pub fn held(held: &Held) -> HeldView<'_> {
+pub fn held(held: &PersonRecord) -> HeldView<'_> {
     HeldView {
         suppressed: held.suppressed,
         page: leads(&held.leads),

@@ -69,7 +69,11 @@ struct CheckView<'a> {
 
 pub fn health(health: &Health) -> HealthView<'_> {
     HealthView {
-        status: if health.is_good() { "ok" } else { "attention" },
+        status: if health.is_healthy() {
+            "ok"
+        } else {
+            "attention"
+        },
         checks: health.checks.iter().map(check).collect(),
         lost_connections: health.lost.iter().map(lost).collect(),
     }

@@ -172,14 +172,14 @@ async fn connection_shows_missing_lists_and_confirmed_opt_in() {
     connect(&stage, ConnectionStatus::Active).await;
     let customer = "engines".parse().unwrap();
     let (directory, list) = (&stage.memory.directory, LIST.parse().unwrap());
-    let gone = directory.list_gone(&customer, &list).await;
+    let gone = directory.mark_list_gone(&customer, &list).await;
     assert!(gone.unwrap());
     let seen = ConfirmedOptIn {
         on: true,
         seen_at: now(),
     };
     let connected = directory.connection(&customer).await.unwrap().unwrap();
-    let noted = directory.opt_in_seen(&customer, connected.connected_at, seen);
+    let noted = directory.record_opt_in(&customer, connected.connected_at, seen);
     noted.await.unwrap();
 
     let answer = stage.get("/v1/customers/engines/connection").await;
@@ -196,12 +196,12 @@ async fn unfinished_connection_is_listed_as_no_list_and_garbled_one_as_unreadabl
     connect(&stage, ConnectionStatus::Active).await;
     let engines = "engines".parse().unwrap();
     let directory = &stage.memory.directory;
-    let mut unfinished = directory.look(&engines).unwrap();
+    let mut unfinished = directory.peek(&engines).unwrap();
     unfinished.terms = None;
     assert!(directory.put_connection(&unfinished).await.unwrap());
 
     let listed = stage.get("/v1/customers?limit=1").await.body;
-    directory.garble(&engines);
+    directory.make_unreadable(&engines);
     let garbled = stage.get("/v1/customers").await.body;
 
     let connection = json!({"status": "active", "blocked": "no_list"});

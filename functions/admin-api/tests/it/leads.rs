@@ -68,9 +68,9 @@ async fn lead_shows_why_it_waits_or_was_refused_but_never_its_claims_owner() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let waiting = accept(&stage, &form, "waits@example.com").await;
-    settle(&stage, &waiting, LeadState::waits(WaitReason::Quota)).await;
+    settle(&stage, &waiting, LeadState::waiting(WaitReason::Quota)).await;
     let person = accept(&stage, &form, "person@example.com").await;
-    settle(&stage, &person, LeadState::waits(WaitReason::NoList)).await;
+    settle(&stage, &person, LeadState::waiting(WaitReason::NoList)).await;
     let refused = accept(&stage, &form, "refused@example.com").await;
     let (why, detail) = (RefusalReason::CcRefused, Some("not today".into()));
     settle(&stage, &refused, LeadState::Refused { why, detail }).await;
@@ -215,7 +215,7 @@ async fn deleting_a_customer_requeues_its_waiting_leads() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = accept(&stage, &form, "ada@example.com").await;
-    settle(&stage, &lead, LeadState::waits(WaitReason::NotConnected)).await;
+    settle(&stage, &lead, LeadState::waiting(WaitReason::NotConnected)).await;
 
     stage.delete("/v1/customers/engines").await;
 

@@ -251,8 +251,11 @@ async fn page_shows_only_the_notice_for_the_connections_status() {
         connect(&stage, status.clone()).await;
         if number == cases.len() - 1 {
             let customer = "engines".parse().unwrap();
-            let row = stage.memory.directory.look(&customer).unwrap();
-            let gone = stage.memory.directory.list_gone(&customer, &row.lists[0]);
+            let row = stage.memory.directory.peek(&customer).unwrap();
+            let gone = stage
+                .memory
+                .directory
+                .mark_list_gone(&customer, &row.lists[0]);
             assert!(gone.await.unwrap());
         }
 

@@ -156,7 +156,7 @@ async fn slow_retry_search_continues_where_it_stopped() {
 async fn more_than_500_leads_are_retried_page_by_page() {
     for (label, state) in [
         ("refused.cc_refused", refused()),
-        ("waiting.quota", LeadState::waits(WaitReason::Quota)),
+        ("waiting.quota", LeadState::waiting(WaitReason::Quota)),
     ] {
         let stage = Stage::with_customers().await;
         let form = stage.form().await;
@@ -239,7 +239,7 @@ async fn empty_lead_ids_replay_nothing_and_duplicate_ids_replay_once() {
 
 #[tokio::test]
 async fn replay_period_includes_its_start_and_excludes_its_end() {
-    let quota = LeadState::waits(WaitReason::Quota);
+    let quota = LeadState::waiting(WaitReason::Quota);
     for (status, label, state) in [
         ("refused", "refused.cc_refused", refused()),
         ("waiting", "waiting.quota", quota),

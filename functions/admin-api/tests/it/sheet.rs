@@ -66,7 +66,7 @@ async fn spreadsheet_has_leads_that_uploads_omit_but_no_opted_out_or_erased_ones
     let why = WaitReason::NotConnected;
     let robot = QuarantineReason::TooFast;
     let states = [
-        ("waits", LeadState::waits(why)),
+        ("waits", LeadState::waiting(why)),
         ("delivered", imported()),
         ("refused", refused(R::CcRefused, None)),
         ("invalid", refused(R::InvalidAddress, None)),

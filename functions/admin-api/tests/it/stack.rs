@@ -267,7 +267,7 @@ async fn health_lists_every_lost_connection_but_names_only_ten_in_its_text() {
     let (reason, since) = (ReconnectReason::InvalidGrant, now());
     let dead = ConnectionStatus::NeedsReconnect { reason, since };
     connect(&stage, dead).await;
-    let engines = stage.memory.directory.look(&"engines".parse().unwrap());
+    let engines = stage.memory.directory.peek(&"engines".parse().unwrap());
     for number in 1..120 {
         let mut other = engines.clone().unwrap();
         other.customer = format!("looms-{number:03}").parse().unwrap();

@@ -14,7 +14,7 @@ use leadfeed_shared::app::intake::Arrival;
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{Lead, LeadState};
-use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, at_once, samples};
+use leadfeed_shared::fakes::{Faults, Memory, MemoryTokens, run_ready, samples};
 use leadfeed_shared::ports::{Claims as _, Clock as _, Ledger as _, Settlement};
 use serde_json::{Value, json};
 
@@ -42,7 +42,7 @@ impl Stage {
     pub fn new() -> Self {
         let memory = Memory::new(now());
         let tokens = MemoryTokens::new(&Faults::default(), &[TOKEN, "next-token"]);
-        let auth = at_once(AdminAuth::read(tokens, now())).unwrap();
+        let auth = run_ready(AdminAuth::read(tokens, now())).unwrap();
         let admin = memory.admin();
         Self {
             memory,
@@ -150,7 +150,7 @@ impl Stage {
     /// A lead of `engines` as the ledger has it.
     pub fn lead(&self, id: &LeadId) -> Lead {
         let customer = "engines".parse().unwrap();
-        self.memory.ledger.look(&customer, id).unwrap().lead
+        self.memory.ledger.peek(&customer, id).unwrap().lead
     }
 
     /// Changes the retention of `engines`.

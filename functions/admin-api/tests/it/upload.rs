@@ -277,7 +277,7 @@ async fn slow_downloads_have_each_person_once_and_as_many_rows_as_the_preview_sa
 /// A lead like this one, from another person and this many seconds later.
 fn from_another_person(stage: &Stage, template: &Lead, second: i64) -> Lead {
     let at = template.received_at + SignedDuration::from_secs(second);
-    samples::another(
+    samples::lead_of_another_person(
         template,
         second.unsigned_abs().into(),
         at,

@@ -7,7 +7,7 @@ use lambda_http::{Body, Request, RequestExt as _, Response};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::fakes::{Memory, samples};
 use leadfeed_shared::ports::Forms as _;
-use leadfeed_shared::web::tamed;
+use leadfeed_shared::web::sanitized;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub async fn world() -> (Memory, Form) {
 
 pub fn event(json: &str) -> Request {
     let event: LambdaRequest = serde_json::from_str(json).unwrap();
-    tamed(event).into()
+    sanitized(event).into()
 }
 
 /// A request of the given kind, as a program sends it.

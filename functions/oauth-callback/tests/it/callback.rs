@@ -157,7 +157,7 @@ async fn failed_or_lost_token_exchange_is_not_retried() {
     for error in [TokenError::AnswerLost, TokenError::Unavailable] {
         let stage = Stage::new().await;
         let (mut browser, state) = stage.started().await;
-        stage.memory.crm.token_answer_next(error);
+        stage.memory.crm.fail_next_token_call(error);
 
         let answer = browser
             .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
@@ -348,7 +348,7 @@ async fn user_without_privileges_does_not_break_a_working_connection() {
 async fn forbidden_application_is_explained_and_not_connected() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.started().await;
-    stage.memory.crm.answer_next(CrmError::Forbidden);
+    stage.memory.crm.fail_next(CrmError::Forbidden);
 
     let answer = browser
         .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
@@ -363,8 +363,8 @@ async fn forbidden_application_is_explained_and_not_connected() {
 async fn transient_api_errors_are_retried() {
     let stage = Stage::new().await;
     let (mut browser, state) = stage.started().await;
-    stage.memory.crm.answer_next(CrmError::Unavailable);
-    stage.memory.crm.answer_next(CrmError::THROTTLED);
+    stage.memory.crm.fail_next(CrmError::Unavailable);
+    stage.memory.crm.fail_next(CrmError::THROTTLED);
 
     let answer = browser
         .get(&stage, &stage.callback_url(ENGINES, &state))

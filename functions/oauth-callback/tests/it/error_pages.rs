@@ -153,7 +153,7 @@ async fn retry_time_given_by_the_api_is_shown_and_forged_ones_are_refused() {
     stage
         .memory
         .crm
-        .answer_next(CrmError::Throttled { retry_after });
+        .fail_next(CrmError::Throttled { retry_after });
 
     let page = browser
         .follow_callback(&stage, &stage.callback_url(ENGINES, &state))
@@ -192,7 +192,7 @@ async fn failing_to_create_the_new_list_keeps_the_rest_of_the_choice() {
         let list = &stage.connection().await.unwrap().catalog.lists[0].id;
         let choice = format!("list={list}&new_list=From+the+web&terms=yes");
         match &failure {
-            Some(error) => stage.memory.crm.answer_next(error.clone()),
+            Some(error) => stage.memory.crm.fail_next(error.clone()),
             // The session, the customer and the connection are read before the tokens.
             None => {
                 let tokens = stage.memory.faults.steps() + 4;

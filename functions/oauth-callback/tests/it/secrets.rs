@@ -59,7 +59,7 @@ async fn no_failure_leaks_a_secret_to_a_page_log_or_event() {
         TokenError::AnswerLost,
     ] {
         let stage = sentinel_stage().await;
-        let arrange = |stage: &Stage| stage.memory.crm.token_answer_next(error);
+        let arrange = |stage: &Stage| stage.memory.crm.fail_next_token_call(error);
         output += &output_of_callback(&stage, arrange, "code=SENTINEL").await;
         output += &format!("{:?}", stage.memory.events.published());
     }
@@ -79,7 +79,7 @@ async fn no_failure_leaks_a_secret_to_a_page_log_or_event() {
     ] {
         let stage = sentinel_stage().await;
         let code = stage.memory.crm.authorize(ENGINES, "client");
-        let arrange = |stage: &Stage| stage.memory.crm.answer_next(error);
+        let arrange = |stage: &Stage| stage.memory.crm.fail_next(error);
         output += &output_of_callback(&stage, arrange, &format!("code={code}")).await;
     }
     for edit in [with_sentinels as fn(_) -> _, without_refresh_token] {

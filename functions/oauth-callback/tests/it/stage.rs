@@ -28,7 +28,7 @@ pub const LOOMS: &str = "account-2";
 impl Stage {
     /// At noon of a Monday: a customer, and accounts with a list each.
     pub async fn new() -> Self {
-        Self::with_clock(VirtualClock::leaping(
+        Self::with_clock(VirtualClock::auto_advancing(
             "2026-11-23T12:00:00Z".parse().unwrap(),
         ))
         .await

@@ -91,7 +91,7 @@ async fn more_lists_than_a_contact_can_join_are_refused() {
 async fn new_list_is_created_once_even_if_submitted_repeatedly() {
     let stage = Stage::new().await;
     let (mut browser, _) = stage.connected(ENGINES).await;
-    stage.memory.crm.answer_next(CrmError::AnswerLost);
+    stage.memory.crm.fail_next(CrmError::AnswerLost);
     let body = "new_list=From+the+web&terms=yes";
 
     for _ in 0..3 {
@@ -110,7 +110,7 @@ async fn refused_new_list_is_shown_at_its_field_and_nothing_is_saved() {
     for refused in [CrmError::Invalid(refusal), CrmError::Forbidden] {
         let stage = Stage::new().await;
         let (mut browser, _) = stage.connected(ENGINES).await;
-        stage.memory.crm.answer_next(refused);
+        stage.memory.crm.fail_next(refused);
         let named = "new_list=From+the+web&terms=yes";
 
         let page = browser.post(&stage, "/connect/lists", named).await;

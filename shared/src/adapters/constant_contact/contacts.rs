@@ -13,7 +13,7 @@ use crate::domain::crm::CrmError;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
-use crate::ports::{Contacts, Found, Made, OptOuts, SignUp, SignedUp};
+use crate::ports::{Contacts, CreateOutcome, Found, OptOuts, SignUp, SignedUp};
 
 /// The most contacts that one call lists.
 pub(super) const MAX_PER_PAGE: &str = "500";
@@ -142,16 +142,16 @@ impl Contacts for ConstantContact {
         token: &SecretString,
         sign_up: &SignUp,
         permission: Permission,
-    ) -> Result<Made, CrmError> {
+    ) -> Result<CreateOutcome, CrmError> {
         let (new, left_out) = Person::new(sign_up, permission)?;
         let made = self.write(Method::POST, token, self.url("/contacts"), &new);
         match made.await {
-            Ok(answer) => Ok(Made::New(SignedUp {
+            Ok(answer) => Ok(CreateOutcome::New(SignedUp {
                 left_out,
                 ..signed_up(&answer)
             })),
             Err(CrmError::Conflict(refusal)) => {
-                let known = contact_id_in(&refusal.words()).map(Made::Known);
+                let known = contact_id_in(&refusal.words()).map(CreateOutcome::Known);
                 known.ok_or(CrmError::Conflict(refusal))
             }
             Err(error) => Err(error),

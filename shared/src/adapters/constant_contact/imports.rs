@@ -44,7 +44,7 @@ impl From<ActivityBody> for Activity {
     fn from(shown: ActivityBody) -> Self {
         let counts = shown.status;
         let errors = shown.activity_errors.map_or(0, |errors| errors.len());
-        let troubled = counts.error_count
+        let error_count = counts.error_count
             + counts.correctable_count
             + counts.cannot_add_to_list_count
             + errors;
@@ -53,7 +53,7 @@ impl From<ActivityBody> for Activity {
             created_at: shown.created_at.unwrap_or_default(),
             rows: counts.person_count, // `items_total_count` may include a header row
             progress: match shown.state.as_str() {
-                "completed" => Progress::Completed { troubled },
+                "completed" => Progress::Completed { error_count },
                 "cancelled" | "failed" | "timed_out" => Progress::Failed,
                 _ => Progress::Pending,
             },
@@ -74,7 +74,7 @@ impl BulkImports for ConstantContact {
         };
         let bytes = serde_json::to_vec(&body).map_or(usize::MAX, |body| body.len());
         if bytes >= MAX_BYTES {
-            return Err(CrmError::Ours(413));
+            return Err(CrmError::BadRequest(413));
         }
         let url = self.url("/activities/contacts_json_import");
         let answer = self.write(Method::POST, token, url, &body).await?;
@@ -177,17 +177,17 @@ mod tests {
     }
 
     #[test]
-    fn listed_errors_of_an_activity_count_as_troubled_rows_even_if_error_count_is_zero() {
+    fn listed_errors_of_an_activity_count_as_errors_even_if_error_count_is_zero() {
         let status = json!({ "items_total_count": 3, "person_count": 2, "error_count": 0 });
 
-        for (errors, troubled) in [
+        for (errors, error_count) in [
             (json!(["a row was left out"]), 1),
             (json!([{ "message": "a row was left out" }]), 1),
             (json!([]), 0),
             (Value::Null, 0),
         ] {
             let activity = activity("completed", &status, &errors);
-            assert_eq!(activity.progress, Progress::Completed { troubled });
+            assert_eq!(activity.progress, Progress::Completed { error_count });
             assert_eq!(activity.rows, 2, "a header does not count as a row");
         }
     }
@@ -200,6 +200,6 @@ mod tests {
 
         let activity = activity("completed", &status, &json!(["one more"]));
 
-        assert_eq!(activity.progress, Progress::Completed { troubled: 7 });
+        assert_eq!(activity.progress, Progress::Completed { error_count: 7 });
     }
 }

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sign_up::{Address, Field, Phone, address, fields, phone};
-use crate::domain::connection::MOST_LISTS;
+use crate::domain::connection::MAX_LISTS;
 use crate::domain::crm::{CrmError, OptionalField, Refusal};
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{MAX_CUSTOM_FIELDS, Permission};
@@ -117,9 +117,9 @@ impl Person {
             }
         }
         let lists = sign_up.lists.iter().cloned();
-        let lists = add(&mut self.list_memberships, lists, MOST_LISTS, |_, _| false);
+        let lists = add(&mut self.list_memberships, lists, MAX_LISTS, |_, _| false);
         if !lists.is_empty() {
-            let words = format!("list_memberships: a contact is on at most {MOST_LISTS}");
+            let words = format!("list_memberships: a contact is on at most {MAX_LISTS}");
             return Err(CrmError::Invalid(Refusal::of("", &words)));
         }
         let left_out = self.take_optional(sign_up);

@@ -222,7 +222,7 @@ fn condition_for(from: Requeue, at: Timestamp) -> (&'static str, Values) {
             (WAITS_AS_SEEN, values)
         }
         Requeue::Stuck => (STUCK, status_values(at).into()),
-        Requeue::Aside => {
+        Requeue::Quarantined => {
             let values = vec![(":quarantined", text("quarantined"))];
             ("#state.#status = :quarantined", values)
         }

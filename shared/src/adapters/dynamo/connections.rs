@@ -10,7 +10,7 @@ use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
 use crate::domain::ids::{CustomerId, RemoteId};
-use crate::ports::{Advanced, Connections, StoreError, causes};
+use crate::ports::{AdvanceOutcome, Connections, StoreError, causes};
 
 // The row is the connection itself, with `lease_until` beside its `lease` for conditions to compare. While it is
 // active, `owner` names the month in which its newest token ends, by which `idle` finds it; while it needs a person,
@@ -114,7 +114,7 @@ impl Connections for DynamoDirectory {
         customer: &CustomerId,
         generation: u64,
         token_expires_at: Timestamp,
-    ) -> Result<Advanced, StoreError> {
+    ) -> Result<AdvanceOutcome, StoreError> {
         let change = Change {
             set: "SET #status = :active, generation = :generation, token_expires_at = :expires, #owner = :month \
                   REMOVE #reason, #since, lease, lease_until, cooldown_until",
@@ -132,10 +132,10 @@ impl Connections for DynamoDirectory {
         let is = |item: &Item, status| item.get("status") == Some(&text(status));
         let current = |item: &Item| item.get("generation") == Some(&number(generation));
         Ok(match self.table.update_from(key, change).await? {
-            Done::Yes(old) if is(&old, "needs_reconnect") => Advanced::Revived,
-            Done::Yes(_) => Advanced::Active,
-            Done::No(Some(item)) if current(&item) && is(&item, "active") => Advanced::Active,
-            Done::No(_) => Advanced::No,
+            Done::Yes(old) if is(&old, "needs_reconnect") => AdvanceOutcome::Revived,
+            Done::Yes(_) => AdvanceOutcome::Active,
+            Done::No(Some(item)) if current(&item) && is(&item, "active") => AdvanceOutcome::Active,
+            Done::No(_) => AdvanceOutcome::NotAdvanced,
         })
     }
 
@@ -181,7 +181,11 @@ impl Connections for DynamoDirectory {
             .map(|_| ())
     }
 
-    async fn list_gone(&self, customer: &CustomerId, list: &RemoteId) -> Result<bool, StoreError> {
+    async fn mark_list_gone(
+        &self,
+        customer: &CustomerId,
+        list: &RemoteId,
+    ) -> Result<bool, StoreError> {
         let change = Change {
             set: "SET lists_gone = list_append(if_not_exists(lists_gone, :none), :one)",
             when: Some(
@@ -197,7 +201,7 @@ impl Connections for DynamoDirectory {
         Ok(self.table.update(key, change).await?.is_done())
     }
 
-    async fn opt_in_seen(
+    async fn record_opt_in(
         &self,
         customer: &CustomerId,
         connected_at: Timestamp,

@@ -110,7 +110,7 @@ impl Imports for DynamoLedger {
         import: &ImportId,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let state = LeadState::waits(WaitReason::Import);
+        let state = LeadState::waiting(WaitReason::Import);
         let change = Change {
             set: "SET #state = :state, imported_by = :by, imported_at = :at, \
                   timeline = list_append(if_not_exists(timeline, :none), :line) \

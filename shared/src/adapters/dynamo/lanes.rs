@@ -14,7 +14,7 @@ use super::ledger::DynamoLedger;
 use super::table::{Change, Done, Item, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::ports::{LOOK_AGAIN, LaneMark, LanePlace, Lanes, StoreError};
+use crate::ports::{LaneMark, LanePlace, Lanes, RECHECK_DELAY, StoreError};
 
 /// Later than anything can be due.
 const LATEST: i64 = i64::MAX;
@@ -213,7 +213,7 @@ fn move_mark(seen: i64, later: i64, next: Option<i64>, emptied: bool) -> Change<
         .chain(Some(later).filter(|at| *at > seen))
         .collect();
     marks.sort_unstable();
-    let again = seen.saturating_add(i64::try_from(LOOK_AGAIN.as_millis()).unwrap_or(i64::MAX));
+    let again = seen.saturating_add(i64::try_from(RECHECK_DELAY.as_millis()).unwrap_or(i64::MAX));
     let mut values = vec![(":seen", number(seen)), (":later", number(later))];
     let set = match (marks.first(), marks.last()) {
         (Some(first), Some(last)) => {

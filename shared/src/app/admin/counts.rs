@@ -39,7 +39,7 @@ impl<W: Wiring> Admin<W> {
         self.require_ever_existed(customer).await?;
         let since = query.optional("since", day);
         let until = query.optional("until", day);
-        query.none()?;
+        query.expect_empty()?;
         let today = self.clock.now().to_zoned(TimeZone::UTC).date();
         let until = until.unwrap_or(today);
         let since = since.unwrap_or_else(|| until.saturating_sub((USUAL - 1).days()));

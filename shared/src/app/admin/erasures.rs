@@ -17,8 +17,8 @@ use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{TallyChanges, counted_as, label};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Customers as _, DeadLetters as _, Exits as _, LOOKED_AT_FOR, Ledger as _,
-    Locks as _, SecureRandom as _, StoreError, Tallies as _, Wiring,
+    Clock as _, Customers as _, DeadLetters as _, Exits as _, HIDDEN_FOR, Ledger as _, Locks as _,
+    SecureRandom as _, StoreError, Tallies as _, Wiring,
 };
 
 /// The shortest time for which the mark of an erased lead is kept. It says only that there was a lead, so that no
@@ -129,7 +129,7 @@ impl<W: Wiring> Admin<W> {
         let looks_until = self.lock_to_look(&owner).await? + LOOKED_THROUGH_FOR;
         let (mut discarded, mut others) = (BTreeSet::new(), Vec::new());
         while self.clock.now() < looks_until {
-            let letters = self.dead_letters.look().await?;
+            let letters = self.dead_letters.peek().await?;
             if letters.is_empty() {
                 self.dead_letters.put_back(&others).await?;
                 self.directory.unlock(DEAD_LETTERS_LOCK, &owner).await?;
@@ -155,7 +155,7 @@ impl<W: Wiring> Admin<W> {
         let give_up_at = self.clock.now() + LOCK_WAIT;
         loop {
             let now = self.clock.now();
-            let until = now + LOOKED_THROUGH_FOR + LOOKED_AT_FOR + SLACK;
+            let until = now + LOOKED_THROUGH_FOR + HIDDEN_FOR + SLACK;
             let lock = self.directory.lock(DEAD_LETTERS_LOCK, owner, until, now);
             if lock.await? {
                 return Ok(now);

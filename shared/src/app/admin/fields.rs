@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::properties::Fault;
 use super::values::{list, members, table, text};
 use crate::domain::captcha::CaptchaProvider;
-use crate::domain::names::{CONTACT, is_contact, is_silent};
+use crate::domain::names::{CONTACT, is_contact, is_internal_field};
 
 /// Which fields a form requires, and what it calls them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(super) fn constants(value: &Value) -> Result<BTreeMap<String, String>, Fault
 /// Reads the name of the opt-in box.
 pub(super) fn consent_field(value: &Value) -> Result<String, Fault> {
     let name = text(100)(value)?;
-    if is_silent(&name) || is_contact(&name) || CaptchaProvider::is_field(&name) {
+    if is_internal_field(&name) || is_contact(&name) || CaptchaProvider::is_field(&name) {
         return Err(Fault::new("not_permitted", "this name has another meaning"));
     }
     Ok(name)

@@ -10,7 +10,7 @@ use super::screening::{self, SecretChange};
 use super::values::{flag, host, id, list, origin, page_url, secure_url, string, text};
 use super::{Admin, AdminError, Properties};
 use crate::app::requeue::{mark_lane_soon, release_waiting};
-use crate::domain::connection::MOST_LISTS;
+use crate::domain::connection::MAX_LISTS;
 use crate::domain::customer::Customer;
 use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
 use crate::domain::ids::{CustomerId, FormId};
@@ -211,7 +211,7 @@ impl<W: Wiring> Admin<W> {
 
 /// Reads the properties that can be set both when a form is made and when it is changed.
 fn revise(form: &mut Form, customer: &Customer, from: &mut Properties) -> SecretChange {
-    let lists = from.change("list_ids", list(MOST_LISTS, id));
+    let lists = from.change("list_ids", list(MAX_LISTS, id));
     lists.apply(&mut form.lists, Vec::new());
     let mut fields = FieldRules {
         required: std::mem::take(&mut form.required),

@@ -39,7 +39,7 @@ pub struct Check {
 impl Health {
     /// Whether there is nothing to do.
     #[must_use]
-    pub fn is_good(&self) -> bool {
+    pub fn is_healthy(&self) -> bool {
         self.checks.iter().all(|check| check.finding.is_none())
     }
 }

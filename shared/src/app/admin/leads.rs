@@ -101,7 +101,7 @@ impl<W: Wiring> Admin<W> {
         let due_at = now + RECEIVED_CHECK;
         let requeued = self
             .ledger
-            .requeue(customer, id, Requeue::Aside, now, due_at);
+            .requeue(customer, id, Requeue::Quarantined, now, due_at);
         if !requeued.await? {
             return Err(AdminError::NotQuarantined);
         }

@@ -36,7 +36,10 @@ impl<W: Wiring> Admin<W> {
     ///
     /// # Errors
     /// [`AdminError::NotFound`].
-    pub async fn connect_at_once(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
+    pub async fn short_lived_connect_link(
+        &self,
+        customer: &CustomerId,
+    ) -> Result<MadeLink, AdminError> {
         self.mint(customer, CONNECT_NOW_FOR).await
     }
 

@@ -33,7 +33,7 @@ pub use customers::Saved;
 pub use health::{Check, Health};
 pub use links::MadeLink;
 pub use overview::Overview;
-pub use people::Held;
+pub use people::PersonRecord;
 pub use properties::{Invalid, NotAnObject, Properties};
 pub use replays::Replayed;
 

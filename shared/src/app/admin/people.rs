@@ -12,7 +12,7 @@ const PAGE: usize = 20;
 
 /// What is stored about a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct PersonRecord {
     /// Whether the customer never wants them mailed.
     pub suppressed: bool,
     /// Their leads, newest first.
@@ -24,11 +24,11 @@ impl<W: Wiring> Admin<W> {
     ///
     /// # Errors
     /// [`AdminError::NotFound`], [`AdminError::Invalid`].
-    pub async fn person_held(
+    pub async fn find_person(
         &self,
         customer: &CustomerId,
         mut request: Properties,
-    ) -> Result<Held, AdminError> {
+    ) -> Result<PersonRecord, AdminError> {
         self.require_ever_existed(customer).await?;
         let listing = format!("people:{customer}");
         let from = request.optional("cursor", cursor::verify(&self.keys, &listing));
@@ -45,7 +45,7 @@ impl<W: Wiring> Admin<W> {
             items.extend(self.ledger.lead(customer, id).await?);
         }
         let next = ids.last().filter(|_| !is_last).map(ToString::to_string);
-        Ok(Held {
+        Ok(PersonRecord {
             suppressed: !suppressed.is_empty(),
             leads: self.sign(&listing, Page { items, next }),
         })

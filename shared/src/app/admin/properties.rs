@@ -176,7 +176,7 @@ impl Properties {
     ///
     /// # Errors
     /// [`Invalid`] naming every one.
-    pub fn none(self) -> Result<(), Invalid> {
+    pub fn expect_empty(self) -> Result<(), Invalid> {
         self.finish(Some(()))
     }
 

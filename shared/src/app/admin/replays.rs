@@ -177,7 +177,7 @@ impl<W: Wiring> Admin<W> {
         let due_at = now + CHECK_AFTER;
         let again = request.again;
         let from = if request.is_for_quarantined() {
-            Requeue::Aside
+            Requeue::Quarantined
         } else {
             Requeue::OnRequest { again }
         };

@@ -48,7 +48,7 @@ impl<W: Wiring> Admin<W> {
         self.customer(customer).await?;
         let listing = format!("suppressions:{customer}");
         let (from, limit) = self.place(&listing, &mut query);
-        query.none()?;
+        query.expect_empty()?;
         let page = self
             .directory
             .suppressions(customer, from.as_deref(), limit)

@@ -105,7 +105,7 @@ impl<W: Wiring> Bulk<W> {
                     CrmError::Forbidden
                     | CrmError::Invalid(_)
                     | CrmError::NotFound(_)
-                    | CrmError::Ours(_),
+                    | CrmError::BadRequest(_),
                 )) => return Ok(DeletedContacts::Unavailable),
                 _ => return Ok(DeletedContacts::NotNow),
             };

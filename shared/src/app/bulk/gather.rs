@@ -14,7 +14,7 @@ use crate::domain::connection::Connection;
 use crate::domain::customer::BulkImport;
 use crate::domain::form::Form;
 use crate::domain::ids::{AppId, CustomerId, FormId, ImportId, LeadId, RemoteId};
-use crate::domain::import::{ImportJob, MAX_ROWS, MIN_ROWS, Stage, imports_take};
+use crate::domain::import::{ImportJob, MAX_ROWS, MIN_ROWS, Stage, import_accepts_phone};
 use crate::domain::lead::LeadRecord;
 use crate::domain::lead::actions::can_import;
 use crate::ports::{
@@ -222,7 +222,7 @@ impl<W: Wiring> Bulk<W> {
             .into_iter()
             .filter(|record| self.is_importable(record))
         {
-            if connection.may_have_got_field_for(&record.lead.contact, now) {
+            if connection.may_have_new_field_for(&record.lead.contact, now) {
                 continue; // one sent singly shows whether there is such a field
             }
             let form = match forms.entry(record.lead.form.clone()) {
@@ -246,8 +246,8 @@ impl<W: Wiring> Bulk<W> {
         let mut lines = record.timeline.iter();
         can_import(record)
             && lead.contact.email.fits_sign_up()
-            && imports_take(&lead.contact.for_remote().0.phone_number)
-            && !lines.any(|line| line.state.may_be_there())
+            && import_accepts_phone(&lead.contact.for_remote().0.phone_number)
+            && !lines.any(|line| line.state.may_be_in_account())
             && lead.is_sealed(&self.keys)
             && !lead.consent.is_too_old(self.keeper.clock.now())
     }

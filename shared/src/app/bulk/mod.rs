@@ -292,7 +292,7 @@ impl<W: Wiring> Bulk<W> {
                     rejected = Some(access.generation);
                     continue;
                 }
-                Err(CrmError::Ours(status)) => {
+                Err(CrmError::BadRequest(status)) => {
                     tracing::error!(status, "the API calls an import of ours wrong");
                 }
                 _ => {}

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::account_facts::DeletedContacts;
 use super::{Bulk, Run};
 use crate::app::moment::CALL_TAKES;
-use crate::domain::connection::{Connection, Said};
+use crate::domain::connection::{Connection, CustomFieldValues};
 use crate::domain::ids::LeadId;
 use crate::domain::import::{ImportJob, ImportRow};
 use crate::domain::lead::LeadRecord;
@@ -147,7 +147,7 @@ impl<W: Wiring> Bulk<W> {
 /// A lead as a row.
 pub(super) fn row(record: &LeadRecord, connection: &Connection) -> ImportRow {
     let contact = record.lead.contact.for_remote().0;
-    let said = Said::of(&contact, &connection.catalog.custom_fields).fields;
+    let said = CustomFieldValues::of(&contact, &connection.catalog.custom_fields).fields;
     let names: BTreeMap<_, _> = said
         .into_iter()
         .map(|(field, label, _)| (label.to_owned(), field.name.clone()))

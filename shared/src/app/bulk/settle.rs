@@ -9,7 +9,7 @@ use super::submit::{LISTED_FOR, SKEW, is_in};
 use super::{Bulk, HELD_FOR, PAUSE, Run, after_failed_read, nothing_went_in, settling};
 use crate::app::moment::CALL_TAKES;
 use crate::app::requeue::LISTED_WITHIN;
-use crate::domain::connection::{CustomField, Said};
+use crate::domain::connection::{CustomField, CustomFieldValues};
 use crate::domain::contact::Note;
 use crate::domain::crm::CrmError;
 use crate::domain::customer::kept_for;
@@ -43,7 +43,7 @@ impl LeadInImport {
         let contact = record.lead.contact.for_remote().0;
         Self {
             address: contact.email.key(),
-            notes: Said::of(&contact, fields).notes,
+            notes: CustomFieldValues::of(&contact, fields).notes,
             id: record.lead.id,
         }
     }
@@ -317,7 +317,7 @@ impl<W: Wiring> Bulk<W> {
 /// Back among the leads that are sent singly.
 fn back(at: Timestamp) -> Settlement {
     Settlement {
-        state: LeadState::waits(WaitReason::Quota),
+        state: LeadState::waiting(WaitReason::Quota),
         due_at: Some(at),
         at,
         expires_at: None,

@@ -206,7 +206,7 @@ impl<W: Wiring> Bulk<W> {
         let vanished = now.duration_since(since) > LISTED_FOR;
         let ending = match self.ask(&job.customer, deadline, look).await? {
             Some(Ok(Some(activity))) => match activity.progress {
-                Progress::Completed { troubled: 0 } if activity.rows >= rows => Ending::All,
+                Progress::Completed { error_count: 0 } if activity.rows >= rows => Ending::All,
                 Progress::Completed { .. } => Ending::Some,
                 Progress::Failed => Ending::None,
                 Progress::Pending if vanished => Ending::None,
@@ -229,6 +229,6 @@ impl<W: Wiring> Bulk<W> {
 
 /// Whether the lead is in this import. A lead that it names may have been taken by another, faster one.
 pub(super) fn is_in(job: &ImportJob, record: &LeadRecord) -> bool {
-    let import = LeadState::waits(WaitReason::Import);
+    let import = LeadState::waiting(WaitReason::Import);
     record.state == import && record.imported_by.as_ref() == Some(&job.id)
 }

@@ -71,8 +71,8 @@ async fn template(scene: &Scene) -> Lead {
 /// A lead that waits for the budget.
 async fn add_waiting_lead(scene: &Scene, template: &Lead, number: usize) -> LeadId {
     let now = scene.memory.clock.now();
-    let lead = samples::another(template, number as u128, now, &scene.memory.keys());
-    let quota = LeadState::waits(WaitReason::Quota);
+    let lead = samples::lead_of_another_person(template, number as u128, now, &scene.memory.keys());
+    let quota = LeadState::waiting(WaitReason::Quota);
     scene
         .memory
         .ledger
@@ -106,7 +106,7 @@ async fn all_are(scene: &Scene, leads: &[LeadId], state: &LeadState) -> bool {
 async fn record_opt_in(scene: &Scene, seen: ConfirmedOptIn) {
     let (directory, customer) = (&scene.memory.directory, &scene.customer);
     let connection = directory.connection(customer).await.unwrap().unwrap();
-    let recorded = directory.opt_in_seen(customer, connection.connected_at, seen);
+    let recorded = directory.record_opt_in(customer, connection.connected_at, seen);
     recorded.await.unwrap();
 }
 
@@ -128,7 +128,7 @@ fn imported() -> LeadState {
 }
 
 fn waiting_for_quota() -> LeadState {
-    LeadState::waits(WaitReason::Quota)
+    LeadState::waiting(WaitReason::Quota)
 }
 
 fn bulk_calls(scene: &Scene) -> usize {
@@ -198,7 +198,7 @@ async fn daily_budget_is_shared_only_among_customers_with_waiting_leads() {
     for (others_wait, imports) in [(false, 0), (true, 1)] {
         let (scene, _) = backlog(80).await;
         let (directory, ledger) = (&scene.memory.directory, &scene.memory.ledger);
-        let connection = directory.look(&scene.customer).unwrap();
+        let connection = directory.peek(&scene.customer).unwrap();
         let template = template(&scene).await;
         for number in 0..5 {
             let customer: CustomerId = format!("c{number}").parse().unwrap();
@@ -286,7 +286,7 @@ async fn lead_with_too_old_consent_is_not_imported() {
     run_next(&scene).await;
 
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [299]);
-    let quota = LeadState::waits(WaitReason::Quota);
+    let quota = LeadState::waiting(WaitReason::Quota);
     assert_eq!(
         scene.state(&old).await,
         quota,

@@ -66,7 +66,7 @@ impl<W: Wiring> Connect<W> {
     /// Any [`ConnectError`] except those about links and choices. What was connected before still works after all of
     /// them, except after a code whose answer was lost or which granted too little: that may have ended the previous
     /// pair.
-    pub async fn finish(
+    pub async fn handle_callback(
         &self,
         params: CallbackParams,
         cookie: Option<&str>,

@@ -4,7 +4,7 @@ use super::remote::has_name;
 use super::{Connect, ConnectError};
 use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::{
-    Connection, ConnectionStatus, ContactList, LimitedReason, MOST_LISTS, Terms,
+    Connection, ConnectionStatus, ContactList, LimitedReason, MAX_LISTS, Terms,
 };
 use crate::domain::contact::clean;
 use crate::domain::customer::Customer;
@@ -77,12 +77,12 @@ impl Connected {
 
     /// How pages name the account, so that an answer to a page is about the account that it showed.
     #[must_use]
-    pub fn account_named(&self) -> String {
+    pub fn account_fingerprint(&self) -> String {
         fingerprint(self.connection.account.id.as_str())
     }
 
     fn was_shown(&self, account: Option<&str>) -> bool {
-        account.is_none_or(|named| named == self.account_named())
+        account.is_none_or(|named| named == self.account_fingerprint())
     }
 
     /// The confirmed terms, if they are today's: a new brand or new words are confirmed by whoever comes here next, and
@@ -265,7 +265,7 @@ fn faults(
     connected: &Connected,
 ) -> Vec<ChoiceFault> {
     let known = |id: &RemoteId| {
-        let mut lists = connected.connection.lists_there();
+        let mut lists = connected.connection.existing_lists();
         lists.any(|list| list.id == *id)
     };
     [
@@ -274,7 +274,7 @@ fn faults(
             ChoiceFault::NoList,
         ),
         (
-            choice.lists.len() + usize::from(!new_list.is_empty()) > MOST_LISTS,
+            choice.lists.len() + usize::from(!new_list.is_empty()) > MAX_LISTS,
             ChoiceFault::TooManyLists,
         ),
         (!choice.lists.iter().all(known), ChoiceFault::UnknownList),

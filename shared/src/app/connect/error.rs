@@ -20,7 +20,7 @@ pub enum ConnectError {
     Session,
     /// The form was shown to a session that another link has replaced in this browser, maybe another customer's.
     #[error("another link was used in the browser since")]
-    Replaced,
+    SessionReplaced,
     /// This browser has started, but no account was connected since.
     #[error("no account is connected yet")]
     NotConnected,

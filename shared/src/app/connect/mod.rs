@@ -22,7 +22,7 @@ pub use callback::{CallbackOutcome, CallbackParams};
 pub use choose::{Choice, ChoiceFault, Connected, terms};
 pub use disconnect::disconnect;
 pub use error::ConnectError;
-pub use session::{SESSION_FOR, Session};
+pub use session::{SESSION_LIFETIME, Session};
 pub use start::{AuthorizationRedirect, Welcome};
 pub(in crate::app) use verdict::may_feed;
 pub use waiting::Waiting;

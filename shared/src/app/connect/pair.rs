@@ -13,7 +13,8 @@ use crate::domain::handshake::Handshake;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::{StoredTokens, Subject, Tokens};
 use crate::ports::{
-    Advanced, Clock as _, Connections as _, Kept, StoreError, Subjects as _, Vault as _, Wiring,
+    AdvanceOutcome, Clock as _, Connections as _, KeepOutcome, StoreError, Subjects as _,
+    Vault as _, Wiring,
 };
 
 /// How long a user counts as another customer's although its connection has no tokens from them: it may be in the
@@ -139,7 +140,7 @@ impl<W: Wiring> Connect<W> {
             tokens: tokens.clone(),
         };
         for _ in 0..KEEP_TRIES {
-            if keep(&self.vault, &self.clock, customer, &new).await? == Kept::Stored {
+            if keep(&self.vault, &self.clock, customer, &new).await? == KeepOutcome::Stored {
                 let still_connected = self.advance(customer, &new).await?;
                 return Ok(still_connected.then_some(new.generation));
             }
@@ -160,7 +161,7 @@ impl<W: Wiring> Connect<W> {
     ) -> Result<bool, StoreError> {
         let (rows, now) = (&self.directory, self.clock.now());
         let advanced = advance(rows, &self.ledger, &self.events, customer, pair, now).await?;
-        if advanced != Advanced::No {
+        if advanced != AdvanceOutcome::NotAdvanced {
             return Ok(true);
         }
         let row = rows.connection(customer).await?;
@@ -191,8 +192,8 @@ impl<W: Wiring> Connect<W> {
         };
         for _ in 0..KEEP_TRIES {
             match keep(&self.vault, &self.clock, customer, &pair).await? {
-                Kept::Stored => return Ok(pair.generation),
-                Kept::Superseded => pair.generation += 1,
+                KeepOutcome::Stored => return Ok(pair.generation),
+                KeepOutcome::Superseded => pair.generation += 1,
             }
         }
         Err(ConnectError::Busy)

@@ -9,7 +9,7 @@ use crate::domain::link::{Link, LinkKind};
 use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
 
 /// How long a session lasts.
-pub const SESSION_FOR: SignedDuration = SignedDuration::from_hours(2);
+pub const SESSION_LIFETIME: SignedDuration = SignedDuration::from_hours(2);
 
 /// A session with less than this left is not started with: signing in and choosing lists may take a while.
 const MIN_TIME_LEFT: SignedDuration = SignedDuration::from_hours(1);
@@ -35,7 +35,7 @@ impl Session {
             kind: LinkKind::Session,
             customer: customer.clone(),
             id,
-            expires_at: (now + SESSION_FOR).as_second(),
+            expires_at: (now + SESSION_LIFETIME).as_second(),
         };
         let token = link.sign(keys);
         Self { link, token }
@@ -78,7 +78,7 @@ impl Session {
 
     /// Whether the connection was made since the session began, so that its browser may see it.
     pub(super) fn sees(&self, connection: &Connection) -> bool {
-        connection.connected_at >= self.ends_at() - SESSION_FOR
+        connection.connected_at >= self.ends_at() - SESSION_LIFETIME
     }
 
     pub(super) fn ends_at(&self) -> Timestamp {
@@ -97,13 +97,17 @@ impl<W: Wiring> Connect<W> {
     /// that is still open may be about the previous session's customer.
     ///
     /// # Errors
-    /// [`ConnectError::Session`] and [`ConnectError::Replaced`].
-    pub fn is_shown_to(&self, cookie: Option<&str>, fingerprint: &str) -> Result<(), ConnectError> {
+    /// [`ConnectError::Session`] and [`ConnectError::SessionReplaced`].
+    pub fn check_form_session(
+        &self,
+        cookie: Option<&str>,
+        fingerprint: &str,
+    ) -> Result<(), ConnectError> {
         let session = self.session(cookie).ok_or(ConnectError::Session)?;
         if session.fingerprint() == fingerprint {
             Ok(())
         } else {
-            Err(ConnectError::Replaced)
+            Err(ConnectError::SessionReplaced)
         }
     }
 

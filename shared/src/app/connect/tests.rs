@@ -46,7 +46,7 @@ async fn authorize(scene: &Scene) -> (String, String) {
 
 async fn authorize_as(scene: &Scene, customer: &CustomerId) -> (String, String) {
     let memory = &scene.memory;
-    let end = memory.clock.now() + super::SESSION_FOR;
+    let end = memory.clock.now() + super::SESSION_LIFETIME;
     let id = LinkId::new(memory.random.number());
     memory.directory.mint(customer, &id, end).await.unwrap();
     let link = Link {
@@ -94,7 +94,7 @@ async fn crash_during_reconnect_loses_the_connection_only_between_exchange_and_s
             let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
-            let work = connect.finish(params, Some(&cookie));
+            let work = connect.handle_callback(params, Some(&cookie));
             let result = faults.until_crash(work).await;
             if let Some(outcome) = result {
                 assert_eq!(outcome.unwrap(), CallbackOutcome::Lists);
@@ -137,7 +137,7 @@ async fn crash_at_any_step_of_connecting_sends_no_lead_to_an_unconfirmed_account
             let (connect, faults) = (scene.memory.connect(), &scene.memory.faults);
             faults.at(faults.steps() + step, fault);
 
-            let work = connect.finish(params, Some(&cookie));
+            let work = connect.handle_callback(params, Some(&cookie));
             // The form names the other account's list, so that only the connection can block it.
             let result = faults.until_crash(work).await;
             if let Some(outcome) = result {
@@ -166,7 +166,7 @@ async fn customer_removed_before_the_callback_is_not_connected() {
     admin.delete_customer(&scene.customer).await.unwrap();
 
     let connect = scene.memory.connect();
-    let result = connect.finish(params, Some(&cookie)).await;
+    let result = connect.handle_callback(params, Some(&cookie)).await;
 
     assert!(matches!(result, Err(ConnectError::UnknownState)));
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
@@ -205,7 +205,7 @@ async fn race<A, B>(
 
 async fn is_fully_disconnected(scene: &Scene) -> bool {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
-    let row = scene.memory.directory.look(&scene.customer);
+    let row = scene.memory.directory.peek(&scene.customer);
     tokens.is_none() && row.is_none_or(|row| row.status == ConnectionStatus::Disconnected)
 }
 
@@ -219,7 +219,7 @@ async fn customer_removed_while_connecting_keeps_no_tokens_and_no_active_connect
         let (cookie, state) = authorize(&scene).await;
         let params = callback_params(&scene, ACCOUNT, &state);
         let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
-        let finish = connect.finish(params, Some(&cookie));
+        let finish = connect.handle_callback(params, Some(&cookie));
         let remove = admin.delete_customer(&scene.customer);
 
         let (finished, deleted) = race((finish, connect_steps), (remove, remove_steps)).await;
@@ -245,7 +245,7 @@ async fn removing_a_customer_deletes_tokens_left_by_a_killed_callback() {
         let (cookie, state) = authorize(&scene).await;
         let params = callback_params(&scene, ACCOUNT, &state);
         let connect = scene.memory.connect();
-        run_steps(pin!(connect.finish(params, Some(&cookie))), steps).await;
+        run_steps(pin!(connect.handle_callback(params, Some(&cookie))), steps).await;
 
         let admin = scene.memory.admin();
         admin.delete_customer(&scene.customer).await.unwrap();
@@ -259,9 +259,13 @@ async fn throttled_code_exchange_pauses_the_token_endpoint_budget() {
     let (scene, _) = scene().await;
     let (cookie, state) = authorize(&scene).await;
     let params = callback_params(&scene, ACCOUNT, &state);
-    scene.memory.crm.token_answer_next(TokenError::THROTTLED);
+    scene.memory.crm.fail_next_token_call(TokenError::THROTTLED);
 
-    let result = scene.memory.connect().finish(params, Some(&cookie)).await;
+    let result = scene
+        .memory
+        .connect()
+        .handle_callback(params, Some(&cookie))
+        .await;
 
     assert!(matches!(result, Err(ConnectError::Busy)));
     let (budget, now) = (&scene.memory.budget, scene.memory.clock.now());
@@ -285,14 +289,14 @@ async fn callback_answers_before_the_gateway_timeout_if_the_api_is_slow() {
             crm.slow_down(call, SignedDuration::from_secs(12));
         }
         if lost {
-            (0..3).for_each(|_| crm.answer_next(CrmError::AnswerLost));
+            (0..3).for_each(|_| crm.fail_next(CrmError::AnswerLost));
         }
         let (cookie, state) = authorize(&scene).await;
         let (connect, clock) = (scene.memory.connect(), &scene.memory.clock);
         let began = clock.now();
 
         let params = callback_params(&scene, ACCOUNT, &state);
-        let result = connect.finish(params, Some(&cookie)).await;
+        let result = connect.handle_callback(params, Some(&cookie)).await;
 
         assert!(matches!(result, Err(ConnectError::Unavailable)), "{lost}");
         let took = clock.now().duration_since(began);
@@ -310,7 +314,10 @@ async fn choosing_lists_during_a_disconnect_leaves_the_customer_disconnected() {
         let (cookie, state) = authorize(&scene).await;
         let connect = scene.memory.connect();
         let params = callback_params(&scene, ACCOUNT, &state);
-        connect.finish(params, Some(&cookie)).await.unwrap();
+        connect
+            .handle_callback(params, Some(&cookie))
+            .await
+            .unwrap();
         let choice = Choice {
             new_list: "From the web".into(),
             terms: confirmed_terms(&connect, &cookie).await,
@@ -342,7 +349,10 @@ async fn a_choice_never_overwrites_newer_tokens() {
     let (cookie, state) = authorize(&scene).await;
     let connect = scene.memory.connect();
     let params = callback_params(&scene, ACCOUNT, &state);
-    connect.finish(params, Some(&cookie)).await.unwrap();
+    connect
+        .handle_callback(params, Some(&cookie))
+        .await
+        .unwrap();
     let before = row(&scene).await;
     let choice = Choice {
         lists: before.lists.clone(),

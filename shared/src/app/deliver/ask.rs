@@ -159,7 +159,7 @@ impl<W: Wiring> Drain<W> {
             }
             CrmError::Forbidden if self.lacks_right(turn, access).await => Ok(false),
             // As far as anybody can tell, nothing is missing that a person could grant; only this call is refused.
-            CrmError::Forbidden => Err(CallError::Failed(CrmError::Ours(403))),
+            CrmError::Forbidden => Err(CallError::Failed(CrmError::BadRequest(403))),
             CrmError::Conflict(_) if !mem::replace(&mut already_fixed.conflict, true) => {
                 let pause = SignedDuration::from_millis(300 + 4 * i64::from(self.jitter()));
                 let clock = &self.keeper.clock;
@@ -177,7 +177,7 @@ impl<W: Wiring> Drain<W> {
                 self.pause(turn, Pause::Day).await;
                 Ok(false)
             }
-            CrmError::Ours(status) => {
+            CrmError::BadRequest(status) => {
                 tracing::error!(status, "the API calls a request of ours wrong");
                 Ok(false)
             }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::connection::MOST_LISTS;
+use crate::domain::connection::MAX_LISTS;
 use crate::domain::contact::{Contact, StreetAddress};
 use crate::domain::ids::{CustomerId, LeadId, RemoteId};
 use crate::domain::lead::{Lead, LeadRecord};
@@ -94,7 +94,7 @@ pub fn beyond_lists(
     let mut lists = BTreeSet::new();
     let beyond = leads.iter().position(|lead| {
         lists.extend(lists_of(lead));
-        lists.len() > MOST_LISTS
+        lists.len() > MAX_LISTS
     });
     // A single lead has no more lists than that.
     beyond.map_or(vec![], |at| leads.split_off(at.max(1)))
@@ -114,7 +114,7 @@ pub fn merged(leads: &[LeadRecord], delivered_since: &[LeadRecord]) -> Option<Co
     all.into_iter().fold(None, |older, (record, ours)| {
         let newer = &record.lead.contact;
         match older {
-            Some(older) if ours => Some(newer.clone().over(older)),
+            Some(older) if ours => Some(newer.clone().merged_over(older)),
             Some(older) => Some(only_in_older(older, &newer.for_remote().0)),
             None => ours.then(|| newer.clone()),
         }

@@ -14,7 +14,7 @@ use super::turns::{Leads, Turn};
 use super::{Drain, refused};
 use crate::domain::crm::{Blame, CrmError, OptionalField};
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
-use crate::ports::{Clock as _, Contacts, Made, SignUp, SignedUp, Wiring};
+use crate::ports::{Clock as _, Contacts, CreateOutcome, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
     /// Delivers the leads of one address from the given moment on, and returns the outcome. A panic affects only these
@@ -105,8 +105,8 @@ impl<W: Wiring> Drain<W> {
         let make = async |token| crm.make(&token, content, permission).await;
         let made = self.ask_for(turn, Some(checked_leads), moment, 1, make);
         let known = match made.await? {
-            Made::New(contact) => return Ok(contact),
-            Made::Known(contact) => contact,
+            CreateOutcome::New(contact) => return Ok(contact),
+            CreateOutcome::Known(contact) => contact,
         };
         let add = async |token| crm.replace(&token, &known, content).await;
         self.ask_for(turn, Some(checked_leads), None, 2, add).await
@@ -126,7 +126,8 @@ impl<W: Wiring> Drain<W> {
         let fields = fields.filter(|field| blames.contains(&Blame::Optional(*field)));
         let fields: Vec<_> = fields.collect();
         let (connection, now) = (&turn.ready.connection, self.keeper.clock.now());
-        if fields.contains(&OptionalField::CustomFields) && connection.has_old_fields(now) {
+        if fields.contains(&OptionalField::CustomFields) && connection.custom_fields_are_stale(now)
+        {
             self.read_fields(turn, &mut None).await; // one may have been made again since, for later leads
         }
         let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Address);

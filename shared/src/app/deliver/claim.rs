@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
 use super::batch::LeadRequest;
-use crate::app::intake::renamed;
+use crate::app::intake::under_new_id;
 use crate::app::moment::CALL_TAKES;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState};
@@ -95,6 +95,6 @@ impl<W: Wiring> Drain<W> {
     async fn came_after_erasure(&self, lead: &Lead) -> Result<Option<Lead>, StoreError> {
         let record = self.ledger.lead(&lead.customer, &lead.id).await?;
         let is_another = record.is_some_and(|record| record.was_erased_before(lead.received_at));
-        Ok(is_another.then(|| renamed(lead.clone(), &self.keys)))
+        Ok(is_another.then(|| under_new_id(lead.clone(), &self.keys)))
     }
 }

@@ -85,7 +85,7 @@ impl<W: Wiring> Drain<W> {
         let (ready, clock) = (turn.ready, &self.keeper.clock);
         let (connection, now) = (&ready.connection, clock.now());
         let contacts = leads.iter().map(|lead| &lead.lead.contact);
-        let mut old = contacts.filter(|contact| connection.may_have_got_field_for(contact, now));
+        let mut old = contacts.filter(|contact| connection.may_have_new_field_for(contact, now));
         if old.next().is_some() {
             self.read_fields(turn, moment).await;
         }
@@ -165,7 +165,7 @@ impl<W: Wiring> Drain<W> {
             seen_at: self.keeper.clock.now(),
         };
         let (customer, since) = (&turn.ready.customer.id, turn.ready.connection.connected_at);
-        let noted = self.directory.opt_in_seen(customer, since, seen).await;
+        let noted = self.directory.record_opt_in(customer, since, seen).await;
         self.warn_on_fail("noting how contacts are made", customer, noted);
         Some(seen)
     }

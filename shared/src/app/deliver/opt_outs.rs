@@ -214,7 +214,7 @@ fn arrived_with(found: &Found, sign_up: &SignUp) -> Option<Permission> {
 /// Whether an answer of the lead was lost.
 fn lost_answer(record: &LeadRecord) -> bool {
     let why = WaitReason::AnswerLost;
-    let lost = LeadState::waits(why);
+    let lost = LeadState::waiting(why);
     record.timeline.iter().any(|line| line.state == lost)
 }
 

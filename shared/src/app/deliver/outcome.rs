@@ -30,7 +30,7 @@ impl Outcome {
     #[must_use]
     pub fn waits(why: WaitReason, due_at: Option<Timestamp>) -> Self {
         Self {
-            state: LeadState::waits(why),
+            state: LeadState::waiting(why),
             due_at,
         }
     }
@@ -82,7 +82,7 @@ impl Outcome {
             | CrmError::NotFound(_)
             | CrmError::Conflict(_)
             | CrmError::Unavailable
-            | CrmError::Ours(_) => Self::waits(WaitReason::Upstream, None),
+            | CrmError::BadRequest(_) => Self::waits(WaitReason::Upstream, None),
         }
     }
 }

@@ -47,7 +47,7 @@ impl<W: Wiring> Drain<W> {
         if newer.iter().any(|other| is_being_sent(other, now)) {
             return Err(self.not_now());
         }
-        newer.retain(|other| other.state.may_be_there());
+        newer.retain(|other| other.state.may_be_in_account());
         Ok(newer)
     }
 
@@ -111,7 +111,7 @@ fn was_called_since(lead: &LeadRecord, since: Timestamp) -> bool {
         LeadState::Waiting { why } => *why == WaitReason::AnswerLost,
         _ => false,
     };
-    let upstream = LeadState::waits(WaitReason::Upstream);
+    let upstream = LeadState::waiting(WaitReason::Upstream);
     let lines = lead.timeline.iter().filter(|line| line.at > since);
     let transient_failures = lines.clone().filter(|line| line.state == upstream);
     transient_failures.count() > 1 || lines.map(|line| &line.state).any(taken)

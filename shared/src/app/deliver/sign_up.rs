@@ -2,7 +2,7 @@
 
 use super::batch;
 use super::take::Ready;
-use crate::domain::connection::Said;
+use crate::domain::connection::CustomFieldValues;
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::crm::{CrmError, OptionalField};
 use crate::domain::ids::RemoteId;
@@ -28,7 +28,7 @@ pub(super) fn content(
     let contact = batch::merged(leads, delivered_since).ok_or(WaitReason::NoList)?;
     let (contact, mut notes) = contact.for_remote();
     notes.retain(|note| !leads.iter().any(|lead| lead.lead.notes.contains(note)));
-    let values = Said::of(&contact, ready.fields());
+    let values = CustomFieldValues::of(&contact, ready.fields());
     notes.extend(values.notes);
     let fields = values.fields.into_iter();
     let fields = fields.map(|(field, label, value)| {

@@ -28,7 +28,7 @@ use crate::fakes::{Call, Fault, samples};
 use crate::ports::{Clock as _, Customers as _};
 
 fn waits(why: WaitReason) -> LeadState {
-    LeadState::waits(why)
+    LeadState::waiting(why)
 }
 
 fn invalid(message: &str) -> CrmError {
@@ -59,8 +59,8 @@ async fn a_redelivered_message_makes_no_second_call() {
     scene.submit(&[("email", "ada@example.com")]).await;
     let messages = scene.messages();
 
-    scene.drain_these(messages.clone()).await;
-    let to_redeliver = scene.drain_these(messages).await;
+    scene.drain_messages(messages.clone()).await;
+    let to_redeliver = scene.drain_messages(messages).await;
 
     assert!(to_redeliver.is_empty());
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
@@ -109,7 +109,7 @@ async fn unreadable_messages_are_handed_back_and_the_rest_is_delivered() {
         },
     );
 
-    let to_redeliver = scene.drain_these(messages).await;
+    let to_redeliver = scene.drain_messages(messages).await;
 
     assert_eq!(to_redeliver, ["poison", "empty"]);
     assert_eq!(scene.state(&lead.lead).await.as_str(), "delivered");
@@ -136,7 +136,7 @@ async fn lead_waits_until_the_customer_connects_and_is_then_delivered() {
 #[tokio::test]
 async fn lead_missing_from_the_ledger_is_recorded_from_its_message_and_delivered() {
     let scene = Scene::connected().await;
-    let submit = || scene.submit_as("k", &[("email", "ada@example.com")]);
+    let submit = || scene.submit_with_key("k", &[("email", "ada@example.com")]);
     let steps = scene.memory.faults.steps();
     // Intake looks up the earlier lead of the key, claims the key, sends, records.
     scene.memory.faults.at(steps + 4, Fault::FailBefore);
@@ -154,7 +154,7 @@ async fn lead_missing_from_the_ledger_is_recorded_from_its_message_and_delivered
 async fn throttled_call_is_retried_after_a_pause_in_the_same_drain() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await;
-    scene.memory.crm.answer_next(CrmError::THROTTLED);
+    scene.memory.crm.fail_next(CrmError::THROTTLED);
     let before = scene.memory.clock.now();
 
     let to_redeliver = scene.drain().await;
@@ -175,7 +175,7 @@ async fn long_retry_after_stops_all_calls_and_leads_go_out_later() {
     scene
         .memory
         .crm
-        .answer_next(CrmError::Throttled { retry_after });
+        .fail_next(CrmError::Throttled { retry_after });
     let started = scene.memory.clock.now();
 
     scene.drain().await;
@@ -205,7 +205,7 @@ async fn an_optional_field_that_is_refused_is_left_out_and_noted() {
     scene
         .memory
         .crm
-        .answer_next(invalid("phone_number is not valid"));
+        .fail_next(invalid("phone_number is not valid"));
 
     scene.drain().await;
 
@@ -244,13 +244,13 @@ async fn failed_call_refuses_the_lead_or_makes_it_wait_depending_on_the_error() 
         (invalid("first_name is not valid"), "refused"),
         (invalid("list_memberships: no such list"), "refused"),
         (CrmError::NotFound(Refusal::default()), "waiting"),
-        (CrmError::Ours(415), "waiting"),
+        (CrmError::BadRequest(415), "waiting"),
         (CrmError::Unavailable, "waiting"),
         (CrmError::AnswerLost, "waiting"),
     ] {
         let scene = Scene::connected().await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await;
-        scene.memory.crm.answer_next(error.clone());
+        scene.memory.crm.fail_next(error.clone());
 
         let to_redeliver = scene.drain().await;
 
@@ -330,7 +330,7 @@ async fn lead_whose_consent_was_altered_after_sealing_is_refused_and_not_sent() 
     let id = lead.id.clone();
 
     scene
-        .drain_these(samples::messages(&[Task::Accepted { lead }]))
+        .drain_messages(samples::messages(&[Task::Accepted { lead }]))
         .await;
 
     let state = scene.state(&id).await;

@@ -242,7 +242,7 @@ pub(super) fn accepted_before(record: &LeadRecord) -> Accepted {
     Accepted {
         lead: record.lead.id.clone(),
         status: public_status(first.unwrap_or(&record.state)),
-        repeated: true,
+        is_duplicate: true,
     }
 }
 

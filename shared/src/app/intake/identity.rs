@@ -55,7 +55,7 @@ impl Identity {
 
 /// The same lead under another id, replacing one with its id whose person was erased before it came: the id that an
 /// equal submission would get as well. A broken seal stays broken.
-pub(in crate::app) fn renamed(lead: Lead, keys: &SigningKeys) -> Lead {
+pub(in crate::app) fn under_new_id(lead: Lead, keys: &SigningKeys) -> Lead {
     let is_sealed = lead.is_sealed(keys);
     let id = replacement_id(&lead.id, lead.id.made_at(), keys);
     let renamed = Lead { id, ..lead };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::duplicates::accepted_before;
-use super::identity::renamed;
+use super::identity::under_new_id;
 use super::{Accepted, Intake, IntakeError, RECEIVED_CHECK};
 use crate::app::requeue::CHECK_AFTER;
 use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
@@ -32,7 +32,7 @@ impl<W: Wiring> Intake<W> {
             };
             match written {
                 Written::Kept(accepted) => return Ok(accepted),
-                Written::UsedUp(late) => lead = renamed(*late, &self.keys),
+                Written::UsedUp(late) => lead = under_new_id(*late, &self.keys),
             }
         }
     }
@@ -45,7 +45,7 @@ impl<W: Wiring> Intake<W> {
             Ok(Recorded::New) => Ok(Written::Kept(Accepted {
                 lead: lead.id,
                 status: public_status(&state),
-                repeated: false,
+                is_duplicate: false,
             })),
             Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
                 Ok(Written::UsedUp(Box::new(lead)))
@@ -79,7 +79,7 @@ impl<W: Wiring> Intake<W> {
             Written::Kept(Accepted {
                 status: public_status(&state),
                 lead: lead.id,
-                repeated: false,
+                is_duplicate: false,
             })
         };
         let due_at = lead.received_at + check;
@@ -118,7 +118,7 @@ impl<W: Wiring> Intake<W> {
         let due_at = at + RECEIVED_CHECK;
         let requeued = self
             .ledger
-            .requeue(customer, id, Requeue::Aside, at, due_at);
+            .requeue(customer, id, Requeue::Quarantined, at, due_at);
         if let Err(error) = requeued.await {
             tracing::error!(lead.id = %id, error = %causes(&error), "a lead was not released");
         }

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 pub use self::duplicates::IN_FLIGHT_FOR;
 use self::duplicates::{Lookup, NewLead, accepted_before};
 use self::identity::Identity;
-pub(in crate::app) use self::identity::renamed;
+pub(in crate::app) use self::identity::under_new_id;
 pub use self::rates::RateLimiter;
 use self::screen::{Precheck, Verdict};
 use crate::domain::consent::Origin;
@@ -34,7 +34,7 @@ use crate::ports::{Clock, Forms, Wiring, causes};
 /// lead is sent, recorded, and brought back if it was set aside. Two counters are added to at the same time. If the
 /// lead that the key stands for is erased, the key is claimed once more, and there is nothing to bring back. A refused
 /// submission takes fewer.
-pub const MOST_STEPS: u32 = 10;
+pub const MAX_STEPS: u32 = 10;
 
 /// When the scheduler checks a lead that the queue did not accept.
 pub(super) const RECEIVED_CHECK: SignedDuration = SignedDuration::from_secs(60);
@@ -111,12 +111,12 @@ pub struct Accepted {
     /// The word of the state it was first kept in.
     pub status: &'static str,
     /// Whether it existed before this submission.
-    pub repeated: bool,
+    pub is_duplicate: bool,
 }
 
 /// What would become of a submission.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rehearsed {
+pub struct RehearsalOutcome {
     /// The lead, its contact as Constant Contact would get it.
     pub lead: ParsedLead,
     /// The state it would be kept in, if the day has room for it.
@@ -220,7 +220,11 @@ impl<W: Wiring> Intake<W> {
     ///
     /// # Errors
     /// [`IntakeError::TooMany`], [`IntakeError::Rejected`].
-    pub async fn rehearse(&self, form: &Form, arrival: &Arrival) -> Result<Rehearsed, IntakeError> {
+    pub async fn rehearse(
+        &self,
+        form: &Form,
+        arrival: &Arrival,
+    ) -> Result<RehearsalOutcome, IntakeError> {
         let now = self.clock.now();
         self.admit(form, arrival, now).await?;
         let fields = arrival.fields.clone();
@@ -236,7 +240,7 @@ impl<W: Wiring> Intake<W> {
             }
         };
         lead.contact = lead.contact.for_remote().0;
-        Ok(Rehearsed { lead, state })
+        Ok(RehearsalOutcome { lead, state })
     }
 
     /// The time at which a form is shown, for the form to carry.

@@ -9,7 +9,7 @@ use crate::domain::contact::{Note, NoteKind};
 use crate::domain::form::Form;
 use crate::domain::lead::{FieldError, QuarantineReason, Rejection};
 use crate::domain::screening::{HiddenFields, TIME_FIELD};
-use crate::ports::{CaptchaCheck as _, Checked, Wiring, causes};
+use crate::ports::{CaptchaCheck as _, CaptchaOutcome, Wiring, causes};
 
 /// The message if a captcha has no answer: the person ignored it, or never saw it.
 const NOT_MADE: &str = "please show that you are not a robot; if you see no check for that, allow scripts on this page and reload it";
@@ -45,8 +45,8 @@ impl<W: Wiring> Intake<W> {
         };
         let ip = arrival.origin.ip.as_deref();
         match self.captcha.check(&form.id, captcha, answer, ip).await {
-            Ok(Checked::Passed) => Verdict::Passes(late),
-            Ok(Checked::Failed) => match failed(captcha, NOT_PASSED) {
+            Ok(CaptchaOutcome::Passed) => Verdict::Passes(late),
+            Ok(CaptchaOutcome::Failed) => match failed(captcha, NOT_PASSED) {
                 Verdict::Refused(rejection) => Verdict::Failed(rejection),
                 verdict => verdict,
             },

@@ -78,11 +78,11 @@ mod tests {
         assert_eq!(counts(&scene).await, []);
 
         let messages = scene.messages();
-        scene.drain_these(messages.clone()).await;
+        scene.drain_messages(messages.clone()).await;
         assert_eq!(counts(&scene).await, one("waiting.not_connected"));
 
         scene.connect().await;
-        scene.drain_these(messages).await;
+        scene.drain_messages(messages).await;
         let moved = Counts::from([("delivered".into(), 1), ("waiting.not_connected".into(), 0)]);
         assert_eq!(counts(&scene).await, [moved]);
     }
@@ -100,12 +100,12 @@ mod tests {
         let died = scene
             .memory
             .faults
-            .until_crash(scene.drain_these(messages.clone()))
+            .until_crash(scene.drain_messages(messages.clone()))
             .await;
         assert!(died.is_none());
         assert_eq!(counts(&scene).await, []);
 
-        scene.drain_these(messages).await;
+        scene.drain_messages(messages).await;
         assert_eq!(recount(&scene).await, 0, "changed too recently");
         scene.memory.clock.advance(SignedDuration::from_mins(15));
         assert_eq!(recount(&scene).await, 1);
@@ -163,7 +163,7 @@ mod tests {
         let mut customer = customer.unwrap().unwrap();
         customer.retention_days = 30;
         memory.directory.put_customer(&customer).await.unwrap();
-        scene.call_for(SignedDuration::from_mins(10));
+        scene.occupy_budget_for(SignedDuration::from_mins(10));
         scene.submit(&[("email", "eve@example.com")]).await;
         scene.drain().await;
         memory.clock.advance(SignedDuration::from_mins(15));

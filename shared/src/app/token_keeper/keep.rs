@@ -4,7 +4,9 @@ use crate::app::publish::publish_status;
 use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
-use crate::ports::{Advanced, Clock, Connections, Events, Kept, Lanes, StoreError, Vault, causes};
+use crate::ports::{
+    AdvanceOutcome, Clock, Connections, Events, KeepOutcome, Lanes, StoreError, Vault, causes,
+};
 
 /// How often storing a pair is tried before giving up.
 pub(crate) const KEEP_TRIES: u32 = 4;
@@ -15,7 +17,7 @@ pub(crate) async fn keep(
     clock: &impl Clock,
     customer: &CustomerId,
     pair: &StoredTokens,
-) -> Result<Kept, StoreError> {
+) -> Result<KeepOutcome, StoreError> {
     let mut attempt = 1;
     loop {
         let error = match vault.keep(customer, pair).await {
@@ -46,10 +48,10 @@ pub(crate) async fn advance(
     customer: &CustomerId,
     pair: &StoredTokens,
     now: Timestamp,
-) -> Result<Advanced, StoreError> {
+) -> Result<AdvanceOutcome, StoreError> {
     let (generation, expires_at) = (pair.generation, pair.tokens.expires_at);
     let advanced = rows.advance(customer, generation, expires_at).await?;
-    if advanced == Advanced::Revived {
+    if advanced == AdvanceOutcome::Revived {
         tracing::warn!(customer.id = %customer, "a connection that was given up works again");
         if let Err(error) = ledger.mark_lane(customer, now).await {
             tracing::error!(

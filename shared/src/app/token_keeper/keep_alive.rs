@@ -75,7 +75,7 @@ mod tests {
     #[tokio::test]
     async fn connections_that_cannot_be_refreshed_do_not_block_the_others() {
         let scene = Scene::connected().await;
-        let working = scene.memory.directory.look(&scene.customer).unwrap();
+        let working = scene.memory.directory.peek(&scene.customer).unwrap();
         // More than can be tried within an hour.
         for n in 0..61 * PER_RUN {
             // In the order of the keys they come before "engines". Nobody has stored their application.
@@ -105,10 +105,10 @@ mod tests {
         let directory = &scene.memory.directory;
         let unreadable = Connection {
             customer: "broken".parse().unwrap(),
-            ..directory.look(&scene.customer).unwrap()
+            ..directory.peek(&scene.customer).unwrap()
         };
         assert!(directory.put_connection(&unreadable).await.unwrap());
-        directory.garble(&unreadable.customer);
+        directory.make_unreadable(&unreadable.customer);
         let clock = &scene.memory.clock;
         clock.advance(SignedDuration::from_hours(24 * 70));
 

@@ -13,8 +13,8 @@ use crate::domain::ids::AppId;
 use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
-    Advanced, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _, Kept,
-    SecureRandom as _, StoreError, TokenError, Vault as _, Wiring, causes,
+    AdvanceOutcome, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _,
+    KeepOutcome, SecureRandom as _, StoreError, TokenError, Vault as _, Wiring, causes,
 };
 
 /// How one try at a refresh ended.
@@ -197,8 +197,10 @@ impl<W: Wiring> TokenKeeper<W> {
     /// that the old pair may be used up.
     async fn keep(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
         match keep(&self.vault, &self.clock, &row.customer, &new).await {
-            Ok(Kept::Stored) => self.advance(row, new).await,
-            Ok(Kept::Superseded) => Ok(self.newer_pair(row).await?.unwrap_or(Refreshed::Again)),
+            Ok(KeepOutcome::Stored) => self.advance(row, new).await,
+            Ok(KeepOutcome::Superseded) => {
+                Ok(self.newer_pair(row).await?.unwrap_or(Refreshed::Again))
+            }
             Err(_) => Err(RefreshError::NotStored),
         }
     }
@@ -236,8 +238,8 @@ impl<W: Wiring> TokenKeeper<W> {
         let (rows, ledger, events) = (&self.directory, &self.ledger, &self.events);
         let now = self.clock.now();
         match advance(rows, ledger, events, &row.customer, &pair, now).await? {
-            Advanced::No => Ok(Refreshed::Again),
-            Advanced::Active | Advanced::Revived => {
+            AdvanceOutcome::NotAdvanced => Ok(Refreshed::Again),
+            AdvanceOutcome::Active | AdvanceOutcome::Revived => {
                 Ok(Refreshed::Access(self.cache.remember(&row.customer, pair)))
             }
         }

@@ -50,7 +50,7 @@ fn wait_reason(result: Result<Access, AccessError>) -> WaitReason {
 
 #[tokio::test]
 async fn a_hundred_workers_on_an_expired_token_make_one_refresh() {
-    let scene = Scene::connected_at(VirtualClock::standing(NOON.parse().unwrap())).await;
+    let scene = Scene::connected_at(VirtualClock::manual(NOON.parse().unwrap())).await;
     scene.memory.clock.advance(SignedDuration::from_hours(25));
     let keepers: Vec<TokenKeeper<Memory>> = (0..100).map(|_| scene.memory.keeper()).collect();
     let work = join_all(
@@ -72,7 +72,10 @@ async fn a_hundred_workers_on_an_expired_token_make_one_refresh() {
 #[tokio::test]
 async fn refresh_answer_lost_after_rotation_needs_reconnect_after_the_cooldown() {
     let scene = expired().await;
-    scene.memory.crm.token_answer_next(TokenError::AnswerLost);
+    scene
+        .memory
+        .crm
+        .fail_next_token_call(TokenError::AnswerLost);
 
     let first = access(&scene).await;
     scene.memory.clock.advance(SignedDuration::from_secs(31));
@@ -191,7 +194,7 @@ async fn temporary_token_errors_cause_a_cooldown_and_not_a_reconnect() {
         let scene = expired().await;
         // A lost answer may have used up a token of the other kind.
         scene.memory.crm.set_token_kind(TokenKind::LongLived);
-        scene.memory.crm.token_answer_next(error);
+        scene.memory.crm.fail_next_token_call(error);
 
         let clock = &scene.memory.clock;
         let cooldown_end = clock.now() + SignedDuration::from_secs(30);
@@ -215,7 +218,7 @@ async fn retry_after_of_the_token_endpoint_is_respected() {
     let scene = expired().await;
     let (crm, clock) = (&scene.memory.crm, &scene.memory.clock);
     let retry_after = SignedDuration::from_mins(10);
-    crm.token_answer_next(TokenError::Throttled { retry_after });
+    crm.fail_next_token_call(TokenError::Throttled { retry_after });
     let retry_at = clock.now() + retry_after;
 
     for after in [0, 9] {
@@ -244,7 +247,7 @@ async fn day_of_temporary_errors_or_a_wrong_secret_does_not_end_the_connection()
         let clock = &scene.memory.clock;
         let end = clock.now() + SignedDuration::from_hours(24);
         while clock.now() < end {
-            (0..2).for_each(|_| scene.memory.crm.token_answer_next(error));
+            (0..2).for_each(|_| scene.memory.crm.fail_next_token_call(error));
             let busy = access(&scene).await;
             assert!(matches!(busy, Err(AccessError::Busy { .. })), "{error}");
             clock.advance(SignedDuration::from_mins(30));
@@ -252,7 +255,7 @@ async fn day_of_temporary_errors_or_a_wrong_secret_does_not_end_the_connection()
 
         assert_eq!(status(&scene).await, ConnectionStatus::Active, "{error}");
         assert!(scene.memory.events.published().is_empty(), "{error}");
-        scene.memory.crm.forget_answers();
+        scene.memory.crm.clear_scripted_errors();
         assert!(access(&scene).await.is_ok(), "{error}");
     }
 }
@@ -263,11 +266,11 @@ async fn throttled_token_endpoint_delays_refreshes_of_other_connections_too() {
     let (memory, other): (_, CustomerId) = (&scene.memory, "other".parse().unwrap());
     let connection = Connection {
         customer: other.clone(),
-        ..memory.directory.look(&scene.customer).unwrap()
+        ..memory.directory.peek(&scene.customer).unwrap()
     };
     memory.put_connected(connection, "client").await;
     memory.clock.advance(SignedDuration::from_hours(25));
-    memory.crm.token_answer_next(TokenError::THROTTLED);
+    memory.crm.fail_next_token_call(TokenError::THROTTLED);
     let keeper = memory.keeper();
 
     let first = keeper.access(&scene.customer, None, Timestamp::MAX).await;
@@ -311,7 +314,10 @@ async fn token_close_to_expiry_is_used_while_its_refresh_fails() {
         .memory
         .clock
         .advance(SignedDuration::from_hours(24) - SignedDuration::from_mins(5));
-    scene.memory.crm.token_answer_next(TokenError::Unavailable);
+    scene
+        .memory
+        .crm
+        .fail_next_token_call(TokenError::Unavailable);
 
     assert_eq!(access(&scene).await.unwrap().generation, 1);
 }
@@ -349,7 +355,7 @@ async fn rotated_client_secret_is_reread_once() {
     scene
         .memory
         .crm
-        .token_answer_next(TokenError::InvalidClient);
+        .fail_next_token_call(TokenError::InvalidClient);
 
     assert!(access(&scene).await.is_ok());
     assert_eq!(status(&scene).await, ConnectionStatus::Active);

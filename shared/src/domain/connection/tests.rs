@@ -95,7 +95,7 @@ fn refresh_decision_is_elsewhere_for_a_connection_of_another_stack() {
     for seconds in [0, 90_000] {
         assert_eq!(
             connection().refresh_decision("staging", None, at(seconds)),
-            RefreshDecision::Elsewhere
+            RefreshDecision::OtherStack
         );
     }
 }

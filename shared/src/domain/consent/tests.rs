@@ -222,7 +222,7 @@ fn consent_sent_from_another_site_than_its_page_is_detected_by_origin() {
         };
         let consent = Consent::parse(&form(), &fields, &origin, now()).unwrap();
         assert_eq!(consent.origin.as_deref(), site);
-        consent.is_from_elsewhere()
+        consent.is_from_other_site()
     };
     let page = "https://engines.example:443/news";
 

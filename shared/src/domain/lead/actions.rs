@@ -61,7 +61,7 @@ pub fn can_replay(record: &LeadRecord, again: bool) -> bool {
 #[must_use]
 pub fn can_import(record: &LeadRecord) -> bool {
     let waits = matches!(record.state, LeadState::Waiting { .. });
-    waits && !record.state.may_be_there() && record.exported_at.is_none()
+    waits && !record.state.may_be_in_account() && record.exported_at.is_none()
 }
 
 /// The timeline shown for a lead whose person was erased.

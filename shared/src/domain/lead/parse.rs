@@ -7,7 +7,7 @@ use crate::domain::consent::{Consent, Origin};
 use crate::domain::contact::{Contact, Note, NoteKind, StreetAddress, clean};
 use crate::domain::email::EmailAddress;
 use crate::domain::form::Form;
-use crate::domain::names::{custom_label, is_contact, is_silent};
+use crate::domain::names::{custom_label, is_contact, is_internal_field};
 use crate::domain::submission::Submission;
 
 /// A lead before it has its id and seal.
@@ -84,7 +84,7 @@ impl ParsedLead {
         let contact = contact(form, &fields, email);
         let mut notes = contact.for_remote().1;
         notes.extend(unknown(form, &fields));
-        if consent.is_from_elsewhere() {
+        if consent.is_from_other_site() {
             notes.push(Note::new("consent_page_url", NoteKind::OtherSite));
         }
         Ok(Self {
@@ -133,7 +133,7 @@ fn contact(form: &Form, fields: &Submission, email: EmailAddress) -> Contact {
 fn unknown(form: &Form, fields: &Submission) -> Vec<Note> {
     let is_unknown = |name: &str| {
         !(is_contact(name)
-            || is_silent(name)
+            || is_internal_field(name)
             || name == form.consent_field
             || form.screening.is_ours(name))
     };

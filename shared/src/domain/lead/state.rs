@@ -204,7 +204,7 @@ impl LeadState {
 
     /// It waits for this.
     #[must_use]
-    pub const fn waits(why: WaitReason) -> Self {
+    pub const fn waiting(why: WaitReason) -> Self {
         Self::Waiting { why }
     }
 
@@ -245,7 +245,7 @@ impl LeadState {
 
     /// Whether a lead in this state is in the account, or may be or get there by an earlier call.
     #[must_use]
-    pub fn may_be_there(&self) -> bool {
+    pub fn may_be_in_account(&self) -> bool {
         match self {
             Self::Delivered { .. } => true,
             Self::Waiting { why } => matches!(why, WaitReason::AnswerLost | WaitReason::Import),

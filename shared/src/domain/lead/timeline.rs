@@ -97,10 +97,10 @@ mod tests {
             let since = record.failing_since().map(Timestamp::as_second);
             (record.transient_failures(), since)
         };
-        let (queued, quota) = (LeadState::Queued, LeadState::waits(WaitReason::Quota));
+        let (queued, quota) = (LeadState::Queued, LeadState::waiting(WaitReason::Quota));
         let (upstream, lost) = (
-            LeadState::waits(WaitReason::Upstream),
-            LeadState::waits(WaitReason::AnswerLost),
+            LeadState::waiting(WaitReason::Upstream),
+            LeadState::waiting(WaitReason::AnswerLost),
         );
 
         let none = (0, None);
@@ -108,7 +108,7 @@ mod tests {
             failures_of(&[queued.clone(), quota.clone(), quota.clone()]),
             none
         );
-        let reconnect = LeadState::waits(WaitReason::Reconnect);
+        let reconnect = LeadState::waiting(WaitReason::Reconnect);
         let interrupted = [upstream.clone(), reconnect, queued.clone()];
         assert_eq!(failures_of(&interrupted), none);
         let mut failed_again = interrupted.to_vec();

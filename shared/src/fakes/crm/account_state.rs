@@ -32,7 +32,7 @@ pub(super) struct AccountState {
     pub(super) held_back: BTreeSet<String>,
     pub(super) imports: Vec<QueuedImport>,
     pub(super) imports_fail: usize,
-    pub(super) imports_take: Option<SignedDuration>,
+    pub(super) import_accepts_phone: Option<SignedDuration>,
     pub(super) imports_cut: Option<usize>,
 }
 
@@ -118,7 +118,7 @@ impl AccountState {
             held_back: BTreeSet::new(),
             imports: Vec::new(),
             imports_fail: 0,
-            imports_take: None,
+            import_accepts_phone: None,
             imports_cut: None,
         }
     }

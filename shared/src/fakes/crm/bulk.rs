@@ -39,19 +39,19 @@ impl FakeCrm {
     }
 
     /// Makes imports of an account take this long, and their rows count only at their end.
-    pub fn slow_imports(&self, account: &str, takes: SignedDuration) {
+    pub fn delay_imports(&self, account: &str, takes: SignedDuration) {
         self.world
-            .with(|world| world.account_state(account).imports_take = Some(takes));
+            .with(|world| world.account_state(account).import_accepts_phone = Some(takes));
     }
 
     /// Makes an account read only this many rows of its imports, and drop the rest silently.
-    pub fn cut_imports(&self, account: &str, rows: usize) {
+    pub fn truncate_imports(&self, account: &str, rows: usize) {
         self.world
             .with(|world| world.account_state(account).imports_cut = Some(rows));
     }
 
     /// Adds this many activities of somebody else to an account, all completed already.
-    pub fn do_otherwise(&self, account: &str, times: usize) {
+    pub fn add_unrelated_activities(&self, account: &str, times: usize) {
         let now = self.clock.now();
         self.world.with(|world| {
             for _ in 0..times {
@@ -59,7 +59,7 @@ impl FakeCrm {
                     id: world.next_id(),
                     created_at: now,
                     rows: 1,
-                    progress: Progress::Completed { troubled: 0 },
+                    progress: Progress::Completed { error_count: 0 },
                 };
                 world.account_state(account).imports.push(QueuedImport {
                     activity,
@@ -108,7 +108,7 @@ impl AccountState {
         let progress = if fails {
             Progress::Failed
         } else {
-            Progress::Completed { troubled: 0 }
+            Progress::Completed { error_count: 0 }
         };
         let activity = Activity {
             id,
@@ -122,7 +122,7 @@ impl AccountState {
         };
         self.imports.push(QueuedImport {
             activity,
-            ends_at: now + self.imports_take.unwrap_or(IMPORT_TIME),
+            ends_at: now + self.import_accepts_phone.unwrap_or(IMPORT_TIME),
             rows,
             lists: lists.to_vec(),
         });
@@ -140,25 +140,25 @@ impl AccountState {
             let rows = std::mem::take(&mut self.imports[at].rows);
             let mut lists = self.imports[at].lists.clone();
             lists.retain(|list| self.catalog.lists.iter().any(|known| known.id == *list));
-            let mut troubled = 0;
+            let mut error_count = 0;
             for email in &rows {
                 let contact = self.known_or_new(email, new_id(), ends_at);
                 contact.updated_at = ends_at;
                 contact.deleted_at = None;
                 if contact.permission == RemotePermission::Unsubscribed {
-                    troubled += 1;
+                    error_count += 1;
                 } else {
                     contact.lists.extend(lists.iter().cloned());
                 }
             }
             if !rows.is_empty() {
-                self.imports[at].activity.progress = Progress::Completed { troubled };
+                self.imports[at].activity.progress = Progress::Completed { error_count };
             }
         }
     }
 
     fn visible_activities(&self, now: Timestamp) -> Vec<Activity> {
-        let counted_late = self.imports_take.is_some();
+        let counted_late = self.import_accepts_phone.is_some();
         let shown = self.imports.iter().rev().map(|import| {
             let mut shown = import.activity.clone();
             if import.ends_at > now {

@@ -13,7 +13,7 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::Permission;
 use crate::ports::{
-    AccountSummary, Accounts, Clock as _, Contacts, Found, Made, OptOuts, SignUp, SignedUp,
+    AccountSummary, Accounts, Clock as _, Contacts, CreateOutcome, Found, OptOuts, SignUp, SignedUp,
 };
 
 /// A call that arrived.
@@ -193,15 +193,17 @@ impl Contacts for FakeCrm {
         token: &SecretString,
         sign_up: &SignUp,
         permission: Permission,
-    ) -> Result<Made, CrmError> {
+    ) -> Result<CreateOutcome, CrmError> {
         self.call(Call::Make, token, |world, account, now| {
             world.count_sign_up(&sign_up.contact.email, now)?;
             let id = world.next_id();
             let state = world.account_state(account);
             state.allows(Some("contacts:write"))?;
             match state.contact(&sign_up.contact.email) {
-                Some(known) => Ok(Made::Known(known.id.clone())),
-                None => state.make(sign_up, permission, id, now).map(Made::New),
+                Some(known) => Ok(CreateOutcome::Known(known.id.clone())),
+                None => state
+                    .make(sign_up, permission, id, now)
+                    .map(CreateOutcome::New),
             }
         })
         .await

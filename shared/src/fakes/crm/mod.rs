@@ -191,7 +191,7 @@ impl FakeCrm {
     }
 
     /// Makes the account's guard against abuse call an address invalid from now on, or no longer.
-    pub fn hold_back(&self, account: &str, email: &EmailAddress, held: bool) {
+    pub fn flag_address(&self, account: &str, email: &EmailAddress, held: bool) {
         self.world.with(|world| {
             let addresses = &mut world.account_state(account).held_back;
             if held {
@@ -280,12 +280,12 @@ impl FakeCrm {
 
     /// Makes the API answer its next call with an error. [`CrmError::AnswerLost`] comes after the effect, every other
     /// instead of it.
-    pub fn answer_next(&self, error: CrmError) {
+    pub fn fail_next(&self, error: CrmError) {
         self.world.with(|world| world.answers.push_back(error));
     }
 
     /// The same for its next call of one kind.
-    pub fn answer_next_to(&self, call: Call, error: CrmError) {
+    pub fn fail_next_call(&self, call: Call, error: CrmError) {
         self.world
             .with(|world| world.answers_to.entry(call).or_default().push_back(error));
     }
@@ -297,7 +297,7 @@ impl FakeCrm {
 
     /// Makes the token endpoint answer its next call with an error. [`TokenError::AnswerLost`] comes after the effect,
     /// every other instead of it.
-    pub fn token_answer_next(&self, error: TokenError) {
+    pub fn fail_next_token_call(&self, error: TokenError) {
         self.world
             .with(|world| world.token_answers.push_back(error));
     }
@@ -314,7 +314,7 @@ impl FakeCrm {
     }
 
     /// Drops the scripted answers that were still to come.
-    pub fn forget_answers(&self) {
+    pub fn clear_scripted_errors(&self) {
         self.world.with(|world| {
             world.answers.clear();
             world.answers_to.clear();

@@ -146,9 +146,9 @@ impl Person {
     fn add(&mut self, contact: Contact, at: Timestamp) -> Result<Contact, io::Error> {
         let known: Contact = serde_json::from_slice(&self.contact_json)?;
         let combined = if at > self.newest {
-            contact.over(known)
+            contact.merged_over(known)
         } else {
-            known.over(contact)
+            known.merged_over(contact)
         };
         self.contact_json = serde_json::to_vec(&combined)?;
         self.newest = self.newest.max(at);

@@ -70,7 +70,7 @@ async fn upload_row_has_newest_values_and_fills_gaps_from_the_older_lead() {
                 ("phone_number", values.1),
             ];
             let key = format!("{pair}-{number}");
-            scene.submit_as(&key, &fields).await.unwrap();
+            scene.submit_with_key(&key, &fields).await.unwrap();
             scene.memory.clock.advance(SignedDuration::from_mins(10));
         }
 
@@ -172,7 +172,7 @@ async fn part_marks_at_most_5000_leads_and_the_next_part_the_rest() {
     let scene = Scene::unconnected().await;
     let ada = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let ledger = &scene.memory.ledger;
-    let template = ledger.look(&scene.customer, &ada).unwrap().lead;
+    let template = ledger.peek(&scene.customer, &ada).unwrap().lead;
     for second in 1..=5_000 {
         let lead = earlier_lead(&scene, &template, second);
         let at = lead.received_at;
@@ -198,7 +198,7 @@ async fn export_starts_a_new_part_after_39999_rows_without_duplicates() {
     let scene = Scene::unconnected().await;
     let ada = scene.submit(&[("email", "ada@example.com")]).await.lead;
     let ledger = &scene.memory.ledger;
-    let template = ledger.look(&scene.customer, &ada).unwrap().lead;
+    let template = ledger.peek(&scene.customer, &ada).unwrap().lead;
     for second in 1..40_000 {
         let lead = earlier_lead(&scene, &template, second);
         let at = lead.received_at;
@@ -260,7 +260,7 @@ async fn upload_excludes_leads_with_too_old_consent_unless_already_delivered() {
 /// A copy of a lead for another person, received so many seconds earlier.
 fn earlier_lead(scene: &Scene, template: &Lead, seconds: i64) -> Lead {
     let at = template.received_at - SignedDuration::from_secs(seconds);
-    samples::another(
+    samples::lead_of_another_person(
         template,
         seconds.unsigned_abs().into(),
         at,

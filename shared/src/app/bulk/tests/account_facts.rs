@@ -123,7 +123,7 @@ async fn list_check_covers_only_imports_that_ended_before_it() {
     run(&scene).await;
     let template = template(&scene).await;
     let second = add_waiting_leads(&scene, &template, 200..400).await;
-    crm.answer_next_to(Call::List, CrmError::Unavailable);
+    crm.fail_next_call(Call::List, CrmError::Unavailable);
     run_next(&scene).await;
     assert_eq!(crm.imports(ACCOUNT), [200, 200]);
     assert_eq!(crm.count(Call::List), 1);
@@ -144,9 +144,12 @@ async fn unreadable_lead_is_taken_out_of_its_import_and_the_others_are_imported(
             run(&scene).await;
         } else {
             run_without_a_moment(&scene, 1).await;
-            scene.call_for(SignedDuration::ZERO);
+            scene.occupy_budget_for(SignedDuration::ZERO);
         }
-        scene.memory.ledger.garble(&scene.customer, &leads[7]);
+        scene
+            .memory
+            .ledger
+            .make_unreadable(&scene.customer, &leads[7]);
 
         for _ in 0..3 {
             run_next(&scene).await;
@@ -154,7 +157,7 @@ async fn unreadable_lead_is_taken_out_of_its_import_and_the_others_are_imported(
 
         let rows = if after_the_call { 200 } else { 199 };
         assert_eq!(crm.imports(ACCOUNT), [rows]);
-        let unreadable = scene.memory.ledger.look(&scene.customer, &leads[7]);
+        let unreadable = scene.memory.ledger.peek(&scene.customer, &leads[7]);
         assert_eq!(unreadable.unwrap().state, waiting_for_quota());
         let rest = [&leads[..7], &leads[8..]].concat();
         assert!(all_are(&scene, &rest, &imported()).await);

@@ -19,14 +19,14 @@ const QUARTER_HOUR: SignedDuration = SignedDuration::from_mins(15);
 async fn refuse_imports(scene: &Scene, quarters: usize) {
     for _ in 0..quarters {
         scene.memory.clock.advance(QUARTER_HOUR);
-        scene.memory.crm.forget_answers();
+        scene.memory.crm.clear_scripted_errors();
         scene
             .memory
             .crm
-            .answer_next_to(Call::Import, CrmError::THROTTLED);
+            .fail_next_call(Call::Import, CrmError::THROTTLED);
         run_next(scene).await;
     }
-    scene.memory.crm.forget_answers();
+    scene.memory.crm.clear_scripted_errors();
 }
 
 /// Delivers a lead that is sent singly; returns its state.
@@ -107,7 +107,7 @@ async fn throttled_import_waits_for_retry_after_and_does_not_delay_single_leads(
     let (scene, leads) = backlog(200).await;
     let retry_after = SignedDuration::from_mins(30);
     let throttled = CrmError::Throttled { retry_after };
-    scene.memory.crm.answer_next_to(Call::Import, throttled);
+    scene.memory.crm.fail_next_call(Call::Import, throttled);
 
     run(&scene).await;
     scene.memory.clock.advance(SignedDuration::from_secs(1));
@@ -134,7 +134,7 @@ async fn leads_of_an_import_are_not_read_while_the_budget_has_no_moment_for_its_
         let before = scene.memory.faults.steps();
         run_without_a_moment(&scene, 1).await;
         steps.push(scene.memory.faults.steps() - before);
-        scene.call_for(SignedDuration::ZERO);
+        scene.occupy_budget_for(SignedDuration::ZERO);
         run_next(&scene).await;
         assert_eq!(scene.memory.crm.imports(ACCOUNT), [count]);
     }

@@ -91,7 +91,7 @@ async fn import_waits_while_reading_deleted_contacts_fails_temporarily() {
     let (scene, leads) = backlog(200).await;
     let crm = &scene.memory.crm;
     for error in [CrmError::Unavailable, CrmError::THROTTLED] {
-        crm.answer_next_to(Call::Deleted, error);
+        crm.fail_next_call(Call::Deleted, error);
         run_next(&scene).await;
         assert_eq!(crm.count(Call::Import), 0);
     }
@@ -105,7 +105,7 @@ async fn import_waits_while_reading_deleted_contacts_fails_temporarily() {
 
 #[test]
 fn lead_erased_while_deleted_contacts_are_read_is_not_imported() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
         let (scene, leads) = backlog_of(scene, 200).await;
@@ -128,7 +128,7 @@ fn lead_erased_while_deleted_contacts_are_read_is_not_imported() {
 async fn leads_are_sent_singly_if_the_account_refuses_to_list_deleted_contacts() {
     for error in [CrmError::Forbidden, CrmError::Invalid(Refusal::default())] {
         let (scene, leads) = backlog(200).await;
-        scene.memory.crm.answer_next_to(Call::Deleted, error);
+        scene.memory.crm.fail_next_call(Call::Deleted, error);
 
         for _ in 0..3 {
             run_next(&scene).await;

@@ -35,10 +35,10 @@ async fn leads_of_a_failed_or_vanished_import_are_sent_singly_and_not_imported_a
 async fn leads_of_an_import_pending_for_nine_days_are_sent_singly() {
     let (scene, leads) = backlog(200).await;
     let (crm, day) = (&scene.memory.crm, SignedDuration::from_hours(24));
-    crm.slow_imports(ACCOUNT, day * 30);
+    crm.delay_imports(ACCOUNT, day * 30);
     let began = scene.memory.clock.now();
     run(&scene).await;
-    let held = LeadState::waits(WaitReason::Import);
+    let held = LeadState::waiting(WaitReason::Import);
     while scene.memory.clock.now() < began + day * 9 {
         assert!(all_are(&scene, &leads, &held).await);
         scene.memory.clock.advance(SignedDuration::from_hours(3));
@@ -119,9 +119,9 @@ async fn list_check_that_fails_temporarily_is_retried_before_leads_are_settled()
     while scene.memory.crm.count(Call::Activity) == 0 {
         run_with_time_for_one_call(&scene).await;
     }
-    let held = LeadState::waits(WaitReason::Import);
+    let held = LeadState::waiting(WaitReason::Import);
     assert!(all_are(&scene, &leads, &held).await);
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
 
     run_next(&scene).await;
     assert!(all_are(&scene, &leads, &held).await);
@@ -149,7 +149,7 @@ async fn import_whose_answer_was_lost_is_found_and_not_repeated() {
     scene
         .memory
         .crm
-        .answer_next_to(Call::Import, CrmError::AnswerLost);
+        .fail_next_call(Call::Import, CrmError::AnswerLost);
 
     run(&scene).await;
     for _ in 0..5 {
@@ -166,7 +166,7 @@ async fn import_that_never_arrived_is_repeated() {
     scene
         .memory
         .crm
-        .answer_next_to(Call::Import, CrmError::Unavailable);
+        .fail_next_call(Call::Import, CrmError::Unavailable);
 
     run(&scene).await;
     for _ in 0..6 {

@@ -60,7 +60,7 @@ async fn run_reading_slowly(scene: &Scene, time: SignedDuration) -> SignedDurati
 async fn gathered() -> (Scene, Vec<LeadId>) {
     let (scene, leads) = backlog(7_000).await;
     run_without_a_moment(&scene, 1).await;
-    scene.call_for(SignedDuration::ZERO);
+    scene.occupy_budget_for(SignedDuration::ZERO);
     (scene, leads)
 }
 
@@ -132,10 +132,10 @@ async fn import_whose_answer_was_lost_is_found_behind_1100_newer_activities() {
     scene
         .memory
         .crm
-        .answer_next_to(Call::Import, CrmError::AnswerLost);
+        .fail_next_call(Call::Import, CrmError::AnswerLost);
 
     run_next(&scene).await;
-    scene.memory.crm.do_otherwise(ACCOUNT, 1_100);
+    scene.memory.crm.add_unrelated_activities(ACCOUNT, 1_100);
     for _ in 0..5 {
         run_next(&scene).await;
     }
@@ -152,7 +152,7 @@ async fn long_lane_that_cannot_be_imported_is_released_even_if_not_searched_to_i
     while scene.state(&leads[0]).await != waiting_for_quota() {
         run_next(&scene).await;
     }
-    scene.call_for(SignedDuration::ZERO);
+    scene.occupy_budget_for(SignedDuration::ZERO);
 
     let done = run_at_pace(&scene, || SLOW, SignedDuration::from_secs(35)).await;
     let released = scene.memory.scheduler().release(&done.gathering).await;

@@ -20,7 +20,7 @@ use crate::ports::{Clock as _, Connections as _, Customers as _, Imports as _, L
 /// Runs while the budget has no free moment.
 pub(super) async fn run_without_a_moment(scene: &Scene, times: usize) {
     for _ in 0..times {
-        scene.call_for(SignedDuration::from_mins(2));
+        scene.occupy_budget_for(SignedDuration::from_mins(2));
         run_next(scene).await;
     }
 }
@@ -53,7 +53,7 @@ async fn import_waits_for_a_free_moment_without_being_given_up() {
 
     run_without_a_moment(&scene, 20).await;
     assert_eq!(scene.memory.crm.count(Call::Import), 0);
-    scene.call_for(SignedDuration::ZERO);
+    scene.occupy_budget_for(SignedDuration::ZERO);
     for _ in 0..4 {
         run_next(&scene).await;
     }
@@ -73,7 +73,7 @@ async fn gathered_leads_are_not_imported_if_imports_become_disallowed_before_the
             see_opt_in(&scene, true).await;
         }
         for _ in 0..3 {
-            scene.call_for(SignedDuration::ZERO);
+            scene.occupy_budget_for(SignedDuration::ZERO);
             run_next(&scene).await;
         }
 
@@ -93,7 +93,7 @@ async fn lead_whose_seal_broke_after_gathering_is_not_imported() {
         }
     });
     for _ in 0..3 {
-        scene.call_for(SignedDuration::ZERO);
+        scene.occupy_budget_for(SignedDuration::ZERO);
         run_next(&scene).await;
     }
 
@@ -129,7 +129,7 @@ async fn large_backlog_that_cannot_be_imported_is_released() {
     }
     assert!(all_are(&scene, &leads, &waiting_for_quota()).await);
 
-    scene.call_for(SignedDuration::ZERO);
+    scene.occupy_budget_for(SignedDuration::ZERO);
     let done = run_next(&scene).await;
     let released = scene.memory.scheduler().release(&done.gathering).await;
 
@@ -140,11 +140,11 @@ async fn large_backlog_that_cannot_be_imported_is_released() {
 async fn import_with_a_lost_answer_and_late_row_count_is_awaited_and_not_repeated() {
     let (scene, leads) = backlog(200).await;
     let takes = SignedDuration::from_mins(20);
-    scene.memory.crm.slow_imports(ACCOUNT, takes);
+    scene.memory.crm.delay_imports(ACCOUNT, takes);
     scene
         .memory
         .crm
-        .answer_next_to(Call::Import, CrmError::AnswerLost);
+        .fail_next_call(Call::Import, CrmError::AnswerLost);
 
     for _ in 0..60 {
         run_next(&scene).await;
@@ -226,7 +226,7 @@ async fn import_with_errors_is_closed_if_the_connection_is_lost_while_sorting_it
         }
     }
 
-    let reconnect = LeadState::waits(WaitReason::Reconnect);
+    let reconnect = LeadState::waiting(WaitReason::Reconnect);
     let states = states(&scene, &leads).await;
     let count = |state: &LeadState| states.iter().filter(|other| *other == state).count();
     assert_eq!((count(&imported()), count(&reconnect)), (500, 700));
@@ -242,7 +242,7 @@ async fn leads_of_an_import_with_errors_are_sent_singly_if_listing_changes_is_re
     }
     assert_eq!(scene.memory.crm.count(Call::Changed), 0);
     let refusal = CrmError::Invalid(Refusal::default());
-    scene.memory.crm.answer_next(refusal);
+    scene.memory.crm.fail_next(refusal);
 
     for _ in 0..3 {
         run_next(&scene).await;
@@ -255,7 +255,7 @@ async fn leads_of_an_import_with_errors_are_sent_singly_if_listing_changes_is_re
 #[tokio::test]
 async fn rows_dropped_silently_by_the_account_are_sent_singly() {
     let (scene, leads) = backlog(200).await;
-    scene.memory.crm.cut_imports(ACCOUNT, 150);
+    scene.memory.crm.truncate_imports(ACCOUNT, 150);
 
     run(&scene).await;
     for _ in 0..5 {
@@ -317,7 +317,7 @@ async fn unreadable_connection_of_one_customer_does_not_block_imports_of_others(
     let (other, now): (CustomerId, _) = ("other".parse().unwrap(), scene.memory.clock.now());
     let before = now - SignedDuration::from_mins(1);
     scene.memory.ledger.mark_lane(&other, before).await.unwrap();
-    scene.memory.directory.garble(&other);
+    scene.memory.directory.make_unreadable(&other);
 
     let deadline = now + SignedDuration::from_secs(35);
     let result = scene.memory.bulk().run(deadline).await;

@@ -12,7 +12,7 @@ use crate::ports::{Forms as _, Vault as _};
 /// Whether the connection is active, and whether it has tokens, which have to agree.
 async fn active_and_has_tokens(scene: &Scene) -> (bool, bool) {
     let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
-    let row = scene.memory.directory.look(&scene.customer).unwrap();
+    let row = scene.memory.directory.peek(&scene.customer).unwrap();
     (row.status == ConnectionStatus::Active, tokens.is_some())
 }
 
@@ -33,7 +33,10 @@ async fn disconnecting_during_a_reconnect_leaves_it_fully_connected_or_disconnec
             let params = callback_params(&scene, ACCOUNT, &state);
 
             let (finished, disconnected) = race(
-                (connect.finish(params, Some(&cookie)), connect_steps),
+                (
+                    connect.handle_callback(params, Some(&cookie)),
+                    connect_steps,
+                ),
                 (admin.disconnect(&scene.customer), disconnect_steps),
             )
             .await;
@@ -63,7 +66,7 @@ async fn connection_ended_after_the_code_exchange_stays_disconnected() {
         let (cookie, state) = authorize(&scene).await;
         let params = callback_params(&scene, ACCOUNT, &state);
         let (connect, crm) = (scene.memory.connect(), &scene.memory.crm);
-        let mut work = pin!(connect.finish(params, Some(&cookie)));
+        let mut work = pin!(connect.handle_callback(params, Some(&cookie)));
         // Until the exchange was answered, or the account was asked as well.
         while crm.count(Call::Exchange) + crm.count(Call::Summary) < calls {
             assert!(run_steps(work.as_mut(), 1).await.is_none());
@@ -98,7 +101,10 @@ async fn drain_during_connecting_sends_no_lead_to_an_unconfirmed_account() {
 
         let (given_back, outcome) = race(
             (scene.drain(), drain_steps),
-            (connect.finish(params, Some(&cookie)), connect_steps),
+            (
+                connect.handle_callback(params, Some(&cookie)),
+                connect_steps,
+            ),
         )
         .await;
 

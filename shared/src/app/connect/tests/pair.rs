@@ -35,7 +35,11 @@ async fn finish_as(
         code: Some(code.into()),
         ..callback_params(scene, account, &state)
     };
-    scene.memory.connect().finish(params, Some(&cookie)).await
+    scene
+        .memory
+        .connect()
+        .handle_callback(params, Some(&cookie))
+        .await
 }
 
 /// The user who connected the scene's customer.
@@ -56,7 +60,7 @@ async fn row_of(scene: &Scene, customer: &CustomerId) -> Option<Connection> {
 }
 
 fn make_account_unreachable(scene: &Scene) {
-    (0..3).for_each(|_| scene.memory.crm.answer_next(CrmError::Unavailable));
+    (0..3).for_each(|_| scene.memory.crm.fail_next(CrmError::Unavailable));
 }
 
 #[tokio::test]
@@ -131,7 +135,10 @@ async fn refresh_at_any_step_of_a_reconnect_keeps_the_connection() {
         let end = Timestamp::MAX;
 
         let (finished, _) = race(
-            (connect.finish(params, Some(&cookie)), connect_steps),
+            (
+                connect.handle_callback(params, Some(&cookie)),
+                connect_steps,
+            ),
             (keeper.access(&scene.customer, rejected, end), refresh_steps),
         )
         .await;
@@ -155,7 +162,10 @@ async fn disconnecting_at_any_step_of_a_failing_reconnect_leaves_no_tokens() {
         make_account_unreachable(&scene);
 
         let (finished, disconnected) = race(
-            (connect.finish(params, Some(&cookie)), connect_steps),
+            (
+                connect.handle_callback(params, Some(&cookie)),
+                connect_steps,
+            ),
             (admin.disconnect(&scene.customer), disconnect_steps),
         )
         .await;
@@ -285,7 +295,7 @@ async fn reconnect_revives_a_connection_given_up_meanwhile_and_publishes_it() {
     let params = callback_params(&scene, ACCOUNT, &state);
     let connect = memory.connect();
     make_account_unreachable(&scene);
-    let mut finish = pin!(connect.finish(params, Some(&cookie)));
+    let mut finish = pin!(connect.handle_callback(params, Some(&cookie)));
     while memory.crm.count(Call::Exchange) == 0 {
         assert!(run_steps(finish.as_mut(), 1).await.is_none());
     }

@@ -39,11 +39,11 @@ async fn lead_goes_to_a_changed_account_only_once_confirmed_and_a_list_is_chosen
     let lead = scene.sign_up("ada@example.com").await;
     assert_eq!(
         state_after_minutes(&scene, &lead).await,
-        LeadState::waits(WaitReason::Reconnect)
+        LeadState::waiting(WaitReason::Reconnect)
     );
     let (cookie, state) = authorize(&scene).await;
 
-    let outcome = connect.finish(
+    let outcome = connect.handle_callback(
         callback_params(&scene, OTHER_ACCOUNT, &state),
         Some(&cookie),
     );
@@ -71,12 +71,13 @@ async fn lead_waits_until_a_user_with_write_rights_connects() {
     let scene = Scene::unconnected().await;
     let (connect, crm) = (scene.memory.connect(), &scene.memory.crm);
     let lead = scene.sign_up("ada@example.com").await;
-    let unconnected = LeadState::waits(WaitReason::NotConnected);
+    let unconnected = LeadState::waiting(WaitReason::NotConnected);
     assert_eq!(state_after_minutes(&scene, &lead).await, unconnected);
 
     crm.set_privileges(ACCOUNT, &["contacts:lists:read"]);
     let (cookie, state) = authorize(&scene).await;
-    let without_rights = connect.finish(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
+    let without_rights =
+        connect.handle_callback(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
     assert_eq!(without_rights.await.unwrap(), CallbackOutcome::Lists);
     let reason = LimitedReason::MissingPrivilege;
     let limited = ConnectionStatus::Limited { reason };
@@ -87,7 +88,8 @@ async fn lead_waits_until_a_user_with_write_rights_connects() {
     let rights = ["contacts:read", "contacts:write", "contacts:lists:read"];
     crm.set_privileges(ACCOUNT, &rights);
     let (cookie, state) = authorize(&scene).await;
-    let with_rights = connect.finish(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
+    let with_rights =
+        connect.handle_callback(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
     assert_eq!(with_rights.await.unwrap(), CallbackOutcome::Lists);
     choose(&connect, &cookie, &scene.list).await;
     assert_eq!(
@@ -103,11 +105,11 @@ async fn connecting_while_the_token_endpoint_is_throttled_reports_when_to_retry(
     let (cookie, state) = authorize(&scene).await;
     let retry_after = SignedDuration::from_mins(10);
     let throttled = TokenError::Throttled { retry_after };
-    scene.memory.crm.token_answer_next(throttled);
+    scene.memory.crm.fail_next_token_call(throttled);
     let retry_at = scene.memory.clock.now() + retry_after;
 
     let connect = scene.memory.connect();
-    let result = connect.finish(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
+    let result = connect.handle_callback(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
 
     let result = result.await;
     let is_close = |at: Timestamp| {
@@ -125,10 +127,10 @@ async fn invalid_code_leaves_the_connection_unchanged() {
     let before = row(&scene).await;
     let (cookie, state) = authorize(&scene).await;
     let refused = TokenError::InvalidGrant;
-    scene.memory.crm.token_answer_next(refused);
+    scene.memory.crm.fail_next_token_call(refused);
 
     let connect = scene.memory.connect();
-    let result = connect.finish(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
+    let result = connect.handle_callback(callback_params(&scene, ACCOUNT, &state), Some(&cookie));
 
     assert!(matches!(result.await, Err(ConnectError::CodeRefused)));
     assert_eq!(row(&scene).await, before);

@@ -49,7 +49,7 @@ async fn rejected_token_is_refreshed_once_and_the_call_repeated() {
 async fn lead_waits_after_one_refresh_if_the_new_token_is_refused_too() {
     let scene = Scene::connected().await;
     for _ in 0..2 {
-        scene.memory.crm.answer_next(CrmError::Unauthorized);
+        scene.memory.crm.fail_next(CrmError::Unauthorized);
     }
     let lead = scene.sign_up("ada@example.com").await;
 
@@ -117,9 +117,9 @@ async fn forbidden_call_limits_the_connection_with_a_reason_and_stops_the_calls(
     ] {
         let scene = Scene::connected().await;
         scene.memory.crm.set_privileges(ACCOUNT, &privileges);
-        scene.memory.crm.answer_next(CrmError::Forbidden);
+        scene.memory.crm.fail_next(CrmError::Forbidden);
         if reason == LimitedReason::AppDeactivated {
-            scene.memory.crm.answer_next(CrmError::Forbidden);
+            scene.memory.crm.fail_next(CrmError::Forbidden);
         }
         let lead = scene.submit(&[("email", "ada@example.com")]).await;
 
@@ -129,7 +129,7 @@ async fn forbidden_call_limits_the_connection_with_a_reason_and_stops_the_calls(
 
         let why = WaitReason::Rights;
         assert_eq!(scene.state(&lead.lead).await, waits(why));
-        let connection = scene.memory.directory.look(&scene.customer).unwrap();
+        let connection = scene.memory.directory.peek(&scene.customer).unwrap();
         let limited = ConnectionStatus::Limited { reason };
         assert_eq!(connection.status, limited);
         assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
@@ -159,20 +159,18 @@ async fn refresh_without_the_contacts_scope_limits_the_connection() {
 async fn forbidden_call_without_a_missing_right_only_delays_its_lead() {
     for (answers, privilege_reads) in [
         (vec![CrmError::Forbidden], 1),
-        (vec![CrmError::Ours(403)], 0),
-        (vec![CrmError::Forbidden, CrmError::Ours(403)], 1),
+        (vec![CrmError::BadRequest(403)], 0),
+        (vec![CrmError::Forbidden, CrmError::BadRequest(403)], 1),
     ] {
         let scene = Scene::connected().await;
         let crm = &scene.memory.crm;
-        answers
-            .into_iter()
-            .for_each(|answer| crm.answer_next(answer));
+        answers.into_iter().for_each(|answer| crm.fail_next(answer));
         let lead = scene.sign_up("ada@example.com").await;
 
         assert!(scene.drain().await.is_empty());
 
         assert_eq!(scene.state(&lead).await, waits(WaitReason::Upstream));
-        let row = scene.memory.directory.look(&scene.customer).unwrap();
+        let row = scene.memory.directory.peek(&scene.customer).unwrap();
         assert_eq!(row.status, ConnectionStatus::Active);
         assert_eq!(published_statuses(&scene), []);
         assert_eq!(crm.count(Call::Privileges), privilege_reads);
@@ -272,7 +270,7 @@ async fn application_without_a_secret_makes_leads_wait_and_logs_the_alarm_line()
     let (directory, app) = (&scene.memory.directory, "own".parse().unwrap());
     let connection = Connection {
         app,
-        ..directory.look(&scene.customer).unwrap()
+        ..directory.peek(&scene.customer).unwrap()
     };
     assert!(directory.put_connection(&connection).await.unwrap());
     scene.memory.clock.advance(SignedDuration::from_hours(25));

@@ -18,7 +18,7 @@ async fn quota_error_just_after_midnight_does_not_block_the_new_day() {
     let clock = &scene.memory.clock;
     clock.advance_to("2026-11-24T00:00:05Z".parse().unwrap());
     let lead = scene.sign_up("ada@example.com").await;
-    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+    scene.memory.crm.fail_next(CrmError::QuotaExceeded);
 
     scene.drain().await;
 
@@ -44,7 +44,7 @@ async fn exhausted_quota_stops_calls_for_all_customers_until_after_midnight() {
         list: scene.list.clone(),
     };
     let lead = scene.sign_up("ada@example.com").await;
-    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+    scene.memory.crm.fail_next(CrmError::QuotaExceeded);
 
     let mut to_redeliver = scene.drain().await;
     let other = looms.sign_up("bob@example.com").await;
@@ -55,7 +55,7 @@ async fn exhausted_quota_stops_calls_for_all_customers_until_after_midnight() {
     let mut due = Vec::new();
     for (scene, lead) in [(&scene, &lead), (&looms, &other)] {
         assert_eq!(scene.state(lead).await, waits(WaitReason::Quota));
-        let record = scene.memory.ledger.look(&scene.customer, lead).unwrap();
+        let record = scene.memory.ledger.peek(&scene.customer, lead).unwrap();
         let after = record.due_at.unwrap().duration_since(midnight);
         assert!((0..60).contains(&after.as_secs()), "{after}");
         due.push(after);
@@ -74,7 +74,7 @@ async fn exhausted_quota_stops_calls_for_all_customers_until_after_midnight() {
 
 #[test]
 fn long_addresses_needing_three_calls_stay_within_the_rate_limit() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(deliver_long_addresses(clock.clone()));
 }
 
@@ -116,7 +116,7 @@ async fn delays(
 ) -> Vec<i64> {
     let (clock, mut delays) = (&scene.memory.clock, Vec::new());
     for _ in 0..transient_failures {
-        scene.memory.crm.answer_next(error.clone());
+        scene.memory.crm.fail_next(error.clone());
         scene.drain().await;
         let now = clock.now();
         let record = scene.memory.ledger.lead(&scene.customer, lead).await;
@@ -170,7 +170,7 @@ async fn lead_is_tried_at_most_fifteen_times_a_day_while_no_token_is_available()
     let until = clock.now() + SignedDuration::from_hours(24);
     while clock.now() < until {
         let error = crate::ports::TokenError::Unavailable;
-        scene.memory.crm.token_answer_next(error);
+        scene.memory.crm.fail_next_token_call(error);
         scene.drain().await;
         tries += 1;
         while scene.memory.queue.sent().is_empty() {
@@ -223,7 +223,7 @@ async fn conflict_is_retried_once_after_a_pause() {
         let lead = scene.sign_up("ada@example.com").await;
         for _ in 0..conflicts {
             let conflict = CrmError::Conflict(Refusal::default());
-            scene.memory.crm.answer_next(conflict);
+            scene.memory.crm.fail_next(conflict);
         }
 
         scene.drain().await;

@@ -99,7 +99,7 @@ pub(super) fn delivered(scene: &Scene) -> BTreeMap<String, usize> {
 
 #[test]
 fn exhausted_day_completes_small_customers_and_the_rest_follows_after_midnight() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(run_exhausted_day(clock.clone()));
 }
 
@@ -174,7 +174,7 @@ async fn run_exhausted_day(clock: VirtualClock) {
 #[test]
 fn flood_of_one_customers_leads_leaves_other_customers_their_share_of_the_day() {
     let morning = "2026-11-23T06:00:00Z".parse().unwrap();
-    let clock = VirtualClock::standing(morning);
+    let clock = VirtualClock::manual(morning);
     clock.drive(run_flood(clock.clone()));
 }
 
@@ -237,7 +237,7 @@ async fn lead_is_not_delayed_by_fifty_thousand_leads_of_another_customer() {
         another_customer(&scene, "small").await,
     );
     let now = scene.memory.clock.now();
-    let quota = LeadState::waits(WaitReason::Quota);
+    let quota = LeadState::waiting(WaitReason::Quota);
     for (customer, count) in [(&large, 50_000), (&small, 1)] {
         for number in 0..count {
             let lead = numbered_lead(&scene, &template, customer, number);

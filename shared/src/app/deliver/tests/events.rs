@@ -48,10 +48,10 @@ async fn repeated_wait_for_a_person_is_published_only_once() {
     let mut waiting = event("waiting");
     waiting["reason"] = "not_connected".into();
 
-    scene.drain_these(messages.clone()).await;
-    scene.drain_these(messages.clone()).await;
+    scene.drain_messages(messages.clone()).await;
+    scene.drain_messages(messages.clone()).await;
     scene.connect().await;
-    scene.drain_these(messages).await;
+    scene.drain_messages(messages).await;
 
     assert_eq!(lead_events(&scene), [waiting, event("delivered")]);
 }
@@ -60,7 +60,7 @@ async fn repeated_wait_for_a_person_is_published_only_once() {
 async fn wait_for_quota_publishes_no_event() {
     let scene = Scene::connected().await;
     scene.submit(&[("email", "ada@example.com")]).await;
-    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+    scene.memory.crm.fail_next(CrmError::QuotaExceeded);
 
     scene.drain().await;
 

@@ -123,7 +123,7 @@ async fn failed_read_of_custom_fields_stops_no_lead_and_is_not_retried_at_once()
         CrmError::Forbidden,
         CrmError::Unavailable,
         CrmError::NotFound(Refusal::default()),
-        CrmError::Ours(415),
+        CrmError::BadRequest(415),
         invalid("limit does not have a valid value"),
     ] {
         let scene = Scene::connected().await;
@@ -131,7 +131,7 @@ async fn failed_read_of_custom_fields_stops_no_lead_and_is_not_retried_at_once()
         scene.memory.clock.advance(DAY);
         let fields = [ENGINE, ("custom_fields[known]", "yes")];
         let first = submit(&scene, "ada", &fields).await;
-        scene.memory.crm.answer_next(error.clone());
+        scene.memory.crm.fail_next(error.clone());
 
         scene.drain().await;
         let second = submit(&scene, "bob", &fields).await;
@@ -180,7 +180,7 @@ async fn only_the_custom_field_named_by_a_refusal_is_left_out() {
     let fields = [ENGINE, ("custom_fields[visits]", "many")];
     let lead = submit(&scene, "ada", &fields).await;
     let words = format!("value of custom_field_id {visits} is not valid for its type");
-    crm.answer_next(invalid(&words));
+    crm.fail_next(invalid(&words));
 
     scene.drain().await;
 
@@ -202,7 +202,7 @@ async fn recreated_custom_field_is_used_from_the_lead_after_the_refusal() {
     scene.memory.clock.advance(DAY);
 
     let first = submit(&scene, "ada", &[ENGINE]).await;
-    crm.answer_next(invalid(&format!("custom_field_id {old_id} is not valid")));
+    crm.fail_next(invalid(&format!("custom_field_id {old_id} is not valid")));
     scene.drain().await;
     submit(&scene, "bob", &[ENGINE]).await;
     scene.drain().await;
@@ -243,7 +243,7 @@ async fn read_of_custom_fields_refused_for_quota_is_retried_the_next_day() {
     scene.memory.clock.advance(DAY);
     crm.add_custom_field(ACCOUNT, "Engine");
     submit(&scene, "ada", &[ENGINE]).await;
-    crm.answer_next(CrmError::QuotaExceeded);
+    crm.fail_next(CrmError::QuotaExceeded);
     scene.drain().await;
     assert_eq!(crm.count(Call::SignUp), 0);
 
@@ -271,7 +271,7 @@ async fn second_refusal_of_a_custom_field_drops_all_of_them() {
     ];
     let lead = submit(&scene, "ada", &fields).await;
     for id in &ids[..2] {
-        crm.answer_next(invalid(&format!("custom_field_id {id} is not valid")));
+        crm.fail_next(invalid(&format!("custom_field_id {id} is not valid")));
     }
 
     scene.drain().await;
@@ -336,7 +336,7 @@ async fn custom_field_without_room_in_an_existing_contact_is_noted_by_its_label(
 async fn lead_found_after_a_lost_answer_still_notes_values_without_a_field() {
     let scene = Scene::connected().await;
     let lead = submit(&scene, "ada", &[ENGINE]).await;
-    scene.memory.crm.answer_next(CrmError::AnswerLost);
+    scene.memory.crm.fail_next(CrmError::AnswerLost);
     scene.drain().await;
 
     scene.memory.clock.advance(SignedDuration::from_mins(1));

@@ -19,14 +19,14 @@ async fn fail_for(scene: &Scene, hours: u32, error: &CrmError, others: bool) {
             scene.drain().await;
         }
         memory.release().await.unwrap();
-        memory.crm.answer_next(error.clone());
+        memory.crm.fail_next(error.clone());
         scene.drain().await;
-        memory.crm.forget_answers();
+        memory.crm.clear_scripted_errors();
     }
 }
 
 async fn submit_failing(scene: &Scene, error: &CrmError) -> LeadId {
-    scene.memory.crm.answer_next(error.clone());
+    scene.memory.crm.fail_next(error.clone());
     let lead = scene.sign_up("ada@example.com").await;
     scene.drain().await;
     assert_eq!(scene.state(&lead).await, upstream());
@@ -34,7 +34,7 @@ async fn submit_failing(scene: &Scene, error: &CrmError) -> LeadId {
 }
 
 fn upstream() -> LeadState {
-    LeadState::waits(WaitReason::Upstream)
+    LeadState::waiting(WaitReason::Upstream)
 }
 
 /// Starts at noon.
@@ -42,7 +42,7 @@ fn upstream() -> LeadState {
 async fn lead_that_keeps_failing_is_refused_once_others_of_a_whole_day_were_accepted() {
     let words = Refusal::of("", "no such contact");
     for (error, detail) in [
-        (CrmError::Ours(403), None),
+        (CrmError::BadRequest(403), None),
         (CrmError::Forbidden, None),
         (CrmError::Unavailable, None),
         (CrmError::NotFound(words.clone()), Some(words.words())),
@@ -66,7 +66,7 @@ async fn lead_that_keeps_failing_is_refused_once_others_of_a_whole_day_were_acce
 #[tokio::test]
 async fn lead_waits_through_an_outage_of_six_days_and_is_delivered_afterwards() {
     let scene = Scene::connected().await;
-    let error = CrmError::Ours(403);
+    let error = CrmError::BadRequest(403);
     let lead = submit_failing(&scene, &error).await;
 
     fail_for(&scene, 24 * 6, &error, false).await;
@@ -83,7 +83,7 @@ async fn lead_waits_through_an_outage_of_six_days_and_is_delivered_afterwards() 
 #[tokio::test]
 async fn lead_with_few_failed_attempts_is_not_refused() {
     let scene = Scene::connected().await;
-    let error = CrmError::Ours(403);
+    let error = CrmError::BadRequest(403);
     let lead = submit_failing(&scene, &error).await;
     scene.sign_up("grace@example.com").await;
     scene.drain().await;
@@ -100,11 +100,11 @@ async fn lead_with_few_failed_attempts_is_not_refused() {
 #[tokio::test]
 async fn address_held_back_after_many_failures_is_retried_before_it_is_refused() {
     let scene = Scene::connected().await;
-    let error = CrmError::Ours(403);
+    let error = CrmError::BadRequest(403);
     let lead = submit_failing(&scene, &error).await;
     fail_for(&scene, 35, &error, true).await;
     let address = "ada@example.com".parse().unwrap();
-    scene.memory.crm.hold_back(ACCOUNT, &address, true);
+    scene.memory.crm.flag_address(ACCOUNT, &address, true);
     let hours_later = async |hours| {
         scene
             .memory

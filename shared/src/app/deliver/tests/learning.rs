@@ -145,7 +145,7 @@ async fn lead_without_a_list_does_not_block_others_of_its_address() {
     let mut scene = Scene::connected().await;
     let directory = scene.memory.directory.clone();
     directory
-        .list_gone(&scene.customer, &scene.list)
+        .mark_list_gone(&scene.customer, &scene.list)
         .await
         .unwrap();
     let without_list = scene.sign_up("ada@example.com").await;
@@ -165,7 +165,7 @@ async fn not_found_error_does_not_mark_an_existing_list_as_deleted() {
     let scene = Scene::connected().await;
     let lead = scene.sign_up("ada@example.com").await;
     let not_found = CrmError::NotFound(Refusal::default());
-    scene.memory.crm.answer_next(not_found);
+    scene.memory.crm.fail_next(not_found);
 
     scene.drain().await;
 

@@ -13,14 +13,14 @@ const ADA: &str = "ada@example.com";
 
 async fn submit_with_lost_answer(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     let lead = scene.submit(fields).await.lead;
-    scene.memory.crm.answer_next(CrmError::AnswerLost);
+    scene.memory.crm.fail_next(CrmError::AnswerLost);
     scene.drain().await;
     assert_eq!(scene.state(&lead).await, answer_lost());
     lead
 }
 
 fn answer_lost() -> LeadState {
-    LeadState::waits(WaitReason::AnswerLost)
+    LeadState::waiting(WaitReason::AnswerLost)
 }
 
 async fn release_and_drain(scene: &Scene) {

@@ -81,7 +81,7 @@ async fn refused_request_for_opt_outs_falls_back_to_look_ups() {
     let opted_out = submit_with_old_consent(&scene, "bob@example.com").await;
     opt_out(&scene, "bob@example.com");
     let refusal = CrmError::Invalid(Refusal::default());
-    scene.memory.crm.answer_next(refusal);
+    scene.memory.crm.fail_next(refusal);
 
     scene.drain().await;
 
@@ -195,7 +195,7 @@ async fn failed_list_of_opt_outs_holds_back_old_consents_but_not_fresh_ones() {
     let old = submit_with_old_consent(&scene, "ada@example.com").await;
     submit_with_old_consent(&scene, "bob@example.com").await;
     let fresh = scene.submit(&[("email", "eve@example.com")]).await.lead;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
 
     scene.drain().await;
 
@@ -213,7 +213,7 @@ async fn fresh_lead_is_checked_for_opt_outs_if_a_drain_crashed_after_its_call() 
         let faults = &scene.memory.faults;
         faults.at(faults.steps() + step, Fault::CrashAfter);
         let done = faults
-            .until_crash(scene.drain_these(messages.clone()))
+            .until_crash(scene.drain_messages(messages.clone()))
             .await;
         if done.is_some() {
             break;
@@ -226,7 +226,7 @@ async fn fresh_lead_is_checked_for_opt_outs_if_a_drain_crashed_after_its_call() 
         scene.memory.clock.advance(SignedDuration::from_mins(2));
         opt_out(&scene, "ada@example.com");
 
-        scene.drain_these(messages).await;
+        scene.drain_messages(messages).await;
 
         assert_eq!(scene.state(&lead).await, refused());
     }

@@ -23,7 +23,7 @@ async fn submit(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
 /// Submits a lead whose first call fails.
 async fn submit_failing(scene: &Scene, fields: &[(&str, &str)]) -> LeadId {
     let lead = submit(scene, fields).await;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
     scene.drain().await;
     assert_eq!(scene.state(&lead).await, upstream());
     scene.memory.clock.advance(SignedDuration::from_secs(11));
@@ -37,7 +37,7 @@ async fn release_after(scene: &Scene, pause: SignedDuration) {
 }
 
 fn upstream() -> LeadState {
-    LeadState::waits(WaitReason::Upstream)
+    LeadState::waiting(WaitReason::Upstream)
 }
 
 #[tokio::test]
@@ -92,8 +92,8 @@ async fn lead_with_a_typo_received_after_its_correction_does_not_overwrite_it() 
     let messages = scene.messages();
     clock.advance(SignedDuration::from_secs(15));
 
-    scene.drain_these(messages[1..].to_vec()).await;
-    scene.drain_these(messages[..1].to_vec()).await;
+    scene.drain_messages(messages[1..].to_vec()).await;
+    scene.drain_messages(messages[..1].to_vec()).await;
 
     let contact = scene.memory.crm.contacts(ACCOUNT).pop().unwrap();
     assert_eq!(contact.contact.first_name, "Ada");
@@ -113,7 +113,7 @@ async fn lead_counts_as_newer_even_if_its_key_was_claimed_a_day_earlier() {
     newer.contact.first_name = "Ada".into();
     let lead = Box::new(newer.sealed(&scene.memory.keys()));
     scene
-        .drain_these(messages(&[Task::Accepted { lead }]))
+        .drain_messages(messages(&[Task::Accepted { lead }]))
         .await;
 
     release_after(&scene, SignedDuration::from_mins(1)).await;
@@ -133,14 +133,14 @@ async fn recently_accepted_address_called_invalid_is_retried_once_after_two_days
         scene.drain().await;
         clock.advance(SignedDuration::from_mins(5));
         let lead = submit(&scene, &[("first_name", "Ada")]).await;
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), true);
+        crm.flag_address(ACCOUNT, &ADA.parse().unwrap(), true);
 
         scene.drain().await;
 
         assert_eq!(scene.state(&lead).await, upstream());
         clock.advance(SignedDuration::from_hours(48));
         assert_eq!(scene.memory.release().await.unwrap().waited, 0);
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !hold_ends);
+        crm.flag_address(ACCOUNT, &ADA.parse().unwrap(), !hold_ends);
         release_after(&scene, SignedDuration::from_hours(2)).await;
         let why = RefusalReason::InvalidAddress;
         match scene.state(&lead).await {
@@ -160,19 +160,19 @@ async fn address_called_invalid_after_conflicts_is_retried_once_after_two_days()
         let lead = submit(&scene, &[]).await;
         let conflicts = || {
             for _ in 0..2 {
-                crm.answer_next(CrmError::Conflict(Refusal::default()));
+                crm.fail_next(CrmError::Conflict(Refusal::default()));
             }
         };
         conflicts();
         scene.drain().await;
         conflicts();
         release_after(&scene, SignedDuration::from_mins(1)).await;
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), true);
+        crm.flag_address(ACCOUNT, &ADA.parse().unwrap(), true);
 
         release_after(&scene, SignedDuration::from_mins(2)).await;
 
         assert_eq!(scene.state(&lead).await, upstream());
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), !hold_ends);
+        crm.flag_address(ACCOUNT, &ADA.parse().unwrap(), !hold_ends);
         release_after(&scene, SignedDuration::from_hours(50)).await;
         let expected = if hold_ends { "delivered" } else { "refused" };
         assert_eq!(scene.state(&lead).await.as_str(), expected);
@@ -199,7 +199,7 @@ async fn at_most_200_leads_of_an_address_are_searched_for() {
         }
         scene.memory.clock.advance(SignedDuration::from_mins(5));
         let lead = submit(&scene, &[("first_name", "Ada")]).await;
-        crm.hold_back(ACCOUNT, &ADA.parse().unwrap(), true);
+        crm.flag_address(ACCOUNT, &ADA.parse().unwrap(), true);
 
         scene.drain().await;
 

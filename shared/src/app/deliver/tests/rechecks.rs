@@ -15,7 +15,7 @@ use crate::ports::{Clock as _, Connections as _, Customers as _, Suppressions as
 
 /// Runs `act` while a lead waits for its call, eight seconds after its claim.
 fn act_before_the_call(act: impl AsyncFn(Scene, LeadId), expected: LeadState) {
-    let busy = |scene: &Scene| scene.call_for(SignedDuration::from_secs(8));
+    let busy = |scene: &Scene| scene.occupy_budget_for(SignedDuration::from_secs(8));
     act_while_waiting(busy, act, expected, 0);
 }
 
@@ -26,7 +26,7 @@ fn act_before_the_retry(act: impl AsyncFn(Scene, LeadId), expected: LeadState) {
         scene
             .memory
             .crm
-            .answer_next(CrmError::Throttled { retry_after });
+            .fail_next(CrmError::Throttled { retry_after });
     };
     act_while_waiting(throttle, act, expected, 1);
 }
@@ -37,7 +37,7 @@ fn act_while_waiting(
     expected: LeadState,
     sign_ups: usize,
 ) {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
@@ -112,13 +112,13 @@ async fn suppress(scene: Scene, _: LeadId) {
 #[test]
 fn a_lead_whose_customer_disconnects_between_its_claim_and_its_call_waits() {
     let why = WaitReason::NotConnected;
-    act_before_the_call(disconnect, LeadState::waits(why));
+    act_before_the_call(disconnect, LeadState::waiting(why));
 }
 
 #[test]
 fn a_lead_whose_customer_disconnects_before_the_retry_of_its_call_waits() {
     let why = WaitReason::NotConnected;
-    act_before_the_retry(disconnect, LeadState::waits(why));
+    act_before_the_retry(disconnect, LeadState::waiting(why));
 }
 
 async fn disconnect(scene: Scene, _: LeadId) {
@@ -129,7 +129,7 @@ async fn disconnect(scene: Scene, _: LeadId) {
 #[test]
 fn lead_is_not_sent_to_the_old_account_after_another_was_confirmed() {
     let confirmed = async |scene, _| connect_another_account(scene, ConnectionStatus::Active).await;
-    let later = LeadState::waits(WaitReason::Upstream);
+    let later = LeadState::waiting(WaitReason::Upstream);
     act_before_the_call(confirmed, later.clone());
     act_before_the_retry(confirmed, later);
 }
@@ -139,7 +139,7 @@ fn lead_waits_for_a_person_if_another_account_is_connected_but_unconfirmed() {
     let reason = LimitedReason::AccountChanged;
     let unconfirmed = ConnectionStatus::Limited { reason };
     let unconfirmed = async |scene, _| connect_another_account(scene, unconfirmed.clone()).await;
-    act_before_the_call(unconfirmed, LeadState::waits(WaitReason::Rights));
+    act_before_the_call(unconfirmed, LeadState::waiting(WaitReason::Rights));
 }
 
 async fn connect_another_account(scene: Scene, status: ConnectionStatus) {
@@ -168,7 +168,7 @@ async fn panic_during_one_delivery_affects_no_other_and_counts_as_a_lost_answer(
         // The step at which the first call is made.
         let faults = &twin.memory.faults;
         let tasks = messages(&twin.memory.queue.receive(10));
-        let work = async { twin.drain_these(tasks).await };
+        let work = async { twin.drain_messages(tasks).await };
         let mut work = std::pin::pin!(work);
         loop {
             let polled = futures_util::poll!(work.as_mut());
@@ -191,7 +191,7 @@ async fn panic_during_one_delivery_affects_no_other_and_counts_as_a_lost_answer(
         }
     }
     let why = WaitReason::AnswerLost;
-    assert_eq!(lost, [LeadState::waits(why)]);
+    assert_eq!(lost, [LeadState::waiting(why)]);
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     scene.memory.release().await.unwrap();
     scene.drain().await;

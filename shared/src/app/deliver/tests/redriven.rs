@@ -15,7 +15,7 @@ use crate::ports::{Clock as _, Queue as _};
 
 #[test]
 fn ten_thousand_redriven_dead_letters_are_delivered_once_and_checked_for_opt_outs() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(redrive_ten_thousand_dead_letters(clock.clone()));
 }
 

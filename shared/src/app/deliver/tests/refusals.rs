@@ -93,7 +93,7 @@ async fn all_fields_blamed_by_one_refusal_are_left_out_in_one_retry() {
         let scene = Scene::connected().await;
         let lead = scene.submit(&fields).await.lead;
         let messages = messages.iter().map(|words| (*words).to_owned());
-        scene.memory.crm.answer_next(CrmError::Invalid(Refusal {
+        scene.memory.crm.fail_next(CrmError::Invalid(Refusal {
             key: "contacts.api.validation.error".into(),
             messages: messages.collect(),
         }));
@@ -125,7 +125,7 @@ async fn list_and_field_blamed_by_one_refusal_are_left_out_in_one_retry() {
     ];
     let lead = scene.submit(&fields).await.lead;
     let messages = ["list_memberships: no such list", "phone_number is invalid"];
-    crm.answer_next(CrmError::Invalid(Refusal {
+    crm.fail_next(CrmError::Invalid(Refusal {
         key: "contacts.api.validation.error".into(),
         messages: messages.map(str::to_owned).into(),
     }));
@@ -150,7 +150,7 @@ async fn lists_are_looked_up_once_for_all_leads_refused_without_a_message() {
         let email = format!("ada.{n}@example.com");
         let fields = [("email", email.as_str()), ("phone_number", "+1 555 0100")];
         leads.push(scene.submit(&fields).await.lead);
-        crm.answer_next(CrmError::Invalid(Refusal::default()));
+        crm.fail_next(CrmError::Invalid(Refusal::default()));
     }
 
     scene.drain().await;
@@ -171,7 +171,7 @@ async fn refusal_quoting_an_address_is_not_blamed_on_field_names_within_it() {
         let fields = [("email", email), ("phone_number", "+1 555 0100")];
         let lead = scene.submit(&fields).await.lead;
         let words = format!("{email} is not a valid email address");
-        scene.memory.crm.answer_next(invalid(&words));
+        scene.memory.crm.fail_next(invalid(&words));
 
         scene.drain().await;
 
@@ -221,7 +221,7 @@ async fn final_refusal_keeps_its_message_is_not_retried_and_can_be_exported() {
     for words in ["first_name is not valid", "list_memberships: no such list"] {
         let scene = Scene::connected().await;
         let lead = scene.sign_up("ada@example.com").await;
-        scene.memory.crm.answer_next(invalid(words));
+        scene.memory.crm.fail_next(invalid(words));
 
         assert!(scene.drain().await.is_empty());
         let refused = LeadState::Refused {
@@ -257,7 +257,7 @@ async fn lead_with_a_broken_seal_is_kept_for_its_customers_retention() {
     let lead = Box::new(lead);
 
     let tasks = messages(&[Task::Accepted { lead }]);
-    scene.drain_these(tasks).await;
+    scene.drain_messages(tasks).await;
 
     assert_eq!(scene.state(&id).await.as_str(), "refused");
     assert!(is_kept_for_thirty_days(&scene, &id));
@@ -307,7 +307,7 @@ async fn waiting_lead_is_refused_once_its_consent_is_too_old_and_not_before() {
         .iter()
         .map(|lead| Task::released(&scene.customer, lead));
     let released: Vec<_> = released.collect();
-    scene.drain_these(messages(&released)).await;
+    scene.drain_messages(messages(&released)).await;
 
     let why = RefusalReason::ConsentTooOld;
     let refused = LeadState::refused(why);

@@ -16,7 +16,7 @@ async fn a_thousand_marked_lanes_without_leads_do_not_block_a_release() {
         ledger.mark_lane(&other, clock.now()).await.unwrap();
     }
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
     scene.drain().await;
     clock.advance(SignedDuration::from_mins(1));
 
@@ -39,7 +39,7 @@ async fn leads_waiting_for_a_list_are_all_released_once_their_form_gets_one() {
     scene.memory.crm.remove_list(ACCOUNT, &scene.list);
     let directory = scene.memory.directory.clone();
     directory
-        .list_gone(&scene.customer, &scene.list)
+        .mark_list_gone(&scene.customer, &scene.list)
         .await
         .unwrap();
     let mut leads = Vec::new();

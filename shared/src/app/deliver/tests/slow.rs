@@ -13,7 +13,7 @@ use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, VirtualClock};
 use crate::ports::{Clock as _, Lanes as _};
 
-const UPSTREAM: LeadState = LeadState::waits(WaitReason::Upstream);
+const UPSTREAM: LeadState = LeadState::waiting(WaitReason::Upstream);
 
 async fn release_and_drain(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
@@ -23,11 +23,11 @@ async fn release_and_drain(scene: &Scene) {
 
 #[test]
 fn token_refused_late_in_a_drain_is_refreshed_by_the_next_drain() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(async {
         let scene = Scene::connected_at(clock.clone()).await;
         let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-        scene.call_for(SignedDuration::from_secs(40));
+        scene.occupy_budget_for(SignedDuration::from_secs(40));
         let crm = &scene.memory.crm;
         crm.expire_access(ACCOUNT);
 
@@ -76,11 +76,11 @@ async fn leads_a_slow_ledger_leaves_unclaimed_are_redelivered_and_the_rest_sent(
         }
     };
 
-    let (to_redeliver, ()) = join(scene.drain_these(messages.clone()), slow_answers).await;
+    let (to_redeliver, ()) = join(scene.drain_messages(messages.clone()), slow_answers).await;
 
     let sign_ups = || scene.memory.crm.count(Call::SignUp);
     assert_eq!((to_redeliver.len(), sign_ups()), (7, 3));
-    scene.drain_these(messages).await;
+    scene.drain_messages(messages).await;
     let all = scene.memory.ledger.all();
     assert!(all.iter().all(|lead| lead.state.as_str() == "delivered"));
     assert_eq!(sign_ups(), 10);
@@ -106,7 +106,7 @@ async fn drain_interrupted_by(scene: &Scene, action: impl Future<Output = ()>) {
 async fn lane_is_marked_again_if_its_mark_was_used_up_before_the_wait_was_written() {
     let scene = Scene::connected().await;
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
     let (clock, memory) = (&scene.memory.clock, &scene.memory);
     let release_finds_nothing = async {
         clock.advance(SignedDuration::from_secs(40));

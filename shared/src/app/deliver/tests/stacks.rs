@@ -21,7 +21,7 @@ const SHARE: Limits = Limits {
 
 /// Runs a stack with more leads than its share of a day, from noon to an hour before midnight. Returns when it called.
 fn run_stack() -> (Scene, Vec<Timestamp>) {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     let scene = clock.drive(drain_until_eleven(clock.clone()));
     let calls = scene.memory.crm.calls();
     (scene, calls.into_iter().map(|(at, _)| at).collect())

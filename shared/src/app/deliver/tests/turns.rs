@@ -18,7 +18,7 @@ use crate::ports::{Budget as _, Clock as _};
 
 #[test]
 fn connecting_person_does_not_wait_behind_all_calls_of_five_drains() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(run_five_drains(clock.clone()));
 }
 
@@ -54,7 +54,7 @@ async fn run_five_drains(clock: VirtualClock) {
         clock.sleep_until(at).await;
         await_moment(&clock, 2, reserve).await.unwrap()
     };
-    let drains = batches.into_iter().map(|batch| scene.drain_these(batch));
+    let drains = batches.into_iter().map(|batch| scene.drain_messages(batch));
 
     let (to_redeliver, connection) = join(join_all(drains), connect).await;
 
@@ -84,7 +84,7 @@ async fn refused_value_affects_only_the_lead_that_has_it() {
         };
         let older = submit("company_name", "Engines").await;
         let newest = submit("job_title", "Countess").await;
-        let refuse = || crm.answer_next(invalid("custom_fields: a value is not valid"));
+        let refuse = || crm.fail_next(invalid("custom_fields: a value is not valid"));
         refuse();
         if newest_has_it {
             refuse();
@@ -125,7 +125,7 @@ async fn submit_with_old_consent(scene: &Scene, email: &str) {
 
 #[test]
 fn slow_look_up_does_not_waste_the_moment_of_the_sign_up_after_it() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(run_ten_look_ups(clock.clone()));
 }
 
@@ -148,7 +148,7 @@ async fn run_ten_look_ups(clock: VirtualClock) {
 
 #[test]
 fn slow_list_of_opt_outs_wastes_no_moments_and_delays_no_other_calls() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     clock.drive(run_slow_list(clock.clone()));
 }
 
@@ -178,7 +178,7 @@ async fn leads_held_back_by_a_failed_list_of_opt_outs_take_no_moments() {
     }
     scene.submit(&[("email", "fresh@example.com")]).await;
     let (before, _) = budget_use(&scene).await;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
 
     scene.drain().await;
 
@@ -199,11 +199,11 @@ async fn moment_missed_because_of_a_slow_store_is_replaced_by_the_next_one() {
         clock.advance(SignedDuration::from_mins(2));
     }
     let messages = scene.messages();
-    scene.drain_these(messages[1..].to_vec()).await;
+    scene.drain_messages(messages[1..].to_vec()).await;
     let ((before, _), calls) = (budget_use(&scene).await, crm.calls().len());
 
     // The late lead has got its moment, and the ledger is searched for newer leads.
-    let mut drain = pin!(scene.drain_these(messages[..1].to_vec()));
+    let mut drain = pin!(scene.drain_messages(messages[..1].to_vec()));
     while budget_use(&scene).await.0 == before {
         assert!(poll!(drain.as_mut()).is_pending());
     }

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use crate::app::admin::Properties;
-use crate::app::intake::{Accepted, IntakeError, MOST_STEPS};
+use crate::app::intake::{Accepted, IntakeError, MAX_STEPS};
 use crate::app::scene::{Scene, arrival};
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::ids::LeadId;
@@ -28,7 +28,7 @@ impl Scene {
 
     /// Submits with a key, delivers, and erases; returns the erased lead.
     async fn submit_and_erase(&self, key: &str) -> LeadId {
-        let lead = self.submit_as(key, ADA).await.unwrap().lead;
+        let lead = self.submit_with_key(key, ADA).await.unwrap().lead;
         self.drain().await;
         self.erase_ada().await;
         lead
@@ -36,7 +36,7 @@ impl Scene {
 
     /// Checks that an accepted lead is not the erased one, and is delivered once.
     async fn assert_delivered_once(&self, accepted: &Accepted, erased: &LeadId) {
-        assert_eq!((accepted.status, accepted.repeated), ("queued", false));
+        assert_eq!((accepted.status, accepted.is_duplicate), ("queued", false));
         assert_ne!(accepted.lead, *erased);
         let before = self.memory.crm.count(Call::SignUp);
         while !self.memory.queue.sent().is_empty() {
@@ -59,11 +59,11 @@ async fn key_of_an_erased_lead_can_be_claimed_again_for_a_day() {
             .clock
             .advance(SignedDuration::from_hours(pause));
 
-        let resubmitted = scene.submit_as("k", ADA).await.unwrap();
+        let resubmitted = scene.submit_with_key("k", ADA).await.unwrap();
         scene.memory.clock.advance(SignedDuration::from_hours(23));
-        let again = scene.submit_as("k", ADA).await.unwrap();
+        let again = scene.submit_with_key("k", ADA).await.unwrap();
 
-        assert_eq!((&again.lead, again.repeated), (&resubmitted.lead, true));
+        assert_eq!((&again.lead, again.is_duplicate), (&resubmitted.lead, true));
         scene.assert_delivered_once(&resubmitted, &erased).await;
     }
 }
@@ -74,8 +74,8 @@ async fn key_of_an_erased_lead_can_be_reused_with_other_content() {
     let erased = scene.submit_and_erase("k").await;
     let fields = [ADA[0], ("first_name", "Augusta")];
 
-    let resubmitted = scene.submit_as("k", &fields).await.unwrap();
-    let original_content = scene.submit_as("k", ADA).await;
+    let resubmitted = scene.submit_with_key("k", &fields).await.unwrap();
+    let original_content = scene.submit_with_key("k", ADA).await;
 
     let is_reused = matches!(original_content, Err(IntakeError::KeyReused));
     assert!(is_reused, "{original_content:?}");
@@ -87,7 +87,7 @@ async fn concurrent_requests_with_the_key_of_an_erased_lead_accept_only_one() {
     let scene = Scene::connected().await;
     let erased = scene.submit_and_erase("k").await;
 
-    let results = join_all((0..10).map(|_| scene.submit_as("k", ADA))).await;
+    let results = join_all((0..10).map(|_| scene.submit_with_key("k", ADA))).await;
 
     let waits = |result: &&Result<Accepted, _>| matches!(result, Err(IntakeError::InFlight { wait }) if (1..=31).contains(wait));
     assert_eq!(results.iter().filter(waits).count(), 9);
@@ -136,7 +136,7 @@ async fn lead_submitted_after_erasure_is_delivered_if_only_its_message_was_kept(
             messages.reverse();
         }
         for _ in 0..2 {
-            scene.drain_these(messages.clone()).await;
+            scene.drain_messages(messages.clone()).await;
             let mut others = scene.memory.ledger.all();
             others.retain(|record| record.lead.id != erased);
             let states: Vec<_> = others.iter().map(|record| record.state.as_str()).collect();
@@ -155,7 +155,7 @@ async fn broken_seal_stays_broken_when_the_lead_gets_another_id() {
     let mut lead = scene
         .memory
         .ledger
-        .look(&scene.customer, &erased)
+        .peek(&scene.customer, &erased)
         .unwrap()
         .lead;
     scene.drain().await;
@@ -165,7 +165,7 @@ async fn broken_seal_stays_broken_when_the_lead_gets_another_id() {
         lead: Box::new(lead),
     };
 
-    scene.drain_these(samples::messages(&[task])).await;
+    scene.drain_messages(samples::messages(&[task])).await;
 
     let why = RefusalReason::SealBroken;
     let refused = LeadState::Refused { why, detail: None };
@@ -197,13 +197,13 @@ async fn failing_to_reclaim_the_key_of_an_erased_lead_asks_the_sender_to_retry()
         let reclaim_step = scene.memory.faults.steps() + 4;
         scene.memory.faults.at(reclaim_step, fault);
 
-        let result = scene.submit_as("k", ADA).await;
+        let result = scene.submit_with_key("k", ADA).await;
         assert!(
             matches!(result, Err(IntakeError::Unavailable)),
             "{result:?}"
         );
         scene.memory.clock.advance(SignedDuration::from_secs(35));
-        let next = scene.submit_as("k", ADA).await.unwrap();
+        let next = scene.submit_with_key("k", ADA).await.unwrap();
 
         scene.assert_delivered_once(&next, &erased).await;
     }
@@ -272,5 +272,5 @@ async fn reclaiming_a_key_takes_the_documented_maximum_of_steps() {
 
     let steps = scene.memory.faults.steps() - before;
     assert_eq!(scene.state(&quarantined).await.as_str(), "quarantined");
-    assert_eq!(steps - 2, u64::from(MOST_STEPS));
+    assert_eq!(steps - 2, u64::from(MAX_STEPS));
 }

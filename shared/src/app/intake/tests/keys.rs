@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 
-use crate::app::intake::{Accepted, IN_FLIGHT_FOR, IntakeError, MOST_STEPS};
+use crate::app::intake::{Accepted, IN_FLIGHT_FOR, IntakeError, MAX_STEPS};
 use crate::app::scene::{Scene, arrival};
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::screening::Rates;
@@ -24,13 +24,13 @@ impl Scene {
 async fn retry_with_the_same_key_gets_the_same_answer_and_creates_no_second_lead() {
     let scene = Scene::connected().await;
 
-    let first = scene.submit_as("k", ADA).await.unwrap();
+    let first = scene.submit_with_key("k", ADA).await.unwrap();
     scene.drain().await;
     scene.memory.clock.advance(SignedDuration::from_hours(23));
-    let again = scene.submit_as("k", ADA).await.unwrap();
+    let again = scene.submit_with_key("k", ADA).await.unwrap();
 
     assert_eq!((&again.lead, again.status), (&first.lead, first.status));
-    assert_eq!((first.repeated, again.repeated), (false, true));
+    assert_eq!((first.is_duplicate, again.is_duplicate), (false, true));
     assert_eq!(scene.memory.ledger.all().len(), 1);
     assert!(scene.memory.queue.sent().is_empty());
 }
@@ -38,15 +38,15 @@ async fn retry_with_the_same_key_gets_the_same_answer_and_creates_no_second_lead
 #[tokio::test]
 async fn idempotency_key_is_bound_to_one_content_and_form_for_a_day() {
     let scene = Scene::connected().await;
-    let first = scene.submit_as("k", ADA).await.unwrap();
+    let first = scene.submit_with_key("k", ADA).await.unwrap();
 
-    let other = scene.submit_as("k", EVE).await;
+    let other = scene.submit_with_key("k", EVE).await;
     let mut other_form = scene.form.clone();
     other_form.id = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAA".parse().unwrap();
     let intake = scene.memory.intake();
     let on_another_form = intake.take(&other_form, arrival("k", EVE)).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(25));
-    let next_day = scene.submit_as("k", EVE).await.unwrap();
+    let next_day = scene.submit_with_key("k", EVE).await.unwrap();
 
     assert!(matches!(other, Err(IntakeError::KeyReused)), "{other:?}");
     assert_ne!(on_another_form.lead, first.lead);
@@ -57,8 +57,8 @@ async fn idempotency_key_is_bound_to_one_content_and_form_for_a_day() {
 async fn rejected_submission_leaves_its_idempotency_key_free() {
     let scene = Scene::connected().await;
 
-    let refused = scene.submit_as("k", &[("email", "ada@")]).await;
-    let corrected = scene.submit_as("k", ADA).await;
+    let refused = scene.submit_with_key("k", &[("email", "ada@")]).await;
+    let corrected = scene.submit_with_key("k", ADA).await;
 
     assert!(
         matches!(refused, Err(IntakeError::Rejected(_))),
@@ -71,7 +71,7 @@ async fn rejected_submission_leaves_its_idempotency_key_free() {
 async fn concurrent_requests_with_one_key_accept_one_and_ask_the_others_to_wait() {
     let scene = Scene::connected().await;
 
-    let results = join_all((0..20).map(|_| scene.submit_as("k", ADA))).await;
+    let results = join_all((0..20).map(|_| scene.submit_with_key("k", ADA))).await;
 
     let waits = |result: &&Result<Accepted, _>| matches!(result, Err(IntakeError::InFlight { wait }) if (1..=31).contains(wait));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
@@ -93,7 +93,7 @@ async fn crash_at_any_step_leaves_a_key_that_a_retry_completes_as_one_lead() {
             let killed = scene.submit_until_crash("k").await;
             assert!(killed.is_none(), "{step} {fault:?}");
             scene.memory.clock.advance(SignedDuration::from_secs(35));
-            let next = scene.submit_as("k", ADA).await.unwrap();
+            let next = scene.submit_with_key("k", ADA).await.unwrap();
 
             while !scene.memory.queue.sent().is_empty() {
                 scene.drain().await;
@@ -141,8 +141,8 @@ async fn longest_submission_path_takes_the_documented_maximum_of_steps() {
     let release_steps = 1; // if it was set aside
     let concurrent_steps = 2; // one of the two counters of the minute, and of the day
     let steps = faults.steps() - before + release_steps - concurrent_steps;
-    assert!(!accepted.repeated);
-    assert_eq!(steps, u64::from(MOST_STEPS));
+    assert!(!accepted.is_duplicate);
+    assert_eq!(steps, u64::from(MAX_STEPS));
 }
 
 #[tokio::test]
@@ -153,16 +153,16 @@ async fn ledger_outage_neither_rejects_nor_duplicates_a_lead_with_a_key() {
         for step in [1, 2, 4] {
             scene.memory.faults.at(steps + step, Fault::FailBefore);
         }
-        assert!(scene.submit_as("k", ADA).await.is_ok());
+        assert!(scene.submit_with_key("k", ADA).await.is_ok());
         scene.memory.clock.advance(SignedDuration::from_mins(40));
     }
     scene.drain().await;
 
-    let recovered = scene.submit_as("k", ADA).await.unwrap();
+    let recovered = scene.submit_with_key("k", ADA).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(2));
-    let later = scene.submit_as("k", ADA).await.unwrap();
+    let later = scene.submit_with_key("k", ADA).await.unwrap();
 
-    assert_eq!((&later.lead, later.repeated), (&recovered.lead, true));
+    assert_eq!((&later.lead, later.is_duplicate), (&recovered.lead, true));
     assert_eq!(scene.memory.ledger.all().len(), 1);
     assert_eq!(scene.state(&recovered.lead).await.as_str(), "delivered");
     assert_eq!(scene.memory.crm.count(Call::SignUp), 1);

@@ -296,7 +296,7 @@ async fn failed_captcha_leaves_the_idempotency_key_free_for_the_next_try() {
         "{failed:?}"
     );
     assert_eq!(scene.state(&corrected.lead).await, LeadState::Queued);
-    assert_eq!((again.lead, again.repeated), (corrected.lead, true));
+    assert_eq!((again.lead, again.is_duplicate), (corrected.lead, true));
 }
 
 #[tokio::test]

@@ -94,7 +94,7 @@ async fn oldest_undelivered_finds_a_lead_behind_600_lanes_that_wait_for_a_person
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     let template = ledger.all().remove(0).lead;
     let for_a_person = Settlement {
-        state: LeadState::waits(WaitReason::NotConnected),
+        state: LeadState::waiting(WaitReason::NotConnected),
         due_at: None,
         at: now,
         expires_at: None,
@@ -121,11 +121,11 @@ async fn oldest_undelivered_finds_a_lead_behind_600_lanes_that_wait_for_a_person
 async fn oldest_undelivered_of_a_lead_with_a_key_counts_from_its_arrival() {
     let scene = Scene::connected().await;
     scene.memory.clock.advance(SignedDuration::from_mins(40));
-    scene.submit_as("one", ADA).await.unwrap();
+    scene.submit_with_key("one", ADA).await.unwrap();
     assert!(gauge(&scene, "OldestUndelivered").await < 1.0);
     scene.memory.clock.advance(SignedDuration::from_mins(10));
     for key in ["two", "three", "four"] {
-        scene.submit_as(key, ADA).await.unwrap();
+        scene.submit_with_key(key, ADA).await.unwrap();
     }
 
     let age = gauge(&scene, "OldestUndelivered").await;
@@ -150,7 +150,7 @@ async fn oldest_undelivered_ignores_a_held_back_address_but_not_other_leads() {
     let (clock, crm) = (&scene.memory.clock, &scene.memory.crm);
     scene.submit(ADA).await;
     scene.drain().await;
-    crm.hold_back(ACCOUNT, &ADA[0].1.parse().unwrap(), true);
+    crm.flag_address(ACCOUNT, &ADA[0].1.parse().unwrap(), true);
     scene.submit(&[ADA[0], ("first_name", "Ada")]).await;
     scene.drain().await;
     clock.advance(SignedDuration::from_hours(40));
@@ -187,7 +187,7 @@ async fn unreadable_connection_does_not_prevent_measuring_the_budget() {
     let scene = Scene::connected().await;
     let (ledger, now) = (&scene.memory.ledger, scene.memory.clock.now());
     ledger.mark_lane(&scene.customer, now).await.unwrap();
-    scene.memory.directory.garble(&scene.customer);
+    scene.memory.directory.make_unreadable(&scene.customer);
     spend(&scene, 8_100);
 
     let used = gauge(&scene, "BudgetUsed").await;
@@ -233,7 +233,7 @@ async fn budget_used_is_100_percent_after_quota_exceeded_until_the_next_day() {
     let scene = Scene::connected().await;
     spend(&scene, 100);
     scene.submit(ADA).await;
-    scene.memory.crm.answer_next(CrmError::QuotaExceeded);
+    scene.memory.crm.fail_next(CrmError::QuotaExceeded);
     scene.drain().await;
 
     let used = gauge(&scene, "BudgetUsed").await;
@@ -271,7 +271,7 @@ async fn quarantined_lead_is_counted_for_a_day_or_until_it_is_released() {
 
     let ledger = &scene.memory.ledger;
     let now = scene.memory.clock.now();
-    let released = ledger.requeue(&scene.customer, &lead, Requeue::Aside, now, now);
+    let released = ledger.requeue(&scene.customer, &lead, Requeue::Quarantined, now, now);
     assert!(released.await.unwrap());
     assert!((0.9..1.1).contains(&gauge(&scene, "Quarantined").await));
 

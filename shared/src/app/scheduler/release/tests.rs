@@ -29,7 +29,7 @@ async fn settle_of(
     let claim = ledger.claim(customer, lead, "a drain", until, at);
     claim.await.unwrap();
     let settlement = Settlement {
-        state: LeadState::waits(why),
+        state: LeadState::waiting(why),
         due_at,
         at,
         expires_at: None,
@@ -42,7 +42,7 @@ async fn settle_of(
 async fn leads_without_list(scene: &Scene, form: &Form, count: u128) -> Vec<LeadId> {
     let email = format!("{}@example.com", form.id).to_lowercase();
     let lead = scene.submit(&[("email", &email)]).await.lead;
-    let template = scene.memory.ledger.look(&scene.customer, &lead).unwrap();
+    let template = scene.memory.ledger.peek(&scene.customer, &lead).unwrap();
     let now = scene.memory.clock.now();
     let mut leads = vec![];
     for number in 0..count {
@@ -64,7 +64,7 @@ async fn leads_without_list(scene: &Scene, form: &Form, count: u128) -> Vec<Lead
 /// Two forms of a customer whose list is gone; the first has a list of its own.
 async fn forms_with_and_without_list(scene: &Scene) -> (Form, Form) {
     let directory = &scene.memory.directory;
-    let gone = directory.list_gone(&scene.customer, &scene.list).await;
+    let gone = directory.mark_list_gone(&scene.customer, &scene.list).await;
     assert!(gone.unwrap());
     let other = "frm_01ARZ3NDEKTSV4RRFFQ69G5FAW".parse().unwrap();
     let (mut first, mut second) = (scene.form.clone(), scene.form.clone());
@@ -122,9 +122,9 @@ async fn unreadable_connection_does_not_block_release_of_other_customers_leads()
     let (ledger, clock) = (&scene.memory.ledger, &scene.memory.clock);
     let other: CustomerId = "other".parse().unwrap();
     ledger.mark_lane(&other, clock.now()).await.unwrap();
-    scene.memory.directory.garble(&other);
+    scene.memory.directory.make_unreadable(&other);
     let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
-    scene.memory.crm.answer_next(CrmError::Unavailable);
+    scene.memory.crm.fail_next(CrmError::Unavailable);
     scene.drain().await;
     clock.advance(SignedDuration::from_mins(1));
 
@@ -157,8 +157,8 @@ async fn requeue_of_a_lead_settled_meanwhile_keeps_its_new_wait() {
         let sent = requeue_all(ledger, queue, &scene.customer, &seen, now).await;
 
         assert_eq!(sent.unwrap(), 1);
-        let record = memory.ledger.look(&scene.customer, &lead).unwrap();
-        assert_eq!(record.state, LeadState::waits(why));
+        let record = memory.ledger.peek(&scene.customer, &lead).unwrap();
+        assert_eq!(record.state, LeadState::waiting(why));
         assert_eq!(record.due_at, due.then_some(later));
     }
 }
@@ -184,7 +184,7 @@ async fn lead_rejected_by_the_queue_keeps_waiting_and_is_sent_by_the_next_run() 
     let is_sent = |lead: &LeadId| sent.iter().any(|task| task.lead() == lead);
     let mut waiting = 0;
     for lead in &leads {
-        let record = memory.ledger.look(customer, lead).unwrap();
+        let record = memory.ledger.peek(customer, lead).unwrap();
         let is_queued = record.state == LeadState::Queued;
         assert_eq!(is_queued, is_sent(lead), "{:?}", record.state);
         waiting += usize::from(!is_queued);
@@ -236,7 +236,7 @@ async fn add_customer_with_due_lead(scene: &Scene, customer: String, app: &AppId
     let connection = Connection {
         customer: customer.parse().unwrap(),
         app: app.clone(),
-        ..memory.directory.look(&scene.customer).unwrap()
+        ..memory.directory.peek(&scene.customer).unwrap()
     };
     let put = memory.directory.put_connection(&connection).await;
     assert!(put.unwrap());
@@ -258,7 +258,7 @@ async fn exhausted_application_does_not_block_customers_of_another_application()
     let lead = scene
         .memory
         .ledger
-        .look(&scene.customer, &lead)
+        .peek(&scene.customer, &lead)
         .unwrap()
         .lead;
     let own = "own".parse().unwrap();
@@ -273,10 +273,10 @@ async fn exhausted_application_does_not_block_customers_of_another_application()
     }
     scene.memory.clock.advance(SignedDuration::from_secs(1));
     add_customer_with_due_lead(&scene, "one".into(), &own, &lead).await;
-    scene.call_for(SignedDuration::from_hours(1));
+    scene.occupy_budget_for(SignedDuration::from_hours(1));
 
     assert_eq!(scene.memory.release().await.unwrap().waited, 1);
 
-    let one = scene.memory.ledger.look(&"one".parse().unwrap(), &lead.id);
+    let one = scene.memory.ledger.peek(&"one".parse().unwrap(), &lead.id);
     assert_eq!(one.unwrap().state, LeadState::Queued);
 }

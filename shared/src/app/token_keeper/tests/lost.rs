@@ -127,7 +127,7 @@ async fn connection_with_deleted_tokens_needs_reconnect_without_a_call() {
 
 #[tokio::test]
 async fn disconnect_in_progress_is_not_reported_as_needs_reconnect() {
-    let clock = VirtualClock::standing(NOON.parse().unwrap());
+    let clock = VirtualClock::manual(NOON.parse().unwrap());
     let scene = Scene::connected_at(clock.clone()).await;
     clock.advance(SignedDuration::from_hours(25));
     let (memory, customer, now) = (&scene.memory, &scene.customer, clock.now());

@@ -175,7 +175,7 @@ async fn two_granted_refreshes_end_with_the_same_pair() {
 async fn vault_behind_row() -> Scene {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
-    let mut row = directory.look(&scene.customer).unwrap();
+    let mut row = directory.peek(&scene.customer).unwrap();
     row.generation = 2;
     assert!(directory.put_connection(&row).await.unwrap());
     scene
@@ -225,7 +225,7 @@ async fn refresh_delayed_by_a_slow_store_is_left_to_a_later_call() {
     let is_leased = || {
         memory
             .directory
-            .look(&scene.customer)
+            .peek(&scene.customer)
             .unwrap()
             .lease
             .is_some()
