@@ -53,18 +53,11 @@ impl Submission {
         N: Into<String>,
         V: Into<String>,
     {
-        let mut fields = Vec::new();
+        let mut submission = Self::default();
         for (name, value) in pairs {
-            let (name, value) = (name.into(), value.into());
-            if fields.len() == MAX_FIELDS || name.chars().count() > MAX_NAME {
-                return Err(SubmissionError::TooLarge);
-            }
-            fields.push((name, value));
+            submission.add(&name.into(), value.into())?;
         }
-        if fields.is_empty() {
-            return Err(SubmissionError::Empty);
-        }
-        Ok(Self(fields))
+        submission.not_empty()
     }
 
     /// From a JSON lead. Numbers and booleans are read as their text; `null` counts as absent.
@@ -75,9 +68,24 @@ impl Submission {
         let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
         let lead: Value =
             serde_json::from_slice(body).map_err(|_| SubmissionError::MalformedJson)?;
-        let mut pairs = Vec::new();
-        flatten("", &lead, MAX_DEPTH, &mut pairs)?;
-        Self::from_pairs(pairs)
+        let mut submission = Self::default();
+        flatten("", &lead, MAX_DEPTH, &mut submission)?;
+        submission.not_empty()
+    }
+
+    fn add(&mut self, name: &str, value: String) -> Result<(), SubmissionError> {
+        if self.0.len() == MAX_FIELDS || is_too_long(name) {
+            return Err(SubmissionError::TooLarge);
+        }
+        self.0.push((name.to_owned(), value));
+        Ok(())
+    }
+
+    fn not_empty(self) -> Result<Self, SubmissionError> {
+        if self.0.is_empty() {
+            return Err(SubmissionError::Empty);
+        }
+        Ok(self)
     }
 
     /// A field's value: the first that is filled in, if it comes more than once.
@@ -129,12 +137,20 @@ impl Submission {
     }
 }
 
+fn is_too_long(name: &str) -> bool {
+    name.chars().count() > MAX_NAME
+}
+
+/// A group's name is part of the name of each of its members, so it is checked before they are looked at.
 fn flatten(
     name: &str,
     value: &Value,
     depth: usize,
-    into: &mut Vec<(String, String)>,
+    into: &mut Submission,
 ) -> Result<(), SubmissionError> {
+    if is_too_long(name) {
+        return Err(SubmissionError::TooLarge);
+    }
     let text = match value {
         Value::Null => return Ok(()),
         Value::Object(members) if depth > 0 => {
@@ -154,8 +170,7 @@ fn flatten(
         Value::Bool(truth) => truth.to_string(),
         Value::Number(number) => digits(number).ok_or(SubmissionError::NotALead)?,
     };
-    into.push((name.to_owned(), text));
-    Ok(())
+    into.add(name, text)
 }
 
 /// A number as its sender wrote it, if that can still be determined.
@@ -181,6 +196,35 @@ fn flat_name(group: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// 64 kB can repeat a name of 32 kB 16,000 times.
+    #[test]
+    fn overlong_name_is_refused_before_it_is_copied_for_each_value() {
+        let name = "x".repeat(32_000);
+        let ones = serde_json::json!(vec![1; 16_000]);
+        for body in [
+            serde_json::json!({ "custom_fields": { &name: ones } }),
+            serde_json::json!({ name: { "a": 1, "b": null } }),
+        ] {
+            let mut fields = Submission::default();
+
+            let result = flatten("", &body, MAX_DEPTH, &mut fields);
+
+            assert_eq!(result, Err(SubmissionError::TooLarge));
+            assert_eq!(fields, Submission::default());
+        }
+    }
+
+    #[test]
+    fn no_field_is_read_beyond_the_hundredth() {
+        let body = serde_json::json!({ "custom_fields": { "Interests": vec![1; 16_000] } });
+        let mut fields = Submission::default();
+
+        let result = flatten("", &body, MAX_DEPTH, &mut fields);
+
+        assert_eq!(result, Err(SubmissionError::TooLarge));
+        assert_eq!(fields.iter().count(), MAX_FIELDS);
+    }
 
     #[test]
     fn json_and_form_bodies_yield_the_same_fields() {
