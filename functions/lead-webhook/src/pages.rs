@@ -1,5 +1,7 @@
 //! The hosted form and its thank-you page.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use askama::Template;
 use lambda_http::http::StatusCode;
 use lambda_http::{Body, Response};
@@ -182,7 +184,7 @@ pub fn thanks(form: Option<&Form>) -> Response<Body> {
 }
 
 /// The fields shown: the usual ones, those that the form requires, and any others filled in before. Fields that this
-/// page passes on hidden are not shown again.
+/// page passes on hidden are not shown again, and custom fields that are one in the lead are one here.
 fn fields<'a>(
     form: &'a Form,
     sent: Option<&'a Submission>,
@@ -201,11 +203,15 @@ fn fields<'a>(
     others.extend(typed_names.map(|(name, _)| name));
     others.retain(|name| !is_passed_on(name));
     others.sort_unstable();
-    let inputs = form.inputs(USUAL.into_iter().chain(others)).into_iter();
+    let choices = typed.map(Submission::custom_fields).unwrap_or_default();
+    let mut labels = BTreeSet::new();
+    let mut inputs = form.inputs(USUAL.into_iter().chain(others));
+    inputs.retain(|input| custom_label(input.name).is_none_or(|label| labels.insert(clean(label))));
     inputs
+        .into_iter()
         .map(|input| Field {
             value: typed
-                .map(|typed| value(typed, input.name))
+                .map(|typed| value(typed, &choices, input.name))
                 .unwrap_or_default(),
             error: error_of(errors, form.name_of(input.name)),
             input,
@@ -219,7 +225,8 @@ fn error_of<'a>(errors: &'a [FieldError], field: &str) -> Option<&'a str> {
 }
 
 /// What was typed into a field. Several choices of a custom field are joined as they would be in the lead.
-fn value(typed: &Submission, name: &str) -> String {
-    let choices = custom_label(name).and_then(|label| typed.custom_fields().remove(&clean(label)));
-    choices.unwrap_or_else(|| typed.get(name).unwrap_or_default().to_owned())
+fn value(typed: &Submission, choices: &BTreeMap<String, String>, name: &str) -> String {
+    let chosen = custom_label(name).and_then(|label| choices.get(&clean(label)));
+    let value = chosen.map(String::as_str).or_else(|| typed.get(name));
+    value.unwrap_or_default().to_owned()
 }

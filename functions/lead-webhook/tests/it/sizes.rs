@@ -3,7 +3,7 @@
 use lambda_http::Body;
 use lead_webhook::handle;
 
-use crate::stage::{FORM, request, world};
+use crate::stage::{FORM, from_browser, request, text, world};
 
 /// Bytes of an SQS message, by the older and stricter of its limits.
 const MESSAGE_LIMIT: usize = 256 * 1024;
@@ -58,6 +58,27 @@ async fn largest_lead_fits_into_a_message_and_a_row() {
             assert!(row < ROW_LIMIT, "{case}: {row}");
         }
     }
+}
+
+#[tokio::test]
+async fn correction_page_shows_what_was_typed_once() {
+    let (memory, _) = world().await;
+    let mut body = b"consent=yes".to_vec();
+    for (before, after) in (0..9).flat_map(|before| (0..9).map(move |after| (before, after))) {
+        let label = ["+".repeat(before), "+".repeat(after)].join("Message");
+        body.extend(format!("&custom_fields[{label}]=").into_bytes());
+        body.extend(b"\"".repeat(700));
+    }
+    let form = "application/x-www-form-urlencoded";
+    let mut request = from_browser(request("POST", &format!("/f/{FORM}"), form, ""));
+    *request.body_mut() = Body::Binary(body);
+
+    let answer = handle(&memory.intake(), request).await;
+
+    assert_eq!(answer.status(), 422);
+    let page = text(&answer);
+    assert_eq!(page.matches(">Message").count(), 1, "{page}");
+    assert_eq!(page.matches("&#34;").count(), 81 * 700);
 }
 
 #[tokio::test]
