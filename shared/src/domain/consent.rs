@@ -221,6 +221,9 @@ fn is_implicit(value: &str) -> bool {
     )
 }
 
+/// Only this many characters of a source are looked at: a name of one has no more.
+const LONGEST_SOURCE: usize = 1_000;
+
 /// Whether a source is never permitted: "rented", "Purchased list 2024", "third-party vendor". What people did
 /// themselves is permitted ("Purchased online", "Shared on a wall"); "Bought a mailing list" is not.
 fn is_banned(source: &str) -> bool {
@@ -256,7 +259,7 @@ fn is_banned(source: &str) -> bool {
         let begins_so = object.first().is_some_and(|word| OWN_ACTION.contains(word));
         begins_so && !object.iter().any(names_list)
     };
-    let source = source.to_lowercase();
+    let source = cut(source, LONGEST_SOURCE).to_lowercase();
     let words = source.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     (0..words.len()).any(|at| match &words[at..] {
