@@ -47,12 +47,19 @@ pub struct Customer {
 /// Two years: how long implied consent has to be provable under Canada's anti-spam law.
 pub const DEFAULT_RETENTION_DAYS: u16 = 730;
 
-/// How long a customer's lead is kept once it is settled or set aside. If the customer is gone or cannot be read, it is
+/// How long a customer's lead is kept once it is settled. If the customer is gone or cannot be read, it is
 /// kept for the default time.
 #[must_use]
 pub fn kept_for(customer: Option<&Customer>) -> SignedDuration {
     let days = customer.map_or(DEFAULT_RETENTION_DAYS, |customer| customer.retention_days);
     SignedDuration::from_hours(24 * i64::from(days))
+}
+
+/// How long a customer's lead that is set aside is kept, unless it is released: as long as a settled one, but 90 days at
+/// most, since it is usually a robot's.
+#[must_use]
+pub fn quarantined_for(kept_for: SignedDuration) -> SignedDuration {
+    kept_for.min(SignedDuration::from_hours(24 * 90))
 }
 
 fn default_retention() -> u16 {

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::customer::quarantined_for;
 use super::lead::{LeadRecord, LeadState, Permission, TimelineEntry};
 
 /// What leads count as, by label, such as `delivered` or `waiting.quota`.
@@ -46,16 +47,19 @@ pub struct Tally {
 
 impl Tally {
     /// The day counted again on `today`, from what its leads that are still `kept` count as. All waiting leads are
-    /// kept; settled ones may be gone after their retention, so they stay counted as before.
+    /// kept; others may be gone after their retention, so they stay counted as before.
     #[must_use]
     pub fn recounted(&self, kept: Counts, kept_for: SignedDuration, today: Date) -> Self {
         let mut counts = kept;
-        if today.duration_since(self.day) >= kept_for {
-            let settled = |label: &str| !label.starts_with("waiting.");
-            for (label, shown) in self.counts.iter().filter(|(label, _)| settled(label)) {
-                let count = counts.entry(label.clone()).or_default();
-                *count = (*count).max(*shown);
-            }
+        let age = today.duration_since(self.day);
+        let may_be_gone = |label: &str| match label.split_once('.') {
+            Some(("waiting", _)) => false,
+            Some(("quarantined", _)) => age >= quarantined_for(kept_for),
+            _ => age >= kept_for,
+        };
+        for (label, shown) in self.counts.iter().filter(|(label, _)| may_be_gone(label)) {
+            let count = counts.entry(label.clone()).or_default();
+            *count = (*count).max(*shown);
         }
         let day = self.day;
         Self { day, counts }
@@ -232,6 +236,21 @@ mod tests {
         assert_eq!(soon.counts, kept);
         let expected = counts([("delivered", 5), ("erased", 1), ("waiting.quota", 1)]);
         assert_eq!((late.day, late.counts), (day, expected));
+    }
+
+    #[test]
+    fn recount_keeps_quarantined_counts_from_the_ninetieth_day_on() {
+        let counts = |count| Counts::from([("quarantined.honeypot".to_owned(), count)]);
+        let tally = Tally {
+            day: "2026-08-01".parse().unwrap(),
+            counts: counts(3),
+        };
+        let years = SignedDuration::from_hours(24 * 730);
+
+        let soon = tally.recounted(counts(1), years, "2026-10-29".parse().unwrap());
+        let late = tally.recounted(counts(1), years, "2026-10-30".parse().unwrap());
+
+        assert_eq!((soon.counts, late.counts), (counts(1), counts(3)));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::Intake;
-use crate::domain::customer::{Customer, kept_for};
+use crate::domain::customer::{Customer, kept_for, quarantined_for};
 use crate::domain::lead::Lead;
 use crate::ports::{Customers as _, Wiring, causes};
 
 impl<W: Wiring> Intake<W> {
-    /// Until when a lead that is set aside is kept, unless it is released: from the moment it came, as long as its
-    /// customer's settled leads. If the customer cannot be read, for the default time.
+    /// Until when a lead that is set aside is kept, counted from the moment it came. If the customer cannot be read, it
+    /// is kept as for one with the default retention.
     pub(super) async fn quarantined_until(&self, lead: &Lead) -> Timestamp {
         let customer = self.directory.customer(&lead.customer).await;
         let customer: Option<Customer> = customer.unwrap_or_else(|error| {
@@ -19,6 +19,6 @@ impl<W: Wiring> Intake<W> {
             );
             None
         });
-        lead.received_at + kept_for(customer.as_ref())
+        lead.received_at + quarantined_for(kept_for(customer.as_ref()))
     }
 }

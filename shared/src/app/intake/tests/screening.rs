@@ -5,7 +5,7 @@ use crate::app::intake::{Accepted, Arrival, Channel, IntakeError};
 use crate::app::scene::Scene;
 use crate::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
 use crate::domain::contact::NoteKind;
-use crate::domain::customer::{Customer, DEFAULT_RETENTION_DAYS};
+use crate::domain::customer::Customer;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadState, QuarantineReason};
 use crate::domain::screening::TIME_FIELD;
@@ -71,7 +71,7 @@ async fn robot_gets_the_same_answer_as_a_person_and_its_lead_is_quarantined() {
 }
 
 #[tokio::test]
-async fn quarantined_lead_expires_with_the_customers_retention_unless_released() {
+async fn quarantined_lead_expires_with_the_customers_retention_or_in_90_days_unless_released() {
     let scene = Scene::connected().await;
     let directory = &scene.memory.directory;
     let customer = directory.customer(&scene.customer).await.unwrap();
@@ -101,8 +101,7 @@ async fn quarantined_lead_expires_with_the_customers_retention_unless_released()
     let other = scene
         .submit_via(Channel::Form, &[("contact_website", "y")])
         .await;
-    let days = i32::from(DEFAULT_RETENTION_DAYS);
-    let later = now + SignedDuration::from_mins(2) + day * days;
+    let later = now + SignedDuration::from_mins(2) + day * 90;
     assert_eq!(expires_at(&other.unwrap().lead), Some(later));
 }
 
