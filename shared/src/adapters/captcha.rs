@@ -91,7 +91,6 @@ impl CaptchaCheck for SiteVerify {
         form: &FormId,
         captcha: &Captcha,
         answer: &str,
-        ip: Option<&str>,
     ) -> Result<CaptchaOutcome, StoreError> {
         let of = (form.clone(), captcha.site_key.clone());
         let secret = self.secret(&of).await?;
@@ -106,8 +105,8 @@ impl CaptchaCheck for SiteVerify {
             Ok,
         )?;
         let http = self.http()?;
-        let mut fields = vec![("secret", secret.expose_secret()), ("response", answer)];
-        fields.extend(ip.map(|ip| ("remoteip", ip)));
+        // Without the visitor's IP address, which providers do not need.
+        let fields = [("secret", secret.expose_secret()), ("response", answer)];
         let request = http.client().post(url).form(&fields).build();
         let request = request.map_err(|error| StoreError::new(error.without_url()))?;
         let answered = http.call(request, LIMIT).await;

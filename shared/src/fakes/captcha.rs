@@ -43,7 +43,6 @@ impl CaptchaCheck for MemoryCaptcha {
         _: &FormId,
         _: &Captcha,
         answer: &str,
-        _: Option<&str>,
     ) -> Result<CaptchaOutcome, StoreError> {
         let check =
             |rows: &mut Rows| match rows.accepted.iter().position(|accepted| accepted == answer) {

@@ -24,7 +24,6 @@ pub trait CaptchaCheck: Send + Sync {
         form: &FormId,
         captcha: &Captcha,
         answer: &str,
-        ip: Option<&str>,
     ) -> impl Future<Output = Result<CaptchaOutcome, StoreError>> + Send;
 }
 

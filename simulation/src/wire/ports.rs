@@ -390,7 +390,7 @@ wired! { Events of MemoryEvents, Bus {}
 }
 
 wired! { CaptchaCheck of MemoryCaptcha, Captcha {
-    check(form: &FormId, captcha: &Captcha, answer: &str, ip: Option<&str>) -> CaptchaOutcome;
+    check(form: &FormId, captcha: &Captcha, answer: &str) -> CaptchaOutcome;
 } }
 
 wired! { CaptchaSecrets of MemoryCaptcha, Vault {

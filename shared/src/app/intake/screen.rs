@@ -43,8 +43,7 @@ impl<W: Wiring> Intake<W> {
             Precheck::Decided(verdict) => return verdict,
             Precheck::NeedsCaptcha(captcha, answer, late) => (captcha, answer, late),
         };
-        let ip = arrival.origin.ip.as_deref();
-        match self.captcha.check(&form.id, captcha, answer, ip).await {
+        match self.captcha.check(&form.id, captcha, answer).await {
             Ok(CaptchaOutcome::Passed) => Verdict::Passes(late),
             Ok(CaptchaOutcome::Failed) => match failed(captcha, NOT_PASSED) {
                 Verdict::Refused(rejection) => Verdict::Failed(rejection),
