@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::{Timestamp, tz::TimeZone};
 use lambda_http::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, LOCATION, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use lambda_http::http::{HeaderValue, StatusCode};
 use lambda_http::{Body, Response};
@@ -115,11 +115,12 @@ pub fn day(at: Timestamp) -> String {
 }
 
 fn with_headers(status: StatusCode, html: String) -> Response<Body> {
-    const HEADERS: [(HeaderName, &str); 4] = [
+    const HEADERS: [(HeaderName, &str); 5] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (STRICT_TRANSPORT_SECURITY, "max-age=31536000"), // a year
     ];
     let mut response = Response::new(Body::from(html));
     *response.status_mut() = status;
