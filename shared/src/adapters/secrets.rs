@@ -78,12 +78,16 @@ impl Secrets {
 
     /// Stores a value, replacing any other.
     pub(super) async fn write(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        if let Put::NoSecret = self.put(name, None, value).await?
-            && let Created::Taken = self.create(name, None, value).await?
-        {
-            return Err(StoreError::new(format!("{name} is being made or deleted")));
+        for attempt in 0..ATTEMPTS {
+            if let Put::Done | Put::VersionTaken = self.put(name, None, value).await? {
+                return Ok(());
+            }
+            if let Created::New = self.create(name, None, value).await? {
+                return Ok(());
+            }
+            pause(attempt).await;
         }
-        Ok(())
+        Err(busy(name))
     }
 
     /// Removes a secret at once; it is no error if there is none.
@@ -234,14 +238,22 @@ impl Vault for SecretsVault {
                     Created::Taken => {}
                 },
             }
-            tokio::time::sleep(Duration::from_millis(200) * (attempt + 1)).await;
+            pause(attempt).await;
         }
-        Err(StoreError::new(format!("{name} is being made or deleted")))
+        Err(busy(&name))
     }
 
     async fn forget(&self, customer: &CustomerId) -> Result<(), StoreError> {
         self.0.delete(&connection(customer)).await
     }
+}
+
+async fn pause(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(200) * (attempt + 1)).await;
+}
+
+fn busy(name: &str) -> StoreError {
+    StoreError::new(format!("{name} is being made or deleted"))
 }
 
 fn connection(customer: &CustomerId) -> String {

@@ -12,15 +12,16 @@ use crate::ports::Clock;
 
 /// A clock whose time moves only when it is advanced.
 ///
-/// A *auto_advancing* clock jumps to the end of each wait, which suits a test of one use case. On a *standing* one, waiting
-/// tasks are parked, and a simulation that finds all of them parked calls [`advance_to_next`](Self::advance_to_next).
+/// An [auto-advancing](Self::auto_advancing) one jumps to the end of each wait, which suits a test of one use case. On a
+/// [manual](Self::manual) one, waiting tasks are parked, and a simulation that finds all of them parked calls
+/// [`advance_to_next`](Self::advance_to_next).
 #[derive(Debug, Clone)]
 pub struct VirtualClock(Arc<Mutex<Time>>);
 
 #[derive(Debug)]
 struct Time {
     now: Timestamp,
-    leaps: bool,
+    auto_advances: bool,
     /// The waiting tasks, by their moment and the order in which they began to wait.
     parked: BTreeMap<(Timestamp, u64), Waker>,
     sleeps: u64,
@@ -39,10 +40,10 @@ impl VirtualClock {
         Self::new(now, false)
     }
 
-    fn new(now: Timestamp, leaps: bool) -> Self {
+    fn new(now: Timestamp, auto_advances: bool) -> Self {
         Self(Arc::new(Mutex::new(Time {
             now,
-            leaps,
+            auto_advances,
             parked: BTreeMap::new(),
             sleeps: 0,
         })))
@@ -132,7 +133,7 @@ impl Clock for VirtualClock {
         };
         poll_fn(|context| {
             let mut time = self.time();
-            if time.leaps {
+            if time.auto_advances {
                 time.reach(moment);
             }
             if time.now >= moment {

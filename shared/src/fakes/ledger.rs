@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -107,7 +109,7 @@ impl Ledger for MemoryLedger {
         leads: &[LeadId],
     ) -> Result<Vec<LeadRecord>, StoreError> {
         let read = |rows: &mut Rows| {
-            let own = leads.iter();
+            let own = BTreeSet::from_iter(leads).into_iter();
             let own = own.filter_map(|lead| rows.readable(customer, lead));
             own.cloned().collect()
         };

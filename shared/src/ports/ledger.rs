@@ -54,7 +54,7 @@ pub trait Ledger: Send + Sync {
         lead: &LeadId,
     ) -> impl Future<Output = Result<Option<LeadRecord>, StoreError>> + Send;
 
-    /// Leads by their ids, in any order; those that do not exist, or cannot be read because a later version wrote them,
+    /// Leads by their ids, each once and in any order; those that do not exist, or cannot be read because a later version wrote them,
     /// are left out. Read consistently.
     fn records(
         &self,

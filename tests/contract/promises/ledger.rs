@@ -252,7 +252,8 @@ async fn records_are_read_in_bulk<L: Leads>(ledger: L) {
         ids.push(record(&ledger, &customer, 0).await.id);
     }
 
-    let records = ledger.records(&customer, &ids).await.unwrap();
+    let twice = [&ids[..], &ids[1..3]].concat();
+    let records = ledger.records(&customer, &twice).await.unwrap();
 
     let mut read: Vec<_> = records.into_iter().map(|record| record.lead.id).collect();
     read.sort();

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -64,6 +66,8 @@ impl Ledger for DynamoLedger {
         customer: &CustomerId,
         leads: &[LeadId],
     ) -> Result<Vec<LeadRecord>, StoreError> {
+        // An index that changes may list a lead twice; DynamoDB refuses a batch that asks for it twice.
+        let leads: Vec<_> = BTreeSet::from_iter(leads).into_iter().collect();
         let mut records = Vec::with_capacity(leads.len());
         for batch in leads.chunks(BATCH) {
             let keys: Vec<_> = batch
