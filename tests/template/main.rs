@@ -168,6 +168,20 @@ fn signing_key_survives_stack_deletion() {
     assert_eq!(key["UpdateReplacePolicy"], "Retain");
 }
 
+/// If its name or this block changes, `CloudFormation` generates another key, and no seal, link or webhook secret that
+/// was made with the old one is valid any more.
+#[test]
+fn signing_key_keeps_its_name_and_how_it_was_generated() {
+    let key = &of_kind("AWS::SecretsManager::Secret")["SigningKey"]["Properties"];
+    let generated = json!({
+        "PasswordLength": 64,
+        "ExcludeCharacters": r##"!"#$%&'()*+,-./:;<=>?@[\]^_`{|}~"##,
+    });
+
+    assert_eq!(key["Name"], "leadfeed/${AWS::StackName}/keys/signing");
+    assert_eq!(key["GenerateSecretString"], generated);
+}
+
 #[test]
 fn access_log_expires_and_identifies_neither_the_client_nor_the_link() {
     let settings =
@@ -241,6 +255,27 @@ fn outputs_contain_what_an_operator_needs_after_the_first_deploy() {
         assert!(parameter["Description"].is_string(), "{name}");
     }
     assert_eq!(template["Parameters"]["Architecture"]["Default"], "arm64");
+}
+
+#[test]
+fn deploy_guide_names_the_tools_in_the_versions_that_are_tested() {
+    let read = |file: &str| fs::read_to_string(root().join(file)).unwrap();
+    let (guide, tools) = (read("docs/operator/deploy.md"), read("local/sam.txt"));
+    let guide = guide.split_whitespace().collect::<Vec<_>>().join(" ");
+
+    for (name, package) in [
+        ("SAM CLI", "aws-sam-cli"),
+        ("cargo-lambda", "cargo-lambda"),
+        ("zig", "ziglang"),
+    ] {
+        let pinned = format!("{package}==");
+        let version = tools.lines().find_map(|line| line.strip_prefix(&pinned));
+        let version = version.unwrap().trim_end_matches(" \\");
+        assert!(
+            guide.contains(&format!("{name} {version}")),
+            "{name} {version}"
+        );
+    }
 }
 
 #[test]
@@ -359,6 +394,19 @@ ANY /v1/{proxy+}: AdminApi
 GET /.well-known/jwks.json: AdminApi
 GET /oauth/callback: OauthCallback
 ";
+
+#[test]
+fn routes_are_created_one_after_the_other() {
+    let routes = of_kind("AWS::ApiGatewayV2::Route");
+    let mut created = Vec::new();
+    let mut last = Value::Null;
+    while let Some((name, _)) = routes.iter().find(|(_, route)| route["DependsOn"] == last) {
+        last = json!(name);
+        created.push(name);
+    }
+
+    assert_eq!(created.len(), routes.len(), "{created:?}");
+}
 
 #[test]
 fn every_route_targets_its_listed_function_which_the_api_may_invoke() {
