@@ -149,7 +149,7 @@ pub enum ApiAnswer {
     Ours,
 }
 
-/// People of a customer; the last ones never agree, or are robots.
+/// People of a customer; the last ones have an address with capitals and an overlong one.
 pub const PEOPLE: u8 = 8;
 
 impl Case {

@@ -43,7 +43,7 @@ async function accept(event) {
   const now = Date.now();
   const key = endpoint === "hooks" ? verify(form, headers, raw, now) : undefined;
   const lead = parse(form, headers, raw);
-  lead.id = "lead_" + digest(key ?? String(Math.floor(now / 10_000)), formId, JSON.stringify(lead)).slice(0, 26);
+  lead.id = "lead_" + digest(key ?? String(Math.floor(now / 60_000)), formId, JSON.stringify(lead)).slice(0, 26);
   lead.customer = form.customer.S;
   lead.form = formId;
   lead.statement = form.statements.L.at(-1).M.text.S;

@@ -49,7 +49,7 @@ def accept(event):
     now = time.time()
     key = verify(form, headers, raw, now) if endpoint == "hooks" else None
     lead = parse(form, headers, raw)
-    lead["id"] = "lead_" + digest(key or f"{int(now) // 10}", form_id, json.dumps(lead, sort_keys=True))[:26]
+    lead["id"] = "lead_" + digest(key or f"{int(now) // 60}", form_id, json.dumps(lead, sort_keys=True))[:26]
     lead["customer"] = form["customer"]["S"]
     lead["form"] = form_id
     lead["statement"] = form["statements"]["L"][-1]["M"]["text"]["S"]

@@ -202,7 +202,7 @@ impl Oracle {
     /// A submission or a run of the scheduler failed.
     pub fn check_failure(&mut self, disturbed: bool) {
         if !disturbed {
-            let how = "a submission failed although everything worked";
+            let how = "a submission or a run failed although everything worked";
             self.report_violation(Promise::NoFailureByInput, how);
         }
     }
