@@ -167,6 +167,8 @@ pub enum Links {
     Connect { customer: String },
     /// Create a link to the customer's own page, valid for a day
     Manage { customer: String },
+    /// Revoke every link to the customer's own page that was made until now
+    Revoke { customer: String },
 }
 
 #[derive(Debug, Subcommand)]

@@ -266,6 +266,11 @@ async fn links<W: Write>(
     let (customer, kind) = match command {
         Links::Connect { customer } => (customer, "connect-links"),
         Links::Manage { customer } => (customer, "manage-links"),
+        Links::Revoke { customer } => {
+            let url = client.at(&["customers", &customer, "manage-links"])?;
+            let done = client.send(Method::DELETE, &url, None).await?;
+            return printer.text("Revoked.", &done);
+        }
     };
     let url = client.at(&["customers", &customer, kind])?;
     let link = client.send(Method::POST, &url, None).await?;

@@ -44,6 +44,7 @@ async fn customers_forms_and_links_are_created_listed_closed_and_removed() {
     let (snippet, _) = deployment.leadfeed(&["forms", "snippet", &form]).await;
     let closed = deployment.json(&["forms", "close", &form]).await;
     let (link, _) = deployment.leadfeed(&["links", "manage", "engines"]).await;
+    let (revoked, _) = deployment.leadfeed(&["links", "revoke", "engines"]).await;
     let (removed, _) = deployment
         .leadfeed(&["customers", "remove", "looms", "--yes"])
         .await;
@@ -57,6 +58,7 @@ async fn customers_forms_and_links_are_created_listed_closed_and_removed() {
     assert!(forms.contains(&form) && forms.contains("yes"), "{forms}");
     assert!(snippet.starts_with("<form action="), "{snippet}");
     assert_eq!(closed["open"], false);
+    assert_eq!(revoked, "Revoked.\n");
     assert!(
         link.starts_with(&format!("{}/manage/", deployment.url)),
         "{link}"

@@ -85,6 +85,7 @@ async fn perform<W: Wiring>(
             body(request)?.expect_empty()?;
             created(&view::link(&admin.manage_link(&customer()?).await?))
         }
+        Operation::RevokeManageLinks => done(admin.revoke_manage_links(&customer()?).await?),
         Operation::GetConnection => ok(&view::connection(
             admin.connection(&customer()?).await?.as_ref(),
         )),

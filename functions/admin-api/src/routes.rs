@@ -11,6 +11,7 @@ pub enum Operation {
     DeleteCustomer,
     MakeConnectLink,
     MakeManageLink,
+    RevokeManageLinks,
     GetConnection,
     Disconnect,
     CreateForm,
@@ -38,7 +39,7 @@ pub enum Operation {
 }
 
 /// Method, path and operation. A path has at most one parameter, in braces.
-pub const ROUTES: [(Method, &str, Operation); 30] = {
+pub const ROUTES: [(Method, &str, Operation); 31] = {
     use Operation::*;
     [
         (Method::GET, "/v1/customers", ListCustomers),
@@ -58,6 +59,11 @@ pub const ROUTES: [(Method, &str, Operation); 30] = {
             Method::POST,
             "/v1/customers/{customer_id}/manage-links",
             MakeManageLink,
+        ),
+        (
+            Method::DELETE,
+            "/v1/customers/{customer_id}/manage-links",
+            RevokeManageLinks,
         ),
         (
             Method::GET,

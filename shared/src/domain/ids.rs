@@ -159,6 +159,14 @@ impl LeadId {
     }
 }
 
+impl LinkId {
+    /// When the link was made.
+    #[must_use]
+    pub fn made_at(&self) -> Timestamp {
+        moment_of(&self.0["lnk_".len()..])
+    }
+}
+
 impl ImportId {
     /// When the id was made.
     #[must_use]

@@ -65,6 +65,7 @@ pub fn customer(now: Timestamp) -> Customer {
         bulk_import: BulkImport::Never,
         retention_days: DEFAULT_RETENTION_DAYS,
         created_at: now,
+        links_revoked_at: None,
     }
 }
 

@@ -87,7 +87,6 @@ async fn for_good<W: Wiring>(
     }
     Ok(match what {
         ForGood::Erase => {
-            admin.customer(customer).await?; // a removed customer's link is worth nothing
             let erased = admin.erase_person(customer, person).await?;
             holder.redirect_to_page("erased", i64::try_from(erased).unwrap_or_default())
         }

@@ -6,12 +6,13 @@ mod chart;
 mod page;
 
 use askama::Template;
-use lambda_http::http::StatusCode;
+use lambda_http::http::{Method, StatusCode};
 use lambda_http::{Body, Request, Response};
-use leadfeed_shared::app::admin::{Admin, AdminError};
+use leadfeed_shared::app::admin::{Admin, ManageLinkError};
+use leadfeed_shared::domain::customer::Customer;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::domain::link::LinkError;
-use leadfeed_shared::ports::Wiring;
+use leadfeed_shared::ports::{Wiring, causes};
 use leadfeed_shared::web::{Problem, is_cross_site, page};
 
 use self::page::{Notice, Page};
@@ -42,21 +43,23 @@ pub async fn handle<W: Wiring>(
     request: &Request,
     service: &str,
 ) -> Response<Body> {
+    if request.method() == Method::POST && is_cross_site(request.headers()) {
+        return from_other_site().answer(request.headers(), Some(service));
+    }
     let path = request.uri().path();
     let rest = path.strip_prefix("/manage/").unwrap_or_default();
     let (token, action) = rest.split_once('/').unwrap_or((rest, ""));
-    let customer = match admin.verify_manage_link(token) {
+    let customer = match admin.verify_manage_link(token).await {
         Ok(customer) => customer,
-        Err(error) => return unusable(error).answer(request.headers(), Some(service)),
+        Err(error) => return unusable(&error).answer(request.headers(), Some(service)),
     };
     let holder = LinkHolder {
-        customer,
+        customer: customer.id.clone(),
         base: &path[..path.len() - rest.len() + token.len()],
         service,
     };
     let answer = match (request.method().as_str(), action) {
-        ("GET" | "HEAD", "") => show(admin, &holder, request).await,
-        ("POST", _) if is_cross_site(request.headers()) => Err(from_other_site().into()),
+        ("GET" | "HEAD", "") => show(admin, customer, &holder, request).await,
         ("POST", action) => act::act(admin, &holder, action, request).await,
         ("GET" | "HEAD", action) => act::preview(admin, &holder, action, request).await,
         _ => return Problem::method_not_allowed("GET, HEAD, POST").into_response(),
@@ -66,31 +69,33 @@ pub async fn handle<W: Wiring>(
 
 async fn show<W: Wiring>(
     admin: &Admin<W>,
+    customer: Customer,
     holder: &LinkHolder<'_>,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
-    let overview = match admin.overview(&holder.customer).await {
-        Err(AdminError::NotFound(_)) => return Err(unusable(LinkError::Forged).into()),
-        overview => overview?,
-    };
+    let overview = admin.overview(customer).await?;
     let notice = Notice::of(request);
     let page = Page::of(&overview, holder.base, notice, admin)?;
     Ok(holder.page(&page))
 }
 
-/// The page gives the same answer for a forged link and for one whose customer was removed.
-fn unusable(error: LinkError) -> Problem {
+/// Gives the same answer for a forged link, a revoked one, and one whose customer was removed.
+fn unusable(error: &ManageLinkError) -> Problem {
     match error {
-        LinkError::Expired => Problem::new(
+        ManageLinkError::Invalid(LinkError::Expired) => Problem::new(
             StatusCode::GONE,
             "link_expired",
             "This link was good for a day and has expired. Please ask whoever sent it to you for a new one.",
         ),
-        LinkError::Forged => Problem::new(
+        ManageLinkError::Invalid(LinkError::Forged) | ManageLinkError::Revoked => Problem::new(
             StatusCode::FORBIDDEN,
             "link_unusable",
             "This link cannot be used. Please ask whoever sent it to you for a new one.",
         ),
+        ManageLinkError::Unread(error) => {
+            tracing::error!(error = %causes(error), "the customer of a link could not be read");
+            Problem::unavailable()
+        }
     }
 }
 

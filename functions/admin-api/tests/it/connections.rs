@@ -61,6 +61,38 @@ async fn manage_link_is_valid_for_one_day() {
 }
 
 #[tokio::test]
+async fn revoked_manage_links_open_no_page_and_later_ones_do() {
+    let stage = Stage::with_customers().await;
+    let links = "/v1/customers/engines/manage-links";
+    let status = async |path: &str| {
+        let actions = ["", "/leads.csv", "/erase"];
+        let get = stage.page("GET", path, "").await.0;
+        let mut posts = Vec::new();
+        for action in &actions[1..] {
+            posts.push(stage.page("POST", &format!("{path}{action}"), "").await.0);
+        }
+        (get, posts)
+    };
+    let sent_to_the_wrong_person = stage.manage_path().await;
+
+    assert_eq!(stage.delete(links).await.status, 204);
+    stage.memory.clock.advance(SignedDuration::from_millis(1));
+    let customer = json!({"name": "Engines", "brand": "Analytical Engines"});
+    stage.put("/v1/customers/engines", customer).await;
+    let later = stage.manage_path().await;
+
+    assert_eq!(status(&sent_to_the_wrong_person).await, (403, vec![403; 2]));
+    assert_eq!(status(&later).await.0, 200);
+    assert_eq!(
+        stage
+            .delete("/v1/customers/nobody/manage-links")
+            .await
+            .status,
+        404
+    );
+}
+
+#[tokio::test]
 async fn links_require_an_existing_customer_and_accept_no_properties() {
     let stage = Stage::with_customers().await;
     for kind in ["connect-links", "manage-links"] {

@@ -270,7 +270,7 @@ async fn leads_of_a_removed_customer_can_still_be_listed_and_erased() {
 }
 
 #[tokio::test]
-async fn erase_page_and_suppressions_of_a_removed_customer_are_not_found() {
+async fn removed_customers_link_erases_nobody_and_its_suppressions_are_not_found() {
     let stage = Stage::with_customers().await;
     let form = stage.form().await;
     let lead = stage.sign_up(&form, "ada@example.com").await;
@@ -285,7 +285,7 @@ async fn erase_page_and_suppressions_of_a_removed_customer_are_not_found() {
     let list = "/v1/customers/engines/suppressions";
     let listed = stage.post(list, json!({"email": "ada@example.com"})).await;
 
-    assert_eq!((preview, confirmed, listed.status), (404, 404, 404));
+    assert_eq!((preview, confirmed, listed.status), (403, 403, 404));
     let kept = stage.get(&format!("/v1/leads/{lead}")).await;
     assert_ne!(kept.text("status"), "erased");
 }

@@ -137,6 +137,7 @@ async fn failure_at_any_step_gets_503_and_the_same_request_succeeds_later() {
         ("PUT", "/v1/customers/engines", Some(&customer), 2),
         ("DELETE", "/v1/customers/engines", None, 5),
         ("POST", "/v1/customers/engines/connect-links", None, 2),
+        ("DELETE", "/v1/customers/engines/manage-links", None, 2),
         ("POST", "/v1/customers/engines/forms", Some(&form), 3),
         ("GET", "/v1/customers/engines/leads", None, 2),
         ("GET", "/v1/customers/engines/counts", None, 2),

@@ -109,5 +109,5 @@ async fn page_asks_for_confirmation_before_suppressing_and_keeps_the_address_out
     assert!(page.contains("on your do-not-contact list now"), "{page}");
     assert_eq!((invalid, get_status), (422, 404));
     stage.delete("/v1/customers/engines").await;
-    assert_eq!(stage.page("POST", &suppress, sure).await.0, 404);
+    assert_eq!(stage.page("POST", &suppress, sure).await.0, 403);
 }

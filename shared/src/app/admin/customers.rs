@@ -44,12 +44,7 @@ impl<W: Wiring> Admin<W> {
         mut settings: Properties,
     ) -> Result<Saved<Customer>, AdminError> {
         let before = self.directory.customer(id).await?;
-        let created_at = before.as_ref().map(|customer| customer.created_at);
-        let customer = read(
-            id,
-            created_at.unwrap_or_else(|| self.clock.now()),
-            &mut settings,
-        );
+        let customer = read(id, before.as_ref(), self.clock.now(), &mut settings);
         if let (Some(before), Some(customer)) = (&before, &customer)
             && before.brand != customer.brand
             && !self.all_forms_name(customer).await?
@@ -198,7 +193,12 @@ impl<W: Wiring> Admin<W> {
     }
 }
 
-fn read(id: &CustomerId, created_at: Timestamp, from: &mut Properties) -> Option<Customer> {
+fn read(
+    id: &CustomerId,
+    before: Option<&Customer>,
+    now: Timestamp,
+    from: &mut Properties,
+) -> Option<Customer> {
     let name = from.required("name", text(100));
     let brand = from.required("brand", text(100));
     let app = from.optional("app_id", self::id);
@@ -224,6 +224,7 @@ fn read(id: &CustomerId, created_at: Timestamp, from: &mut Properties) -> Option
         retention_days: retention_days
             .and_then(|days| u16::try_from(days).ok())
             .unwrap_or(DEFAULT_RETENTION_DAYS),
-        created_at,
+        created_at: before.map_or(now, |before| before.created_at),
+        links_revoked_at: before.and_then(|before| before.links_revoked_at),
     })
 }

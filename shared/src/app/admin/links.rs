@@ -1,9 +1,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Admin, AdminError};
+use crate::domain::customer::Customer;
 use crate::domain::ids::{CustomerId, LinkId};
-use crate::domain::link::{Link, LinkKind};
-use crate::ports::{Clock as _, Links as _, SecureRandom as _, Wiring};
+use crate::domain::link::{Link, LinkError, LinkKind};
+use crate::ports::{Clock as _, Customers as _, Links as _, SecureRandom as _, StoreError, Wiring};
 
 /// How long a customer has to follow a connect link: a mail may lie over a weekend.
 const CONNECT_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -21,6 +22,20 @@ pub struct MadeLink {
     pub url: String,
     /// Its end.
     pub expires_at: Timestamp,
+}
+
+/// Why a manage link opens no page.
+#[derive(Debug, thiserror::Error)]
+pub enum ManageLinkError {
+    /// It is not ours, or has expired.
+    #[error(transparent)]
+    Invalid(#[from] LinkError),
+    /// It was revoked, or its customer was removed.
+    #[error("the link was revoked")]
+    Revoked,
+    /// The customer could not be read.
+    #[error(transparent)]
+    Unread(#[from] StoreError),
 }
 
 impl<W: Wiring> Admin<W> {
@@ -50,6 +65,33 @@ impl<W: Wiring> Admin<W> {
     pub async fn manage_link(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
         let (_, made) = self.link(LinkKind::Manage, customer, MANAGE_FOR).await?;
         Ok(made)
+    }
+
+    /// Revokes every link to the customer's own page that was made until now.
+    ///
+    /// # Errors
+    /// [`AdminError::NotFound`]; [`AdminError::CustomerDeleted`].
+    pub async fn revoke_manage_links(&self, customer: &CustomerId) -> Result<(), AdminError> {
+        let mut customer = self.customer(customer).await?;
+        customer.links_revoked_at = Some(self.clock.now());
+        if !self.directory.put_customer(&customer).await? {
+            return Err(AdminError::CustomerDeleted);
+        }
+        Ok(())
+    }
+
+    /// Whose page a manage link opens.
+    ///
+    /// # Errors
+    /// [`ManageLinkError`].
+    pub async fn verify_manage_link(&self, token: &str) -> Result<Customer, ManageLinkError> {
+        let link = Link::verify(token, LinkKind::Manage, &self.keys, self.clock.now())?;
+        let customer = self.directory.customer(&link.customer).await?;
+        let is_valid = |customer: &Customer| {
+            let revoked_at = customer.links_revoked_at;
+            revoked_at.is_none_or(|revoked_at| link.id.made_at() > revoked_at)
+        };
+        customer.filter(is_valid).ok_or(ManageLinkError::Revoked)
     }
 
     async fn mint(

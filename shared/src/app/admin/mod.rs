@@ -31,7 +31,7 @@ pub use counts::Counted;
 pub use csv::Exported;
 pub use customers::Saved;
 pub use health::{Check, Health};
-pub use links::MadeLink;
+pub use links::{MadeLink, ManageLinkError};
 pub use overview::Overview;
 pub use people::PersonRecord;
 pub use properties::{Invalid, NotAnObject, Properties};
