@@ -136,7 +136,7 @@ pub struct PutCustomer {
     /// Whether leads may go by bulk import
     #[arg(long)]
     pub bulk_import: Option<BulkImport>,
-    /// Days to keep a lead once it is settled or set aside; at least 30
+    /// Days to keep a lead once it is settled; at least 30
     #[arg(long)]
     pub retention_days: Option<u16>,
 }

@@ -33,6 +33,7 @@ pub async fn trials(aws: &Aws, runtime: &Handle) -> anyhow::Result<(Vec<Trial>, 
     trials.extend(tables.trials(runtime));
     trials.push(bus::trial(&config, runtime));
     trials.push(captcha::trial(&config, runtime));
+    trials.push(captcha::deleted_secret_trial(&config, runtime));
     trials.extend(keeper::trials(&config, &tables, runtime));
     let kills_stack = fresh::text();
     let (kills_tables, kills_queue) = (

@@ -1,6 +1,7 @@
 //! Captcha verification, with the secret in Secrets Manager and a fake provider.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use aws_config::SdkConfig;
@@ -78,6 +79,49 @@ async fn run(aws: SdkConfig) {
     assert_eq!(requests.lock().unwrap().last().unwrap()["secret"], "its");
     captcha.forget_secret(&form).await.unwrap();
     captcha.forget_secret(&form).await.unwrap();
+}
+
+/// Secrets Manager goes on deleting for a while after it has answered.
+pub fn deleted_secret_trial(aws: &SdkConfig, runtime: &Handle) -> Trial {
+    let (aws, runtime) = (aws.clone(), runtime.clone());
+    let name = "aws::captcha::secret_is_stored_again_while_the_deleted_one_still_exists";
+    Trial::test(name, move || {
+        runtime.block_on(store_while_deleting(aws));
+        Ok(())
+    })
+}
+
+async fn store_while_deleting(aws: SdkConfig) {
+    let requests = Arc::new(AtomicUsize::new(0));
+    let secrets_manager = Router::new()
+        .route("/", routing::post(still_deleting))
+        .with_state(Arc::clone(&requests));
+    let base = serve(secrets_manager).await.unwrap();
+    let config = aws_sdk_secretsmanager::config::Builder::from(&aws).endpoint_url(base);
+    let client = aws_sdk_secretsmanager::Client::from_conf(config.build());
+    let captcha = SiteVerify::new(client, "leadfeed/test".to_owned(), None);
+
+    let stored = captcha
+        .keep_secret(&fresh::form(0), &"SENTINEL".into())
+        .await;
+
+    stored.unwrap();
+    assert_eq!(requests.load(Ordering::Relaxed), 4, "put and create, twice");
+}
+
+/// Neither stores nor creates at first; creates at the second try.
+async fn still_deleting(State(requests): State<Arc<AtomicUsize>>) -> (StatusCode, &'static str) {
+    match requests.fetch_add(1, Ordering::Relaxed) {
+        0 | 2 => (
+            StatusCode::BAD_REQUEST,
+            r#"{"__type":"ResourceNotFoundException"}"#,
+        ),
+        1 => (
+            StatusCode::BAD_REQUEST,
+            r#"{"__type":"InvalidRequestException"}"#,
+        ),
+        _ => (StatusCode::OK, r#"{"Name":"captcha"}"#),
+    }
 }
 
 /// Answers depending on the request.

@@ -52,6 +52,11 @@ pub fn promise_trials<W: Wiring>(
         promises::connections::all(),
         &ports.directory,
     ));
+    trials.extend(implementation.trials(
+        "connections",
+        promises::connection_lists::all(),
+        &ports.directory,
+    ));
     trials.extend(implementation.trials("leases", promises::leases::all(), &ports.directory));
     trials.extend(implementation.trials(
         "handshakes",

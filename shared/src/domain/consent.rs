@@ -221,9 +221,6 @@ fn is_implicit(value: &str) -> bool {
     )
 }
 
-/// Only this many characters of a source are looked at: a name of one has no more.
-const LONGEST_SOURCE: usize = 1_000;
-
 /// Whether a source is never permitted: "rented", "Purchased list 2024", "third-party vendor". What people did
 /// themselves is permitted ("Purchased online", "Shared on a wall"); "Bought a mailing list" is not.
 fn is_banned(source: &str) -> bool {
@@ -253,21 +250,23 @@ fn is_banned(source: &str) -> bool {
         "emails",
         "addresses",
     ];
-    let is_own_action = |object: &[&str]| {
-        // Addresses are bought as lists; "Purchased online, by email" says how the buyer came.
-        let names_list = |word: &&str| *word != "email" && LISTS.contains(word);
-        let begins_so = object.first().is_some_and(|word| OWN_ACTION.contains(word));
-        begins_so && !object.iter().any(names_list)
-    };
-    let source = cut(source, LONGEST_SOURCE).to_lowercase();
+    let source = source.to_lowercase();
     let words = source.split(|c: char| !c.is_alphanumeric());
     let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+    // Addresses are bought as lists; "Purchased online, by email" says how the buyer came.
+    let names_list = |word: &&str| *word != "email" && LISTS.contains(word);
+    let last_list = words.iter().rposition(names_list);
+    let is_own_action = |at: usize| {
+        let object = words.get(at + 1);
+        object.is_some_and(|word| OWN_ACTION.contains(word))
+            && last_list.is_none_or(|last| last <= at)
+    };
     (0..words.len()).any(|at| match &words[at..] {
         ["third" | "3rd", "party" | "parties", ..] => true,
         ["list" | "lists", "rental", ..] | ["rental", "list" | "lists", ..] => true,
         ["traded" | "shared"] => words[..at].iter().all(|word| LISTS.contains(word)),
         ["traded" | "shared", next, ..] => LISTS.contains(next),
-        [word, object @ ..] => BANNED.contains(word) && !is_own_action(object),
+        [word, ..] => BANNED.contains(word) && !is_own_action(at),
         [] => false,
     })
 }

@@ -37,7 +37,7 @@ pub struct Customer {
     /// Whether bulk import is agreed to.
     #[serde(default)]
     pub bulk_import: BulkImport,
-    /// How many days a lead stays in the ledger after it was settled or set aside.
+    /// How many days a lead stays in the ledger after it was settled.
     #[serde(default = "default_retention", deserialize_with = "retention")]
     pub retention_days: u16,
     /// When the customer was created.

@@ -1,6 +1,7 @@
 pub mod apps;
 pub mod budget;
 pub mod claims;
+pub mod connection_lists;
 pub mod connections;
 pub mod counters;
 pub mod customers;

@@ -9,10 +9,6 @@ use leadfeed_shared::ports::TokenError;
 use crate::browser::Browser;
 use crate::stage::{ENGINES, LOOMS, Stage};
 
-const UNCONFIRMED: ConnectionStatus = ConnectionStatus::Limited {
-    reason: LimitedReason::AccountChanged,
-};
-
 #[tokio::test]
 async fn a_callback_without_state_is_refused_without_a_token_call() {
     let stage = Stage::new().await;
@@ -272,38 +268,6 @@ async fn first_of_repeated_callback_parameters_counts() {
 
         assert_eq!((answer.status, stage.exchanges()), (400, 0), "{first}");
     }
-}
-
-#[tokio::test]
-async fn different_account_stays_unconfirmed_until_somebody_confirms_it() {
-    let stage = Stage::new().await;
-    stage.connected_with_list(ENGINES).await;
-
-    stage.connected(LOOMS).await;
-    assert_eq!(stage.status().await, UNCONFIRMED);
-    let (mut browser, answer) = stage.connected(LOOMS).await;
-    assert_eq!(stage.status().await, UNCONFIRMED);
-    let page = browser.get(&stage, answer.location()).await;
-    assert_eq!(page.status, 409);
-    assert!(page.body.contains("Jacquard Looms"));
-    let unconfirmed = browser
-        .post(&stage, "/connect/lists", "new_list=x&terms=yes")
-        .await;
-    assert_eq!(unconfirmed.location(), "/connect/lists");
-    assert_eq!(
-        browser.get(&stage, "/connect/lists").await.location(),
-        "/connect/account"
-    );
-
-    let confirmed = browser.post(&stage, "/connect/account", "").await;
-
-    assert_eq!(confirmed.location(), "/connect/lists");
-    let row = stage.connection().await.unwrap();
-    assert_eq!(row.status, ConnectionStatus::Active);
-    assert_eq!(
-        (row.account.id.as_str(), row.terms, row.lists),
-        (LOOMS, None, vec![])
-    );
 }
 
 #[tokio::test]

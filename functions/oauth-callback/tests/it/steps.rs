@@ -341,6 +341,10 @@ async fn answers_forbid_caching_referrers_framing_and_foreign_resources() {
     for answer in [&done, &lists, &refused] {
         assert_eq!(answer.headers["referrer-policy"], "no-referrer");
         assert_eq!(answer.headers["cache-control"], "no-store");
+        assert_eq!(
+            answer.headers["strict-transport-security"],
+            "max-age=31536000"
+        );
         let policy = &answer.headers["content-security-policy"];
         assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"));
         assert!(policy.contains("frame-ancestors 'none'"), "{policy}");

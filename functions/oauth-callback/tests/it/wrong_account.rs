@@ -4,6 +4,9 @@ use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason};
 
 use crate::stage::{ENGINES, LOOMS, Stage};
 
+const UNCONFIRMED: ConnectionStatus = ConnectionStatus::Limited {
+    reason: LimitedReason::AccountChanged,
+};
 const AGAIN: &str = "/connect/again";
 const LISTS: &str = "/connect/lists";
 
@@ -85,4 +88,36 @@ async fn confirmation_and_choice_count_only_for_the_account_the_page_showed() {
     let words = "Another account was connected since this page was opened: Jacquard Looms";
     assert!(stale.body.contains(words), "{}", stale.body);
     assert_eq!(shown.location(), "/connect/done");
+}
+
+#[tokio::test]
+async fn different_account_stays_unconfirmed_until_somebody_confirms_it() {
+    let stage = Stage::new().await;
+    stage.connected_with_list(ENGINES).await;
+
+    stage.connected(LOOMS).await;
+    assert_eq!(stage.status().await, UNCONFIRMED);
+    let (mut browser, answer) = stage.connected(LOOMS).await;
+    assert_eq!(stage.status().await, UNCONFIRMED);
+    let page = browser.get(&stage, answer.location()).await;
+    assert_eq!(page.status, 409);
+    assert!(page.body.contains("Jacquard Looms"));
+    let unconfirmed = browser
+        .post(&stage, "/connect/lists", "new_list=x&terms=yes")
+        .await;
+    assert_eq!(unconfirmed.location(), "/connect/lists");
+    assert_eq!(
+        browser.get(&stage, "/connect/lists").await.location(),
+        "/connect/account"
+    );
+
+    let confirmed = browser.post(&stage, "/connect/account", "").await;
+
+    assert_eq!(confirmed.location(), "/connect/lists");
+    let row = stage.connection().await.unwrap();
+    assert_eq!(row.status, ConnectionStatus::Active);
+    assert_eq!(
+        (row.account.id.as_str(), row.terms, row.lists),
+        (LOOMS, None, vec![])
+    );
 }

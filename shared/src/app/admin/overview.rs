@@ -12,8 +12,8 @@ const NEWEST: u16 = 20;
 /// Everything that a customer's page shows. Five reads, however many leads there are: the customer, whom its link
 /// needed, and four more.
 ///
-/// These are the connection, the forms, the counters and the newest leads. DynamoDB returns the counters of two years at once, since
-/// those of a day take a kilobyte or less.
+/// These are the connection, the forms, the counters and the newest leads. DynamoDB returns the counters of two years at
+/// once, since those of a day take a kilobyte or less.
 #[derive(Debug, Clone)]
 pub struct Overview {
     /// Whose page it is.
