@@ -46,7 +46,7 @@ impl<'a> Sam<'a> {
     /// Builds the functions for this machine; returns the built template.
     pub async fn build(&self, into: &Path) -> Result<PathBuf> {
         let step = self.progress.step("building the functions (sam build)");
-        step.say("waiting for another build to end");
+        step.say("waiting for other builds");
         let _lock = self.checkout.lock("build").await?; // they share the target folder
         let app = self.app_folder()?;
         guard::run(&step, &self.venv.program("sam"), |command| {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
 use crate::checkout::Checkout;
 pub use crate::guard::run as run_guarded;
@@ -13,7 +14,7 @@ use crate::npm;
 use crate::progress::Progress;
 use crate::venv::Venv;
 
-/// Replaces this process with the tool; returns only if that fails.
+/// Replaces this process with the tool; returns only if that fails. A build for Lambda takes its turn with all others.
 pub async fn exec_tool(progress: &Progress, name: &str, arguments: &[OsString]) -> Result<()> {
     let checkout = Checkout::locate()?;
     let list = match name {
@@ -26,6 +27,15 @@ pub async fn exec_tool(progress: &Progress, name: &str, arguments: &[OsString]) 
     let mut command = Command::new(venv.program(name));
     command.args(arguments);
     leave_cargo_environment(&mut command, &venv);
+    let _lock = if list == "sam" && arguments.iter().any(|argument| argument == "build") {
+        let step = progress.step("waiting for other builds");
+        let lock = checkout.lock("build").await?;
+        fcntl(&lock, FcntlArg::F_SETFD(FdFlag::empty()))?; // the tool inherits it, and holds it until it ends
+        step.done();
+        Some(lock)
+    } else {
+        None
+    };
     Err(command.exec()).with_context(|| format!("cannot run {name}"))
 }
 
@@ -67,7 +77,7 @@ pub async fn build_for_lambda(progress: &Progress, packages: &[&str]) -> Result<
     let venv = Venv::ready(&checkout, progress, "sam").await?;
     let folder = checkout.local_folder("bench/build")?;
     let step = progress.count("building for Lambda", packages.len());
-    step.say("waiting for another build to end");
+    step.say("waiting for other builds");
     let _lock = checkout.lock("build").await?;
     for (done, package) in packages.iter().enumerate() {
         run_guarded(&step, "cargo".as_ref(), |command| {

@@ -6,6 +6,10 @@ mod process_tree;
 mod run;
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -118,4 +122,24 @@ fn unreadable_leads_file_is_reported_before_anything_starts() {
         assert!(output.contains(words), "{output}");
         assert!(!output.contains("MiniStack"), "{output}");
     }
+}
+
+#[test]
+fn tool_that_builds_waits_for_other_builds_and_holds_them_up_in_turn() {
+    let locks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.local/locks");
+    std::fs::create_dir_all(&locks).unwrap();
+    let lock = File::create(locks.join("build")).unwrap();
+    lock.lock().unwrap();
+
+    let program = Program::start(&["tool", "sam", "build", "--help"]);
+    program.wait_for("waiting for other builds");
+    sleep(Duration::from_secs(2)); // in which it would have answered
+    assert!(!program.output().contains("Usage"), "it did not wait");
+    lock.unlock().unwrap();
+    program.wait_for("✓ waiting for other builds");
+
+    lock.lock().unwrap();
+    sleep(Duration::from_millis(100)); // much less than it takes to answer
+    assert!(program.output().contains("Usage"), "it let go of its turn");
+    assert_eq!(program.wait().0, Some(0));
 }

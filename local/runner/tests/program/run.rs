@@ -45,15 +45,20 @@ impl Program {
     /// Waits until it has printed this.
     pub fn wait_for(&self, text: &str) {
         let deadline = Instant::now() + TIMEOUT;
-        while !self.output.lock().unwrap().contains(text) {
+        while !self.output().contains(text) {
             assert!(
                 Instant::now() < deadline
                     && self.readers.iter().any(|reader| !reader.is_finished()),
                 "{text:?} was not printed, but:\n{}",
-                self.output.lock().unwrap()
+                self.output()
             );
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What it has printed so far.
+    pub fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
     }
 
     /// The program and everything it has started, with the ports on which they listen.
@@ -72,7 +77,7 @@ impl Program {
         for reader in self.readers.drain(..) {
             reader.join().unwrap();
         }
-        let output = self.output.lock().unwrap().clone();
+        let output = self.output();
         (status.code(), output)
     }
 }
