@@ -1,7 +1,5 @@
 //! The tokens of a connection, and when they are to be refreshed.
 
-use std::fmt;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +13,7 @@ use super::keys::fingerprint;
 pub const REFRESH_MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What was granted with a code or a refresh token.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Tokens {
     /// Bearer token of the API.
     pub access: SecretString,
@@ -79,7 +77,7 @@ impl Subject {
 }
 
 /// Tokens as the vault keeps them: numbered, so that the newest pair is known in whatever order writes arrive.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct StoredTokens {
     /// Counts the pairs of this connection from 1.
     pub generation: u64,
@@ -87,26 +85,8 @@ pub struct StoredTokens {
     pub tokens: Tokens,
 }
 
-impl fmt::Debug for Tokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens")
-            .field("expires_at", &self.expires_at)
-            .field("scope", &self.scope)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for StoredTokens {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredTokens")
-            .field("generation", &self.generation)
-            .field("tokens", &self.tokens)
-            .finish()
-    }
-}
-
 /// What the token endpoint granted, before it is known to be sufficient.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Grant {
     /// Bearer token of the API.
     pub access: SecretString,
@@ -116,15 +96,6 @@ pub struct Grant {
     pub expires_at: Timestamp,
     /// The scopes granted; `None` if the answer does not say.
     pub scope: Option<String>,
-}
-
-impl fmt::Debug for Grant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant")
-            .field("expires_at", &self.expires_at)
-            .field("scope", &self.scope)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Why a grant cannot be a connection.
@@ -302,11 +273,22 @@ mod tests {
 
     #[test]
     fn debug_shows_no_token() {
-        let tokens = Tokens {
+        let grant = Grant {
             access: "SENTINEL".into(),
-            ..grant(Some("SENTINEL"), None).into_tokens().unwrap()
+            ..grant(Some("SENTINEL"), None)
+        };
+        let tokens = grant.clone().into_tokens().unwrap();
+        let stored = StoredTokens {
+            generation: 1,
+            tokens: tokens.clone(),
         };
 
-        assert!(!format!("{tokens:?}").contains("SENTINEL"));
+        for shown in [
+            format!("{grant:?}"),
+            format!("{tokens:?}"),
+            format!("{stored:?}"),
+        ] {
+            assert!(!shown.contains("SENTINEL"), "{shown}");
+        }
     }
 }
