@@ -10,6 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::email::EmailAddress;
+use super::keys::{Purpose, SigningKeys};
+
 /// How long the key of a submission is remembered.
 pub const KEY_LIVES: SignedDuration = SignedDuration::from_hours(24);
 
@@ -86,6 +89,12 @@ macro_rules! ulid_id {
                 let millis = u64::try_from(moment.as_millisecond()).unwrap_or_default();
                 Self::new(Ulid::from_parts(millis, number).into())
             }
+
+            /// The moment in the id.
+            #[must_use]
+            pub fn made_at(&self) -> Timestamp {
+                moment_of(&self.0[$prefix.len()..])
+            }
         }
     };
 }
@@ -103,7 +112,8 @@ ulid_id!(
     FormId, "form id", "frm_"
 );
 ulid_id!(
-    /// A lead: `lead_` and a ULID, so that ids sort by the time of the submission.
+    /// A lead: `lead_` and a ULID, so that ids sort by the time of the submission. Its moment is that time rounded down
+    /// to the minute, or to the hour if the submission had a key.
     LeadId, "lead id", "lead_"
 );
 ulid_id!(
@@ -117,6 +127,11 @@ ulid_id!(
 text_id!(
     /// A resource of the remote account (list, contact, custom field, activity): a UUID by its own rule.
     RemoteId, "remote id", is_uuid
+);
+text_id!(
+    /// A person of a customer: a digest of their address, from which it cannot be read. A list of people who do not want
+    /// mail must not be worth stealing.
+    PersonId, "person id", is_digest
 );
 
 impl AppId {
@@ -150,28 +165,14 @@ impl LeadId {
     /// time a key is remembered. A request that resumes a key with no lead yet keeps the first try's id.
     pub const OLDER_AT_MOST: SignedDuration =
         SignedDuration::from_secs(KEY_LIVES.as_secs() + KEY_SLOT.as_secs());
-
-    /// About when its lead came in: the moment the id was made, rounded down to the minute, or to the hour if the
-    /// submission had a key.
-    #[must_use]
-    pub fn made_at(&self) -> Timestamp {
-        moment_of(&self.0["lead_".len()..])
-    }
 }
 
-impl LinkId {
-    /// When the link was made.
+impl PersonId {
+    /// The person with this address; case does not matter.
     #[must_use]
-    pub fn made_at(&self) -> Timestamp {
-        moment_of(&self.0["lnk_".len()..])
-    }
-}
-
-impl ImportId {
-    /// When the id was made.
-    #[must_use]
-    pub fn made_at(&self) -> Timestamp {
-        moment_of(&self.0["imp_".len()..])
+    pub fn of(keys: &SigningKeys, customer: &CustomerId, email: &EmailAddress) -> Self {
+        let text = format!("{customer} {}", email.key());
+        Self(hex::encode(keys.sign(Purpose::Person, text.as_bytes())))
     }
 }
 
@@ -202,6 +203,10 @@ fn is_uuid(text: &str) -> bool {
             8 | 13 | 18 | 23 => b == b'-',
             _ => b.is_ascii_hexdigit(),
         })
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -251,5 +256,21 @@ mod tests {
                 .parse::<RemoteId>()
                 .is_err()
         );
+    }
+
+    #[test]
+    fn person_id_ignores_address_case_and_differs_between_customers() {
+        let keys = SigningKeys::new("root".into());
+        let of = |customer: &str, email: &str| {
+            PersonId::of(&keys, &customer.parse().unwrap(), &email.parse().unwrap())
+        };
+
+        assert_eq!(of("a", "Ada@Example.com"), of("a", "ada@example.com"));
+        assert_ne!(of("a", "ada@example.com"), of("b", "ada@example.com"));
+        assert_ne!(of("a", "ada@example.com"), of("a", "eve@example.com"));
+        let text = of("a", "ada@example.com").to_string();
+        assert_eq!(text.parse(), Ok(of("a", "ada@example.com")));
+        let malformed = "ada@example.com".parse::<PersonId>().unwrap_err();
+        assert_eq!(malformed.to_string(), "malformed person id");
     }
 }
