@@ -62,12 +62,9 @@ impl<W: Wiring> Intake<W> {
     /// the same write that makes the row.
     async fn send(&self, lead: Lead) -> Result<Written, IntakeError> {
         let task = Task::Accepted {
-            lead: Box::new(lead),
+            lead: Box::new(lead.clone()),
         };
-        let sent = self.queue.send(std::slice::from_ref(&task)).await;
-        let Task::Accepted { lead } = task else {
-            unreachable!("made above")
-        };
+        let sent = self.queue.send(&[task]).await;
         if let Err(error) = &sent {
             tracing::error!(lead.id = %lead.id, error = %causes(error), "the queue did not take a lead");
         }
@@ -84,15 +81,15 @@ impl<W: Wiring> Intake<W> {
         };
         let due_at = lead.received_at + check;
         match self.ledger.record(&lead, &state, due_at).await {
-            Ok(Recorded::New) => Ok(new(*lead)),
+            Ok(Recorded::New) => Ok(new(lead)),
             Ok(Recorded::Already(record)) if record.was_erased_before(lead.received_at) => {
-                Ok(Written::UsedUp(lead)) // a drain takes its message for the erased one's
+                Ok(Written::UsedUp(Box::new(lead))) // a drain takes its message for the erased one's
             }
             Ok(Recorded::Already(record)) => {
                 self.release_quarantined(&record, lead.received_at).await;
-                let is_ours = record.lead == *lead; // recorded by a faster drain
+                let is_ours = record.lead == lead; // recorded by a faster drain
                 Ok(if is_ours {
-                    new(*lead)
+                    new(lead)
                 } else {
                     Written::Kept(accepted_before(&record))
                 })
@@ -100,7 +97,7 @@ impl<W: Wiring> Intake<W> {
             Err(error) => {
                 tracing::error!(lead.id = %lead.id, error = %causes(&error), "a lead was not recorded");
                 match state {
-                    LeadState::Queued => Ok(new(*lead)),
+                    LeadState::Queued => Ok(new(lead)),
                     _ => Err(IntakeError::Unavailable),
                 }
             }
