@@ -157,8 +157,7 @@ impl<W: Wiring> TokenKeeper<W> {
     /// so, and one of another account only once the row is held.
     async fn is_same_account(&self, connection: &Connection) -> Result<bool, StoreError> {
         let row = self.directory.connection(&connection.customer).await?;
-        Ok(row
-            .is_some_and(|row| row.is_usable().is_ok() && row.account.id == connection.account.id))
+        Ok(row.is_some_and(|row| row.is_usable() && row.account.id == connection.account.id))
     }
 
     /// Whether a refresh that begins now is not cut off at `end`.

@@ -227,7 +227,7 @@ impl Connection {
     #[must_use]
     pub fn may_allow_imports(&self) -> bool {
         let seen = self.learned.confirmed_opt_in;
-        self.is_usable().is_ok() && seen.is_some_and(|seen| !seen.on)
+        self.is_usable() && seen.is_some_and(|seen| !seen.on)
     }
 
     /// Decides what to do about the token; `rejected` is the generation that the API refused, if it did.
@@ -238,7 +238,7 @@ impl Connection {
         rejected: Option<u64>,
         now: Timestamp,
     ) -> RefreshDecision {
-        if let Err(why) = self.is_usable() {
+        if let Err(why) = self.ensure_usable() {
             return RefreshDecision::Impossible(why);
         }
         if self.stack != stack {
@@ -260,10 +260,16 @@ impl Connection {
     }
 
     /// Whether the connection has tokens that may be used at all.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.ensure_usable().is_ok()
+    }
+
+    /// Makes sure that the connection has tokens that may be used at all.
     ///
     /// # Errors
     /// What a lead has to wait for.
-    pub fn is_usable(&self) -> Result<(), WaitReason> {
+    pub fn ensure_usable(&self) -> Result<(), WaitReason> {
         match self.status {
             ConnectionStatus::Active => Ok(()),
             ConnectionStatus::Limited { .. } => Err(WaitReason::Rights),
@@ -290,7 +296,7 @@ impl Connection {
         gone: &[RemoteId],
         form_lists: &[RemoteId],
     ) -> Result<Vec<RemoteId>, WaitReason> {
-        self.is_usable()?;
+        self.ensure_usable()?;
         if self.terms.is_none() {
             return Err(WaitReason::NoList);
         }

@@ -158,7 +158,7 @@ impl<W: Wiring> Connect<W> {
     pub async fn choose(&self, cookie: Option<&str>, choice: Choice) -> Result<(), ConnectError> {
         let end = self.end_of_step();
         let connected = self.connected(cookie).await?;
-        is_active(&connected.connection)?;
+        ensure_active(&connected.connection)?;
         if !connected.was_shown(choice.account.as_deref()) {
             return Err(ConnectError::Choice(vec![ChoiceFault::OtherAccount]));
         }
@@ -254,8 +254,10 @@ fn chosen(
     }
 }
 
-fn is_active(connection: &Connection) -> Result<(), ConnectError> {
-    connection.is_usable().map_err(|_| ConnectError::NotReady)
+fn ensure_active(connection: &Connection) -> Result<(), ConnectError> {
+    connection
+        .ensure_usable()
+        .map_err(|_| ConnectError::NotReady)
 }
 
 fn faults(

@@ -45,7 +45,7 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<(), Outcome> {
         self.keeper.clock.sleep_until(moment - BEFORE).await;
         checked_leads.at = self.keeper.clock.now();
-        self.is_connected(turn).await?;
+        self.ensure_connected(turn).await?;
         for lead in checked_leads.leads {
             let (customer, id) = (&lead.lead.customer, &lead.lead.id);
             let known = self.ledger.lead(customer, id).await;
@@ -71,12 +71,12 @@ impl<W: Wiring> Drain<W> {
         Ok(())
     }
 
-    async fn is_connected(&self, turn: &Turn<'_>) -> Result<(), Outcome> {
+    async fn ensure_connected(&self, turn: &Turn<'_>) -> Result<(), Outcome> {
         let customer = &turn.ready.customer.id;
         let later = |error| self.defer("looking at the connection once more", customer, &error);
         let connection = self.directory.connection(customer).await.map_err(later)?;
         let usable = match &connection {
-            Some(known) => known.is_usable(),
+            Some(known) => known.ensure_usable(),
             None => Err(WaitReason::NotConnected),
         };
         let Err(why) = usable else {

@@ -293,7 +293,7 @@ impl<W: Wiring> Drain<W> {
         let connection = self.directory.connection(id).await.map_err(later)?;
         let connection = connection.ok_or(Outcome::waits(WaitReason::NotConnected, None))?;
         connection
-            .is_usable()
+            .ensure_usable()
             .map_err(|why| Outcome::waits(why, None))?;
         let mut forms = BTreeMap::new();
         for record in claimed.iter() {

@@ -189,9 +189,7 @@ impl<W: Wiring> Scheduler<W> {
     ) -> Result<Option<Lane>, StoreError> {
         let now = self.clock.now();
         let connection = self.directory.connection(customer).await?;
-        let usable = connection
-            .as_ref()
-            .filter(|known| known.is_usable().is_ok());
+        let usable = connection.as_ref().filter(|known| known.is_usable());
         let is_spent = |app| left.get(app).is_some_and(|left| left.all == 0);
         if usable.is_some_and(|known| is_spent(&known.app)) {
             return Ok(None);

@@ -213,7 +213,7 @@ impl<W: Wiring> TokenKeeper<W> {
             .await;
         let now = self.directory.connection(&row.customer).await?;
         let still_connected =
-            now.is_some_and(|now| now.generation == row.generation && now.is_usable().is_ok());
+            now.is_some_and(|now| now.generation == row.generation && now.is_usable());
         if still_connected {
             return Err(RefreshError::NeedsReconnect(ReconnectReason::TokenLost));
         }
