@@ -79,7 +79,7 @@ impl<W: Wiring> Connect<W> {
             return Err(ConnectError::UnknownState);
         }
         let Some(handshake) = self.directory.take(state, now).await? else {
-            return Err(self.used_state(session).await?);
+            return Err(self.used_state(session).await);
         };
         if !session.is_some_and(|session| session.opened(&handshake)) {
             return Err(ConnectError::OtherBrowser);
@@ -116,16 +116,21 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// The error for a state of ours that was already used: the browser that started is told so.
-    async fn used_state(&self, session: Option<Session>) -> Result<ConnectError, ConnectError> {
+    async fn used_state(&self, session: Option<Session>) -> ConnectError {
         let Some(session) = session else {
-            return Ok(ConnectError::UnknownState);
+            return ConnectError::UnknownState;
         };
-        if !self.has_started(&session).await? {
-            return Ok(ConnectError::UnknownState);
+        match self.has_started(&session).await {
+            Ok(true) => {}
+            Ok(false) => return ConnectError::UnknownState,
+            Err(error) => return error,
         }
-        let row = self.directory.connection(session.customer()).await?;
-        let connected = row.is_some_and(|row| session.sees(&row));
-        Ok(ConnectError::UsedState { connected })
+        match self.directory.connection(session.customer()).await {
+            Ok(row) => ConnectError::UsedState {
+                connected: row.is_some_and(|row| session.sees(&row)),
+            },
+            Err(error) => error.into(),
+        }
     }
 
     /// Connects the customer to the account behind the tokens, if that is of any use. The row is written last: before

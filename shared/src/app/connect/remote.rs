@@ -7,11 +7,13 @@ use secrecy::SecretString;
 
 use super::{ChoiceFault, Connect, ConnectError};
 use crate::app::moment::{Next, await_moment, budget_state};
-use crate::domain::budget::{CallClass, Meter, Reservation, quota_back};
+use crate::domain::budget::{CallClass, Meter, Pause, Reservation, quota_back};
 use crate::domain::connection::{Catalog, ContactList};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::AppId;
-use crate::ports::{AccountSummary, Accounts as _, Apps as _, Budget as _, Clock as _, Wiring};
+use crate::ports::{
+    AccountSummary, Accounts as _, Apps as _, Budget as _, Clock as _, StoreError, Wiring,
+};
 
 /// How long a person may be asked to wait before the next try.
 pub(super) const SOON: SignedDuration = SignedDuration::from_mins(1);
@@ -80,7 +82,7 @@ impl<W: Wiring> Connect<W> {
                 tracing::warn!(app.id = %app, %error, "a new list was refused");
                 Err(ConnectError::Choice(vec![ChoiceFault::RefusedList]))
             }
-            Err(error) => Err(self.failed(app, error).await?),
+            Err(error) => Err(self.failed(app, error).await),
         }
     }
 
@@ -105,7 +107,7 @@ impl<W: Wiring> Connect<W> {
                 error,
                 CrmError::Throttled { .. } | CrmError::Unavailable | CrmError::AnswerLost
             );
-            let failed = self.failed(app, error).await?;
+            let failed = self.failed(app, error).await;
             if !temporary || attempt == TRIES {
                 return Err(failed);
             }
@@ -114,19 +116,24 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// What an error means here, after the budget was told.
-    async fn failed(&self, app: &AppId, error: CrmError) -> Result<ConnectError, ConnectError> {
+    async fn failed(&self, app: &AppId, error: CrmError) -> ConnectError {
         tracing::warn!(app.id = %app, %error, "a call for a connection failed");
-        if let Some(pause) = error.pause() {
-            let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
-            self.budget
-                .pause(Meter::Api(app, limits), now, pause)
-                .await?;
-            return Ok(self.busy(pause.end(now)));
+        match (error.pause(), error) {
+            (Some(pause), _) => match self.pause(app, pause).await {
+                Ok(until) => self.busy(until),
+                Err(error) => error.into(),
+            },
+            (None, CrmError::Forbidden) => ConnectError::AppForbidden,
+            (None, _) => ConnectError::Unavailable,
         }
-        Ok(match error {
-            CrmError::Forbidden => ConnectError::AppForbidden,
-            _ => ConnectError::Unavailable,
-        })
+    }
+
+    /// Closes the budget for a pause that the API asked for, and returns when it is over.
+    async fn pause(&self, app: &AppId, pause: Pause) -> Result<Timestamp, StoreError> {
+        let (limits, now) = (self.apps.limits(app).await?, self.clock.now());
+        let meter = Meter::Api(app, limits);
+        self.budget.pause(meter, now, pause).await?;
+        Ok(pause.end(now))
     }
 
     /// Waits until `calls` calls may leave one right after the other.
