@@ -8,11 +8,11 @@ use leadfeed_shared::ports::{Clock as _, FormEndpoint, Metrics, StoreError, Wiri
 use serde_json::Value;
 
 /// The parts of a run.
-pub struct Run<W: Wiring, M, D> {
+pub struct Run<W: Wiring, M, E> {
     /// Imports, releases, keeps connections alive, recounts, measures.
     pub scheduler: Scheduler<W>,
     /// Sends a test lead all the way, if the operator wants that.
-    pub canary: Option<Canary<W, D>>,
+    pub canary: Option<Canary<W, E>>,
     /// Where measurements are recorded.
     pub metrics: M,
 }
@@ -21,8 +21,8 @@ pub struct Run<W: Wiring, M, D> {
 ///
 /// # Errors
 /// If the ledger or the directory cannot be read.
-pub async fn handle<W: Wiring, M: Metrics, D: FormEndpoint>(
-    run: &Run<W, M, D>,
+pub async fn handle<W: Wiring, M: Metrics, E: FormEndpoint>(
+    run: &Run<W, M, E>,
     event: LambdaEvent<Value>,
 ) -> Result<Value, Error> {
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
@@ -43,8 +43,8 @@ pub async fn handle<W: Wiring, M: Metrics, D: FormEndpoint>(
 
 /// Records what the alarms watch, even if the rest of the run failed. The canary's call comes last, because the
 /// function may end before it is answered.
-async fn measure<W: Wiring, M: Metrics, D: FormEndpoint>(
-    run: &Run<W, M, D>,
+async fn measure<W: Wiring, M: Metrics, E: FormEndpoint>(
+    run: &Run<W, M, E>,
 ) -> Result<(), StoreError> {
     let (scheduler, metrics) = (&run.scheduler, &run.metrics);
     let gauges = scheduler.measure().await?;

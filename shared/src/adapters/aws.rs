@@ -54,8 +54,8 @@ impl AwsTimeouts {
 /// Makes the adapters. All settings come from the function's environment: region and credentials as Lambda sets them,
 /// no profile, no metadata service.
 ///
-/// Each service has one client, made when the first adapter needs it; they all share one pool of connections with
-/// Constant Contact's.
+/// DynamoDB and Secrets Manager have one client each, made when the first adapter needs it; those of SQS and EventBridge
+/// are made with their adapters. They all share one pool of connections with Constant Contact's.
 #[derive(Debug)]
 pub struct Aws {
     pub(super) http: Http,

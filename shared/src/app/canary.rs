@@ -46,13 +46,13 @@ impl Addresses {
 }
 
 /// Sends canaries and looks for them.
-pub struct Canary<W: Wiring, D> {
+pub struct Canary<W: Wiring, E> {
     /// The leads, to see what became of them.
     pub ledger: W::Ledger,
     /// The form they are posted to.
     pub directory: W::Directory,
     /// The public form endpoint.
-    pub endpoint: D,
+    pub endpoint: E,
     /// The time.
     pub clock: W::Clock,
     /// The form's id.
@@ -61,7 +61,7 @@ pub struct Canary<W: Wiring, D> {
     pub addresses: Addresses,
 }
 
-impl<W: Wiring, D: FormEndpoint> Canary<W, D> {
+impl<W: Wiring, E: FormEndpoint> Canary<W, E> {
     /// Sends the canary of this quarter of an hour unless it exists, and measures how late the last one is: `0` while
     /// each arrives within its quarter.
     ///

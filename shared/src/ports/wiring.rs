@@ -5,8 +5,10 @@ use super::{
     Suppressions, Tallies, Vault,
 };
 
-/// One choice of adapter for every port. A function has exactly one, that of AWS; tests and the simulation have their
-/// own. A use case holds the few ports it needs.
+/// One choice of adapter for every port, except for those that only one function needs.
+///
+/// Those are `Metrics`, `FormEndpoint` and `AdminTokens`. A function has exactly one wiring, that of AWS; tests and the
+/// simulation have their own. A use case holds the few ports it needs.
 pub trait Wiring: 'static {
     /// Customers, forms, connections, handshakes, links, counters, suppressed people, locks, users who connected
     /// customers.

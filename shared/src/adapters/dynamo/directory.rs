@@ -119,11 +119,7 @@ impl Customers for DynamoDirectory {
         let Some(after) = cursor.map(str::parse::<CustomerId>).transpose().ok() else {
             return Ok(Page::none()); // we never issued this cursor
         };
-        let start = after.map(|id| {
-            let mut key = keys::customer(&id).into_item();
-            key.insert("owner".into(), text(keys::CUSTOMERS));
-            key
-        });
+        let start = after.map(|id| keys::customer(&id).place_by_owner(keys::CUSTOMERS));
         let (items, last) = self
             .owned_by(keys::CUSTOMERS, start, Some(i32::from(limit)))
             .await?;

@@ -91,7 +91,7 @@ impl Imports for DynamoLedger {
             .query()
             .key_condition_expression("pk = :pk AND begins_with(sk, :imports)")
             .expression_attribute_values(":pk", text(keys::of_customer(customer)))
-            .expression_attribute_values(":imports", text("imp_"))
+            .expression_attribute_values(":imports", text(keys::IMPORT))
             .consistent_read(true);
         let rows = self.table.all(query).await?;
         rows.into_iter().map(import).collect()

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::civil::Date;
 
-use super::table::Item;
+use super::table::{Item, text};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::FormId;
 use crate::domain::ids::{AppId, CustomerId, ImportId, LeadId, LinkId};
@@ -30,6 +30,21 @@ impl Key {
             ("pk".to_owned(), AttributeValue::S(self.pk)),
             ("sk".to_owned(), AttributeValue::S(self.sk)),
         ])
+    }
+
+    /// The row's place among an owner's in the index `by_owner`: a query goes on after it.
+    pub(super) fn place_by_owner(self, owner: impl Into<String>) -> Item {
+        let mut place = self.into_item();
+        place.insert("owner".into(), text(owner));
+        place
+    }
+
+    /// The row's place in a shard of the index `due`: a query goes on after it.
+    pub(super) fn place_by_due(self, shard: impl Into<String>, due_at: AttributeValue) -> Item {
+        let mut place = self.into_item();
+        place.insert("due_shard".into(), text(shard));
+        place.insert("due_at".into(), due_at);
+        place
     }
 }
 
@@ -129,6 +144,9 @@ pub(super) fn lead(customer: &CustomerId, lead: &LeadId) -> Key {
     Key::new(of_customer(customer), lead.as_str())
 }
 
+/// After the sort keys of all leads.
+pub(super) const AFTER_LEADS: &str = "lead_~";
+
 /// The person of a customer's lead, for the index `by_person`. It is stored beside the address and removed with it.
 pub(super) fn person(customer: &CustomerId, email: &EmailAddress) -> String {
     fingerprint(&format!("{customer}\n{}", email.key()))
@@ -137,6 +155,9 @@ pub(super) fn person(customer: &CustomerId, email: &EmailAddress) -> String {
 pub(super) fn import(customer: &CustomerId, import: &ImportId) -> Key {
     Key::new(of_customer(customer), import.as_str())
 }
+
+/// What the sort keys of a customer's imports begin with.
+pub(super) const IMPORT: &str = "imp_";
 
 pub(super) fn import_chunk(import: &ImportId, number: u32) -> Key {
     Key::new(format!("IMPORT#{import}"), format!("CHUNK#{number:04}"))

@@ -64,10 +64,7 @@ impl Lanes for DynamoLedger {
     ) -> Result<Vec<LanePlace>, StoreError> {
         let shard = keys::lane_shard(customer);
         let start = after.map(|(lead, due)| {
-            let mut start = keys::lead(customer, lead).into_item();
-            start.insert("due_shard".into(), text(&shard));
-            start.insert("due_at".into(), number(due_millis(*due)));
-            start
+            keys::lead(customer, lead).place_by_due(&shard, number(due_millis(*due)))
         });
         let rows = self.due(&shard, LATEST, limit, start).await?;
         let place = |row: &Item| Some((keys::lead_of(row)?, due_of(due_at(row)?)?));
@@ -98,12 +95,8 @@ impl Lanes for DynamoLedger {
         after: Option<&LaneMark>,
         limit: u16,
     ) -> Result<Vec<LaneMark>, StoreError> {
-        let start = after.map(|(customer, at)| {
-            let mut start = keys::lane(customer).into_item();
-            start.insert("due_shard".into(), text(keys::LANES));
-            start.insert("due_at".into(), millis(*at));
-            start
-        });
+        let start =
+            after.map(|(customer, at)| keys::lane(customer).place_by_due(keys::LANES, millis(*at)));
         let rows = self
             .due(keys::LANES, now.as_millisecond(), limit, start)
             .await?;

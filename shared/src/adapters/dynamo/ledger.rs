@@ -99,7 +99,7 @@ impl Ledger for DynamoLedger {
             .key_condition_expression("pk = :pk AND sk BETWEEN :oldest AND :newest")
             .expression_attribute_values(":pk", text(keys::of_customer(customer)))
             .expression_attribute_values(":oldest", text(oldest.as_str()))
-            .expression_attribute_values(":newest", text("lead_~"))
+            .expression_attribute_values(":newest", text(keys::AFTER_LEADS))
             .set_exclusive_start_key(before.map(|before| keys::lead(customer, &before).into_item()))
             .scan_index_forward(false)
             .limit(i32::from(limit));

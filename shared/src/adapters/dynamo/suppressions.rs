@@ -72,11 +72,7 @@ impl Suppressions for DynamoDirectory {
         let Ok(after) = cursor.map(str::parse::<PersonId>).transpose() else {
             return Ok(Page::none()); // we never issued this cursor
         };
-        let start = after.map(|person| {
-            let mut key = keys::suppression(customer, &person).into_item();
-            key.insert("owner".into(), text(&owner));
-            key
-        });
+        let start = after.map(|person| keys::suppression(customer, &person).place_by_owner(&owner));
         let (items, last) = self.owned_by(&owner, start, Some(i32::from(limit))).await?;
         let items: Vec<Suppression> = items.into_iter().map(read).collect::<Result<_, _>>()?;
         let next = items.last().map(|line| line.person.to_string());

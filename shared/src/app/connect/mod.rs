@@ -3,7 +3,7 @@
 //! A link starts one connection attempt. The attempt belongs to the browser that started it (a cookie), comes back once
 //! (a handshake that only one of any number of callbacks takes out of the store), and stores tokens before anything
 //! says that they exist. Whatever goes wrong, a connection that worked before goes on working, with the exceptions that
-//! [`Connect::finish`] names.
+//! [`Connect::handle_callback`] names.
 
 mod callback;
 mod choose;
