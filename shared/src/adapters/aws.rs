@@ -58,7 +58,7 @@ impl AwsTimeouts {
 /// are made with their adapters. They all share one pool of connections with Constant Contact's.
 #[derive(Debug)]
 pub struct Aws {
-    pub(super) http: Http,
+    pub(crate) http: Http,
     config: SdkConfig,
     dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
     secrets: OnceLock<aws_sdk_secretsmanager::Client>,

@@ -17,7 +17,6 @@ mod sdk_error;
 mod sdk_http;
 mod secrets;
 mod sqs;
-mod wiring;
 
 pub use aws::{Aws, AwsTimeouts};
 pub use captcha::SiteVerify;

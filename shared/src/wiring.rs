@@ -1,7 +1,8 @@
-//! The production wiring: AWS, Constant Contact and the system clock.
+//! The production wiring: AWS, Constant Contact and the system clock, and the use cases made with them that functions
+//! share. Nothing else here names both use cases and adapters.
 
-use super::config::{self, ConfigError};
-use super::{
+use crate::adapters::config::{self, ConfigError};
+use crate::adapters::{
     Aws, ConstantContact, DynamoDirectory, DynamoLedger, EventBridge, HttpFormEndpoint, OsRandom,
     SecretsApps, SecretsVault, SiteVerify, SqsQueue, SystemClock, TokenEndpoint,
 };
