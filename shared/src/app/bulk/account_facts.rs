@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Bulk, Run};
+use super::{AskError, Bulk, Run};
 use crate::app::publish::mark_list_gone;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::{CustomerId, RemoteId};
@@ -99,15 +99,16 @@ impl<W: Wiring> Bulk<W> {
         for _ in 0..MAX_PAGES {
             let (crm, from) = (&self.crm, cursor.as_deref());
             let list = async |token| crm.deleted_since(&token, since, from).await;
-            let page = match self.ask(customer, deadline, list).await? {
-                Some(Ok(page)) => page,
-                Some(Err(
+            let page = match self.ask(customer, deadline, list).await {
+                Ok(page) => page,
+                Err(AskError::Store(error)) => return Err(error),
+                Err(AskError::Crm(
                     CrmError::Forbidden
                     | CrmError::Invalid(_)
                     | CrmError::NotFound(_)
                     | CrmError::BadRequest(_),
                 )) => return Ok(DeletedContacts::Unavailable),
-                _ => return Ok(DeletedContacts::NotNow),
+                Err(_) => return Ok(DeletedContacts::NotNow),
             };
             deleted.extend(page.items);
             cursor = page.next;
@@ -152,15 +153,16 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<Option<bool>, StoreError> {
         let crm = &self.crm;
         let look = async |token| crm.has_list(&token, list).await;
-        match self.ask(customer, deadline, look).await? {
-            Some(Ok(true) | Err(CrmError::Forbidden)) => Ok(Some(true)),
-            Some(Ok(false)) => {
+        match self.ask(customer, deadline, look).await {
+            Ok(true) | Err(AskError::Crm(CrmError::Forbidden)) => Ok(Some(true)),
+            Ok(false) => {
                 let (directory, events) = (&self.directory, &self.keeper.events);
                 let now = self.keeper.clock.now();
                 mark_list_gone(directory, events, customer, list, now).await?;
                 Ok(Some(false))
             }
-            Some(Err(_)) | None => Ok(None),
+            Err(AskError::Store(error)) => Err(error),
+            Err(_) => Ok(None),
         }
     }
 }

@@ -86,6 +86,20 @@ pub struct Imported {
     pub gathering: BTreeSet<CustomerId>,
 }
 
+/// Why a call has no answer.
+#[derive(Debug, thiserror::Error)]
+enum AskError {
+    /// No call was made: there is no moment or no token now.
+    #[error("there is no moment or no token now")]
+    NotNow,
+    /// What the API answered, or would answer until a person acts.
+    #[error(transparent)]
+    Crm(#[from] CrmError),
+    /// A store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 /// One run's work on the imports of a customer.
 struct Run<'r> {
     deadline: Timestamp,
@@ -258,50 +272,42 @@ impl<W: Wiring> Bulk<W> {
     }
 
     /// One call at a moment of the budget that leaves it time before `deadline`, with a token that is refreshed once if
-    /// there is time for that too. `None` if no call was made because there is no moment or no token now.
+    /// there is time for that too.
     async fn ask<T, F>(
         &self,
         customer: &CustomerId,
         deadline: Timestamp,
         call: impl Fn(SecretString) -> F,
-    ) -> Result<Option<Result<T, CrmError>>, StoreError>
+    ) -> Result<T, AskError>
     where
         F: Future<Output = Result<T, CrmError>>,
     {
-        let Some(connection) = self.directory.connection(customer).await? else {
-            return Ok(Some(Err(CrmError::Forbidden)));
-        };
+        let connection = self.directory.connection(customer).await?;
+        let app = &connection.ok_or(CrmError::Forbidden)?.app;
         let mut rejected = None;
         loop {
-            let access = match self.access(customer, rejected, deadline).await? {
-                Some(Ok(access)) => access,
-                Some(Err(error)) => return Ok(Some(Err(error))),
-                None => return Ok(None),
-            };
-            let (app, budget) = (&connection.app, &self.keeper.budget);
+            let access = self.access(customer, rejected, deadline).await?;
             let limits = self.keeper.apps.limits(app).await?;
-            if !self
-                .await_moment(app, limits, deadline - CALL_TAKES)
-                .await?
-            {
-                return Ok(None);
+            let horizon = deadline - CALL_TAKES;
+            if !self.await_moment(app, limits, horizon).await? {
+                return Err(AskError::NotNow);
             }
-            let answer = call(access.token.clone()).await;
-            match &answer {
-                Err(CrmError::Unauthorized) if rejected.is_none() => {
-                    rejected = Some(access.generation);
-                    continue;
-                }
-                Err(CrmError::BadRequest(status)) => {
-                    tracing::error!(status, "the API calls an import of ours wrong");
-                }
-                _ => {}
+            let error = match call(access.token.clone()).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            if error == CrmError::Unauthorized && rejected.is_none() {
+                rejected = Some(access.generation);
+                continue;
             }
-            if let Some(pause) = answer.as_ref().err().and_then(CrmError::pause) {
-                let now = self.keeper.clock.now();
+            if let CrmError::BadRequest(status) = &error {
+                tracing::error!(status, "the API calls an import of ours wrong");
+            }
+            if let Some(pause) = error.pause() {
+                let (budget, now) = (&self.keeper.budget, self.keeper.clock.now());
                 budget.pause(Meter::Api(app, limits), now, pause).await?;
             }
-            return Ok(Some(answer));
+            return Err(error.into());
         }
     }
 
@@ -315,8 +321,10 @@ impl<W: Wiring> Bulk<W> {
         let Some(connection) = self.directory.connection(customer).await? else {
             return Ok(true);
         };
-        if self.access(customer, None, deadline).await?.is_none() {
-            return Ok(false);
+        match self.access(customer, None, deadline).await {
+            Ok(_) | Err(AskError::Crm(_)) => {}
+            Err(AskError::NotNow) => return Ok(false),
+            Err(AskError::Store(error)) => return Err(error),
         }
         let (keeper, app) = (&self.keeper, &connection.app);
         let now = keeper.clock.now();
@@ -325,19 +333,19 @@ impl<W: Wiring> Bulk<W> {
         Ok(matches!(moment, Reservation::Granted(_)))
     }
 
-    /// A token to call with: `None` if there is none now, an error if a person has to act first.
+    /// A token to call with.
     async fn access(
         &self,
         customer: &CustomerId,
         rejected: Option<u64>,
         deadline: Timestamp,
-    ) -> Result<Option<Result<Access, CrmError>>, StoreError> {
-        match self.keeper.access(customer, rejected, deadline).await {
-            Ok(access) => Ok(Some(Ok(access))),
-            Err(AccessError::Waits(_)) => Ok(Some(Err(CrmError::Forbidden))),
-            Err(AccessError::Busy { .. }) => Ok(None),
-            Err(AccessError::Store(error)) => Err(error),
-        }
+    ) -> Result<Access, AskError> {
+        let access = self.keeper.access(customer, rejected, deadline).await;
+        access.map_err(|error| match error {
+            AccessError::Waits(_) => AskError::Crm(CrmError::Forbidden),
+            AccessError::Busy { .. } => AskError::NotNow,
+            AccessError::Store(error) => AskError::Store(error),
+        })
     }
 
     /// Waits for a moment of the budget; says whether there is one up to `horizon`.

@@ -6,7 +6,7 @@ use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::submit::{LISTED_FOR, SKEW, is_in};
-use super::{Bulk, HELD_FOR, PAUSE, Run, after_failed_read, nothing_went_in, settling};
+use super::{AskError, Bulk, HELD_FOR, PAUSE, Run, after_failed_read, nothing_went_in, settling};
 use crate::app::moment::CALL_TAKES;
 use crate::app::requeue::LISTED_WITHIN;
 use crate::domain::connection::{CustomField, CustomFieldValues};
@@ -143,18 +143,21 @@ impl<W: Wiring> Bulk<W> {
         loop {
             let (crm, from) = (&self.crm, cursor.as_deref());
             let page = async |token| crm.changed_since(&token, since - SKEW, from).await;
-            let page = match self.ask(&job.customer, run.deadline, page).await? {
-                Some(Ok(page)) => page,
+            let page = match self.ask(&job.customer, run.deadline, page).await {
+                Ok(page) => page,
+                Err(AskError::Store(error)) => return Err(error),
                 // The account no longer knows this place.
-                Some(Err(CrmError::Invalid(_) | CrmError::NotFound(_))) if cursor.is_some() => {
+                Err(AskError::Crm(CrmError::Invalid(_) | CrmError::NotFound(_)))
+                    if cursor.is_some() =>
+                {
                     let stage = settling(Ending::Some, since, None);
                     return self.enter(&job, stage, PAUSE).await;
                 }
-                Some(Err(CrmError::Forbidden | CrmError::Invalid(_) | CrmError::NotFound(_))) => {
-                    break;
-                }
-                _ if is_over => break,
-                _ => return self.stay(&job).await,
+                Err(AskError::Crm(
+                    CrmError::Forbidden | CrmError::Invalid(_) | CrmError::NotFound(_),
+                )) => break,
+                Err(_) if is_over => break,
+                Err(_) => return self.stay(&job).await,
             };
             let changed = page.items.iter().filter_map(|key| inside.remove(key));
             let changed: Vec<_> = changed.flatten().collect();

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::rows::Content;
 use super::{
-    BUSY_PAUSE, Bulk, HELD_FOR, PAUSE, Run, SUBMITTED_WITHIN, after_failed_read, settling,
+    AskError, BUSY_PAUSE, Bulk, HELD_FOR, PAUSE, Run, SUBMITTED_WITHIN, after_failed_read, settling,
 };
 use crate::app::moment::CALL_TAKES;
 use crate::domain::crm::CrmError;
@@ -86,29 +86,30 @@ impl<W: Wiring> Bulk<W> {
             Err(CrmError::Throttled { retry_after }) => Ok(ImportReply::Busy { retry_after }),
             answer => answer.map(ImportReply::Taken),
         };
-        match self.ask(&intent.customer, deadline, call).await? {
-            Some(Ok(ImportReply::Taken(activity))) => {
+        match self.ask(&intent.customer, deadline, call).await {
+            Ok(ImportReply::Taken(activity)) => {
                 self.enter_running(&intent, activity.id, since, rows.len(), PAUSE)
                     .await
             }
             // Certainly without effect, and no fault of the import.
-            None | Some(Err(CrmError::QuotaExceeded)) => {
+            Err(AskError::NotNow | AskError::Crm(CrmError::QuotaExceeded)) => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }
-            Some(Ok(ImportReply::Busy { retry_after })) => {
+            Ok(ImportReply::Busy { retry_after }) => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, BUSY_PAUSE.max(retry_after))
                     .await
             }
             // It may have taken effect: checked once it would be listed.
-            Some(Err(CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_))) => {
-                Ok(())
-            }
-            Some(Err(error)) => {
+            Err(AskError::Crm(
+                CrmError::AnswerLost | CrmError::Unavailable | CrmError::Conflict(_),
+            )) => Ok(()),
+            Err(AskError::Crm(error)) => {
                 tracing::warn!(import.id = %intent.id, customer.id = %intent.customer, error = %error, "an import was refused");
                 self.give_up(&intent).await
             }
+            Err(AskError::Store(error)) => Err(error),
         }
     }
 
@@ -164,13 +165,14 @@ impl<W: Wiring> Bulk<W> {
         loop {
             let (crm, from) = (&self.crm, cursor.as_deref());
             let list = async |token| crm.activities(&token, from).await;
-            let page = match self.ask(&job.customer, deadline, list).await? {
-                Some(Ok(page)) => page,
-                Some(Err(CrmError::Forbidden)) => return self.give_up(&job).await,
-                _ if self.keeper.clock.now().duration_since(since) > LISTED_FOR => {
+            let page = match self.ask(&job.customer, deadline, list).await {
+                Ok(page) => page,
+                Err(AskError::Store(error)) => return Err(error),
+                Err(AskError::Crm(CrmError::Forbidden)) => return self.give_up(&job).await,
+                Err(_) if self.keeper.clock.now().duration_since(since) > LISTED_FOR => {
                     return self.give_up(&job).await;
                 }
-                _ => return self.stay(&job).await,
+                Err(_) => return self.stay(&job).await,
             };
             ours.extend(page.items.into_iter().filter(is_ours));
             cursor = page.next;
@@ -204,8 +206,8 @@ impl<W: Wiring> Bulk<W> {
         let look = async |token| crm.activity(&token, activity).await;
         let now = self.keeper.clock.now();
         let vanished = now.duration_since(since) > LISTED_FOR;
-        let ending = match self.ask(&job.customer, deadline, look).await? {
-            Some(Ok(Some(activity))) => match activity.progress {
+        let ending = match self.ask(&job.customer, deadline, look).await {
+            Ok(Some(activity)) => match activity.progress {
                 Progress::Completed { error_count: 0 } if activity.rows >= rows => Ending::All,
                 Progress::Completed { .. } => Ending::Some,
                 Progress::Failed => Ending::None,
@@ -215,9 +217,10 @@ impl<W: Wiring> Bulk<W> {
                     return self.enter(&job, job.stage.clone(), pause).await;
                 }
             },
-            Some(Ok(None) | Err(CrmError::Forbidden)) => Ending::None,
-            _ if vanished => Ending::None,
-            _ => return self.stay(&job).await,
+            Ok(None) | Err(AskError::Crm(CrmError::Forbidden)) => Ending::None,
+            Err(AskError::Store(error)) => return Err(error),
+            Err(_) if vanished => Ending::None,
+            Err(_) => return self.stay(&job).await,
         };
         if ending != Ending::All {
             tracing::warn!(import.id = %job.id, customer.id = %job.customer, ?ending, "an import had trouble");
