@@ -162,10 +162,9 @@ async fn schedule(
     let (clock, minute) = (&memory.clock, SignedDuration::from_mins(1));
     loop {
         let now = clock.now();
-        let imported = scheduler
-            .bulk
-            .run(now + SignedDuration::from_secs(30))
-            .await?;
+        let deadline = now + SignedDuration::from_secs(30);
+        let (imported, result) = scheduler.bulk.run(deadline).await;
+        result?;
         scheduler.release(&imported.gathering).await?;
         let tallies = memory.directory.tallies(&fixtures.customer).await?;
         let delivered = tallies

@@ -212,7 +212,7 @@ async fn import(memory: &Memory) {
         memory.crm.fail_next(error);
     }
     let deadline = now + SignedDuration::from_secs(35);
-    memory.bulk().run(deadline).await.unwrap();
+    memory.bulk().run(deadline).await.1.unwrap();
     memory.clock.advance(SignedDuration::from_hours(24 * 70));
     fail_steps(memory, 8..12);
     let kept_alive = memory.keeper().keep_alive(Timestamp::MAX).await;

@@ -110,33 +110,20 @@ struct Run<'r> {
 
 impl<W: Wiring> Bulk<W> {
     /// Moves every import that is due one step on, then gathers what the budget cannot carry, and submits that. If
-    /// something of one customer cannot be read, the others' leads still go.
+    /// something of one customer cannot be read, the others' leads still go. Returns what was done, also beside an
+    /// error.
     ///
     /// # Errors
     /// [`StoreError`] if the stores could not be read or written, even for one customer. What was not done is still
     /// due.
-    pub async fn run(&self, deadline: Timestamp) -> Result<Imported, StoreError> {
-        let mut done = Imported::default();
-        self.run_into(&mut done, deadline).await?;
-        Ok(done)
-    }
-
-    /// The same, for callers that want to know what was done in spite of an error.
-    ///
-    /// # Errors
-    /// As [`run`](Self::run).
-    pub async fn run_into(
-        &self,
-        done: &mut Imported,
-        deadline: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut errors = FirstError::default();
-        errors.keep(self.step_all(deadline, done).await);
-        errors.keep(self.gather(deadline, done).await);
-        errors.keep(self.step_all(deadline, done).await);
+    pub async fn run(&self, deadline: Timestamp) -> (Imported, Result<(), StoreError>) {
+        let (mut done, mut errors) = (Imported::default(), FirstError::default());
+        errors.keep(self.step_all(deadline, &mut done).await);
+        errors.keep(self.gather(deadline, &mut done).await);
+        errors.keep(self.step_all(deadline, &mut done).await);
         let now = self.keeper.clock.now();
         self.tallies.write(&self.directory, now).await;
-        errors.end(())
+        (done, errors.end(()))
     }
 
     async fn step_all(&self, deadline: Timestamp, done: &mut Imported) -> Result<(), StoreError> {

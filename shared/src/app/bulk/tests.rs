@@ -84,7 +84,9 @@ async fn add_waiting_lead(scene: &Scene, template: &Lead, number: usize) -> Lead
 
 async fn run(scene: &Scene) -> Imported {
     let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
-    scene.memory.bulk().run(deadline).await.unwrap()
+    let (imported, result) = scene.memory.bulk().run(deadline).await;
+    result.unwrap();
+    imported
 }
 
 /// A minute later.

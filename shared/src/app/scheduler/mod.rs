@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 pub use self::release::Released;
-use crate::app::bulk::{Bulk, Imported};
+use crate::app::bulk::Bulk;
 use crate::app::first_error::FirstError;
 use crate::ports::{StoreError, Wiring};
 
@@ -62,15 +62,15 @@ impl<W: Wiring> Scheduler<W> {
     /// # Errors
     /// The first [`StoreError`], once all parts were tried.
     pub async fn run(&self, end: Timestamp) -> Result<RunSummary, StoreError> {
-        let (mut errors, mut imports) = (FirstError::default(), Imported::default());
-        let imported = self.bulk.run_into(&mut imports, end - RELEASE).await;
-        errors.keep(imported);
-        let released = self.release(&imports.gathering).await;
+        let mut errors = FirstError::default();
+        let (imported, result) = self.bulk.run(end - RELEASE).await;
+        errors.keep(result);
+        let released = self.release(&imported.gathering).await;
         let released = errors.keep(released).unwrap_or_default();
         let kept_alive = errors.keep(self.bulk.keeper.keep_alive(end).await);
         let recounted = errors.keep(self.recount(end - MARGIN).await);
         errors.end(RunSummary {
-            imported: imports.delivered,
+            imported: imported.delivered,
             stuck: released.stuck,
             waited: released.waited,
             kept_alive: kept_alive.unwrap_or_default(),

@@ -100,7 +100,7 @@ async fn deleted_contacts_are_fetched_again_for_an_import_of_a_later_run() {
         let clock = &scene.memory.clock;
         clock.advance(SignedDuration::from_mins(1));
         let deadline = clock.now() + SignedDuration::from_secs(35);
-        bulk.run(deadline).await.unwrap()
+        bulk.run(deadline).await.1.unwrap();
     };
     run().await;
     let template = template(&scene).await;

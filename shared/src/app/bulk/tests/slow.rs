@@ -36,7 +36,9 @@ async fn run_at_pace(
         clock.advance(pace());
         run.as_mut().poll(context)
     });
-    done.await.unwrap()
+    let (imported, result) = done.await;
+    result.unwrap();
+    imported
 }
 
 /// A run in which leads are read slowly, once the account's deleted contacts are read; returns how long it took.

@@ -29,7 +29,7 @@ pub(super) async fn run_without_a_moment(scene: &Scene, times: usize) {
 pub(super) async fn run_with_time_for_one_call(scene: &Scene) {
     scene.memory.clock.advance(SignedDuration::from_mins(1));
     let deadline = scene.memory.clock.now() + SignedDuration::from_millis(12_100);
-    scene.memory.bulk().run(deadline).await.unwrap();
+    scene.memory.bulk().run(deadline).await.1.unwrap();
 }
 
 /// A backlog with one lead whose contact has opted out, so that its import has an error.
@@ -297,7 +297,7 @@ async fn lead_named_in_two_imports_is_imported_only_once() {
     let faults = &scene.memory.faults;
     faults.at(faults.steps() + 300, Fault::FailBefore);
     let deadline = scene.memory.clock.now() + SignedDuration::from_secs(35);
-    assert!(scene.memory.bulk().run(deadline).await.is_err());
+    assert!(scene.memory.bulk().run(deadline).await.1.is_err());
     let waiting = scene.memory.ledger.backlog(&scene.customer, 700).await;
     assert!((1..700).contains(&waiting.unwrap()), "it failed half-way");
 
@@ -320,7 +320,7 @@ async fn unreadable_connection_of_one_customer_does_not_block_imports_of_others(
     scene.memory.directory.make_unreadable(&other);
 
     let deadline = now + SignedDuration::from_secs(35);
-    let result = scene.memory.bulk().run(deadline).await;
+    let (_, result) = scene.memory.bulk().run(deadline).await;
 
     assert!(result.is_err());
     assert_eq!(scene.memory.crm.imports(ACCOUNT), [200]);
@@ -366,7 +366,7 @@ async fn expired_token_is_not_refreshed_if_the_run_has_no_time_for_it() {
     clock.advance(SignedDuration::from_hours(25));
 
     let deadline = clock.now() + SignedDuration::from_secs(29);
-    scene.memory.bulk().run(deadline).await.unwrap();
+    scene.memory.bulk().run(deadline).await.1.unwrap();
 
     assert_eq!(crm.count(Call::Refresh), 0);
     run_next(&scene).await;
