@@ -266,6 +266,15 @@ mod tests {
     }
 
     #[test]
+    fn ending_is_stored_by_a_word_of_its_own() {
+        let stored = |ending: Ending| serde_json::to_value(ending).unwrap();
+
+        assert_eq!(stored(Ending::All), "all");
+        assert_eq!(stored(Ending::Some), "some");
+        assert_eq!(stored(Ending::None), "none");
+    }
+
+    #[test]
     fn import_job_is_full_by_rows_or_by_bytes() {
         let now = Timestamp::UNIX_EPOCH;
         let id = "imp_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().unwrap();
