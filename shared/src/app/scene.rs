@@ -6,7 +6,7 @@ use crate::app::deliver::batch::Message;
 use crate::app::intake::{Accepted, Arrival, IntakeError};
 use crate::domain::budget::BudgetState;
 use crate::domain::connection::Connection;
-use crate::domain::form::{Form, statement};
+use crate::domain::form::{Form, Statement};
 use crate::domain::ids::{AppId, CustomerId, LeadId, RemoteId};
 use crate::domain::lead::LeadState;
 use crate::fakes::{Memory, VirtualClock, samples};
@@ -154,7 +154,7 @@ fn form(customer: &CustomerId, now: Timestamp) -> Form {
     let (text, brand) = ("Analytical Engines may mail me.", "Analytical Engines");
     Form {
         customer: customer.clone(),
-        statements: vec![statement(text, brand, 1, now).unwrap()],
+        statements: vec![Statement::parse(text, brand, 1, now).unwrap()],
         ..crate::domain::form::tests::form()
     }
 }

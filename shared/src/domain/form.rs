@@ -23,6 +23,36 @@ pub struct Statement {
     pub brand: Option<String>,
 }
 
+impl Statement {
+    /// A version of a consent statement.
+    ///
+    /// # Errors
+    /// [`StatementError`]; among others, the statement must name the brand that will send the mail.
+    pub fn parse(
+        text: &str,
+        brand: &str,
+        version: u32,
+        since: Timestamp,
+    ) -> Result<Self, StatementError> {
+        let text = super::contact::clean(text);
+        if text.is_empty() {
+            return Err(StatementError::Missing);
+        }
+        if text.chars().count() > 1_000 {
+            return Err(StatementError::TooLong);
+        }
+        if !names_brand(&text, brand) {
+            return Err(StatementError::BrandNotNamed);
+        }
+        Ok(Self {
+            version,
+            text,
+            since,
+            brand: Some(brand.to_owned()),
+        })
+    }
+}
+
 /// Why a statement may not be shown beside an opt-in box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum StatementError {
@@ -134,34 +164,6 @@ pub fn web_url(text: &str) -> Option<Url> {
     (url.username().is_empty() && url.password().is_none() && url.port().is_none()).then_some(url)
 }
 
-/// The next version of a consent statement.
-///
-/// # Errors
-/// [`StatementError`]; among others, the statement must name the brand that will send the mail.
-pub fn statement(
-    text: &str,
-    brand: &str,
-    version: u32,
-    since: Timestamp,
-) -> Result<Statement, StatementError> {
-    let text = super::contact::clean(text);
-    if text.is_empty() {
-        return Err(StatementError::Missing);
-    }
-    if text.chars().count() > 1_000 {
-        return Err(StatementError::TooLong);
-    }
-    if !names_brand(&text, brand) {
-        return Err(StatementError::BrandNotNamed);
-    }
-    Ok(Statement {
-        version,
-        text,
-        since,
-        brand: Some(brand.to_owned()),
-    })
-}
-
 /// Whether a consent statement says who will send the mail.
 #[must_use]
 pub fn names_brand(statement: &str, brand: &str) -> bool {
@@ -185,14 +187,14 @@ pub(crate) mod tests {
         let since = Timestamp::UNIX_EPOCH;
 
         assert_eq!(
-            statement("I agree.", "Engines", 1, since),
+            Statement::parse("I agree.", "Engines", 1, since),
             Err(StatementError::BrandNotNamed)
         );
         assert_eq!(
-            statement(" ", "Engines", 1, since),
+            Statement::parse(" ", "Engines", 1, since),
             Err(StatementError::Missing)
         );
-        assert!(statement("engines may mail me", "Engines", 1, since).is_ok());
+        assert!(Statement::parse("engines may mail me", "Engines", 1, since).is_ok());
     }
 
     #[test]

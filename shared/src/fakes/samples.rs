@@ -10,7 +10,7 @@ use crate::domain::connection::{
 };
 use crate::domain::consent::Origin;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS};
-use crate::domain::form::{Form, statement};
+use crate::domain::form::{Form, Statement};
 use crate::domain::ids::{AppId, LeadId};
 use crate::domain::keys::SigningKeys;
 use crate::domain::lead::{DeliveryAction, Lead, LeadState, OptOutCheck, Permission};
@@ -25,7 +25,7 @@ use crate::domain::task::Task;
 #[must_use]
 pub fn form() -> Form {
     let (text, brand) = ("Analytical Engines may mail me.", "Analytical Engines");
-    let shown = statement(text, brand, 1, Timestamp::UNIX_EPOCH);
+    let shown = Statement::parse(text, brand, 1, Timestamp::UNIX_EPOCH);
     Form {
         id: "frm_01ARZ3NDEKTSV4RRFFQ69G5FAV".parse().expect("an id"),
         customer: "engines".parse().expect("an id"),

@@ -3,7 +3,7 @@ use lambda_http::http::header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
 use lambda_http::{Body, Request, Response};
 use lead_webhook::handle;
 use leadfeed_shared::domain::captcha::{Captcha, CaptchaProvider, OnFailure};
-use leadfeed_shared::domain::form::statement;
+use leadfeed_shared::domain::form::Statement;
 use leadfeed_shared::fakes::Memory;
 use leadfeed_shared::ports::{Clock as _, Forms as _};
 
@@ -98,7 +98,7 @@ async fn consent_is_to_the_statement_shown_even_if_the_form_has_changed_since() 
     let (shown, brand) = (form.statement().text.clone(), "Analytical Engines");
     let next = "Analytical Engines and its friends may mail me.";
     form.statements
-        .push(statement(next, brand, 2, memory.clock.now()).unwrap());
+        .push(Statement::parse(next, brand, 2, memory.clock.now()).unwrap());
     memory.directory.put_form(&form).await.unwrap();
     memory.clock.advance(SignedDuration::from_secs(10));
 

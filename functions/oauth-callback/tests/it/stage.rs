@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::app::connect::Connect;
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus};
 use leadfeed_shared::domain::customer::Customer;
-use leadfeed_shared::domain::form::{Form, statement};
+use leadfeed_shared::domain::form::{Form, Statement};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId, LinkId};
 use leadfeed_shared::domain::link::{Link, LinkKind};
 use leadfeed_shared::fakes::{Call, Memory, VirtualClock, samples};
@@ -204,7 +204,7 @@ fn form(customer: &CustomerId, since: Timestamp) -> Form {
     let (text, brand) = ("Analytical Engines may mail me.", "Analytical Engines");
     Form {
         customer: customer.clone(),
-        statements: vec![statement(text, brand, 1, since).unwrap()],
+        statements: vec![Statement::parse(text, brand, 1, since).unwrap()],
         created_at: since,
         ..samples::form()
     }

@@ -12,7 +12,7 @@ use super::{Admin, AdminError, Properties};
 use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::MAX_LISTS;
 use crate::domain::customer::Customer;
-use crate::domain::form::{Form, Statement, StatementError, names_brand, statement};
+use crate::domain::form::{Form, Statement, StatementError, names_brand};
 use crate::domain::ids::{CustomerId, FormId};
 use crate::domain::screening::Screening;
 use crate::ports::{
@@ -271,7 +271,7 @@ fn statement_of(
             let message = "the statement was changed 50 times; please make a new form";
             return Err(Fault::new("too_many", message));
         }
-        statement(string(value)?, &customer.brand, version, now).map_err(fault)
+        Statement::parse(string(value)?, &customer.brand, version, now).map_err(fault)
     }
 }
 
