@@ -6,7 +6,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::properties::Fault;
+use super::values::number;
+use super::{Admin, Properties};
 use crate::domain::keys::{Purpose, SigningKeys};
+use crate::ports::{Page, Wiring};
 
 /// A store's cursor as the operator sees it.
 pub(super) fn issue(keys: &SigningKeys, listing: &str, next: &str) -> String {
@@ -36,6 +39,29 @@ pub(super) fn verify(
 pub(super) fn malformed() -> Fault {
     let message = "only a next_cursor that this listing has answered with is taken";
     Fault::new("malformed", message)
+}
+
+impl<W: Wiring> Admin<W> {
+    /// Where in a listing a page begins, and its maximum length.
+    pub(super) fn page_request(
+        &self,
+        listing: &str,
+        query: &mut Properties,
+    ) -> (Option<String>, u16) {
+        let from = query.optional("cursor", verify(&self.keys, listing));
+        let limit = query.optional("limit", number(1..=100));
+        let limit = limit.and_then(|limit| u16::try_from(limit).ok());
+        (from, limit.unwrap_or(50))
+    }
+
+    /// A page with a signed cursor.
+    pub(super) fn signed_page<T>(&self, listing: &str, page: Page<T>) -> Page<T> {
+        let next = page.next.as_deref();
+        Page {
+            next: next.map(|next| issue(&self.keys, listing, next)),
+            items: page.items,
+        }
+    }
 }
 
 fn signed(listing: &str, next: &str) -> Vec<u8> {

@@ -3,7 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::connection::ConnectionSummary;
 use super::properties::Fault;
 use super::values::{host, id, list, number, one_of, page_url, text};
-use super::{Admin, AdminError, Properties, cursor};
+use super::{Admin, AdminError, Properties};
 use crate::app::connect::disconnect;
 use crate::app::requeue::requeue_all;
 use crate::domain::customer::{BulkImport, Customer, DEFAULT_RETENTION_DAYS, MIN_RETENTION_DAYS};
@@ -88,7 +88,7 @@ impl<W: Wiring> Admin<W> {
         &self,
         mut query: Properties,
     ) -> Result<Page<(Customer, ConnectionSummary)>, AdminError> {
-        let (from, limit) = self.place(LISTING, &mut query);
+        let (from, limit) = self.page_request(LISTING, &mut query);
         query.finish(Some(()))?;
         let page = self.directory.customers(from.as_deref(), limit).await?;
         let ids = page.items.iter().map(|customer| customer.id.clone());
@@ -101,7 +101,7 @@ impl<W: Wiring> Admin<W> {
             items: page.items.into_iter().map(summary).collect(),
             next: page.next,
         };
-        Ok(self.sign(LISTING, page))
+        Ok(self.signed_page(LISTING, page))
     }
 
     /// Removes a customer: its connection first, so that nothing more goes out, then its forms, then the customer
@@ -173,23 +173,6 @@ impl<W: Wiring> Admin<W> {
         let forms = self.directory.forms_of(&customer.id).await?;
         let mut open = forms.iter().filter(|form| form.open);
         Ok(open.all(|form| names_brand(&form.statement().text, &customer.brand)))
-    }
-
-    /// Where in a listing a page begins, and its maximum length.
-    pub(super) fn place(&self, listing: &str, query: &mut Properties) -> (Option<String>, u16) {
-        let from = query.optional("cursor", cursor::verify(&self.keys, listing));
-        let limit = query.optional("limit", number(1..=100));
-        let limit = limit.and_then(|limit| u16::try_from(limit).ok());
-        (from, limit.unwrap_or(50))
-    }
-
-    /// A page with a signed cursor.
-    pub(super) fn sign<T>(&self, listing: &str, page: Page<T>) -> Page<T> {
-        let next = page.next.as_deref();
-        Page {
-            next: next.map(|next| cursor::issue(&self.keys, listing, next)),
-            items: page.items,
-        }
     }
 }
 

@@ -7,11 +7,9 @@ use std::slice;
 use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 
-use super::properties::Fault;
-use super::values::string;
-use super::{Admin, AdminError, Invalid, Properties};
+use super::values::email;
+use super::{Admin, AdminError, Properties};
 use crate::domain::customer::kept_for;
-use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState};
 use crate::domain::tally::{TallyChanges, counted_as, label};
@@ -60,11 +58,12 @@ impl<W: Wiring> Admin<W> {
     pub async fn erase_person(
         &self,
         customer: &CustomerId,
-        request: Properties,
+        mut request: Properties,
     ) -> Result<usize, AdminError> {
         let until = self.clock.now() + ERASED_FOR;
         self.require_ever_existed(customer).await?;
-        let email = address(request)?;
+        let email = request.required("email", email);
+        let email = request.finish(email)?;
         let is_theirs = |task: &Task| match task {
             Task::Accepted { lead } => {
                 lead.customer == *customer && lead.contact.email.key() == email.key()
@@ -96,10 +95,11 @@ impl<W: Wiring> Admin<W> {
     pub async fn count_person(
         &self,
         customer: &CustomerId,
-        request: Properties,
+        mut request: Properties,
     ) -> Result<usize, AdminError> {
         self.customer(customer).await?;
-        let email = address(request)?;
+        let email = request.required("email", email);
+        let email = request.finish(email)?;
         Ok(self
             .ledger
             .leads_of(customer, &email, usize::MAX)
@@ -211,13 +211,4 @@ impl<W: Wiring> Admin<W> {
         }
         failed.map_or(Ok(erased), Err)
     }
-}
-
-/// The address in a request.
-pub(super) fn address(mut request: Properties) -> Result<EmailAddress, Invalid> {
-    let email = request.required("email", |value| {
-        let email: Result<EmailAddress, _> = string(value)?.parse();
-        email.map_err(|error| Fault::new(error.code(), error.to_string()))
-    });
-    request.finish(email)
 }

@@ -33,14 +33,14 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Page<LeadRecord>, AdminError> {
         self.require_ever_existed(customer).await?;
         let listing = format!("leads:{customer}");
-        let (from, limit) = self.place(&listing, &mut query);
+        let (from, limit) = self.page_request(&listing, &mut query);
         let status = query.optional("status", |value| {
             one_of(LeadState::WORDS.map(|word| (word, word)))(value).map(str::to_owned)
         });
         let since = query.optional("since", moment);
         let filter = query.finish(Some(LeadFilter { status, since }))?;
         let page = self.look_for(customer, &filter, from, limit).await?;
-        Ok(self.sign(&listing, page))
+        Ok(self.signed_page(&listing, page))
     }
 
     /// Reads on until there are as many leads as requested, or the time is over: the wanted ones may be few and old.

@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::erasures::address;
+use super::values::email;
 use super::{Admin, AdminError, Properties, cursor};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::LeadRecord;
@@ -32,7 +32,8 @@ impl<W: Wiring> Admin<W> {
         self.require_ever_existed(customer).await?;
         let listing = format!("people:{customer}");
         let from = request.optional("cursor", cursor::verify(&self.keys, &listing));
-        let email = address(request)?;
+        let email = request.required("email", email);
+        let email = request.finish(email)?;
         let person = BTreeSet::from([PersonId::of(&self.keys, customer, &email)]);
         let suppressed = self.directory.suppressed(customer, &person).await?;
         let mut ids = self.ledger.leads_of(customer, &email, usize::MAX).await?;
@@ -47,7 +48,7 @@ impl<W: Wiring> Admin<W> {
         let next = ids.last().filter(|_| !is_last).map(ToString::to_string);
         Ok(PersonRecord {
             suppressed: !suppressed.is_empty(),
-            leads: self.sign(&listing, Page { items, next }),
+            leads: self.signed_page(&listing, Page { items, next }),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! The suppression list: people whom a customer never wants mailed.
 
-use super::erasures::address;
+use super::values::email;
 use super::{Admin, AdminError, Properties};
 use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
@@ -47,22 +47,23 @@ impl<W: Wiring> Admin<W> {
     ) -> Result<Page<Suppression>, AdminError> {
         self.customer(customer).await?;
         let listing = format!("suppressions:{customer}");
-        let (from, limit) = self.place(&listing, &mut query);
+        let (from, limit) = self.page_request(&listing, &mut query);
         query.expect_empty()?;
         let page = self
             .directory
             .suppressions(customer, from.as_deref(), limit)
             .await?;
-        Ok(self.sign(&listing, page))
+        Ok(self.signed_page(&listing, page))
     }
 
     async fn person(
         &self,
         customer: &CustomerId,
-        request: Properties,
+        mut request: Properties,
     ) -> Result<PersonId, AdminError> {
         self.customer(customer).await?;
-        let email = address(request)?;
+        let email = request.required("email", email);
+        let email = request.finish(email)?;
         Ok(PersonId::of(&self.keys, customer, &email))
     }
 }

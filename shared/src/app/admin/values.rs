@@ -12,6 +12,7 @@ use url::Url;
 
 use super::properties::{Fault, unknown};
 use crate::domain::contact::clean;
+use crate::domain::email::EmailAddress;
 use crate::domain::form::web_url;
 
 /// Text of 1 to `most` characters, trimmed and without control characters.
@@ -90,6 +91,12 @@ pub(super) fn one_of<const N: usize, T: Copy>(
             Fault::new("unknown_value", format!("one of {words} is needed"))
         })
     }
+}
+
+/// An e-mail address.
+pub(super) fn email(value: &Value) -> Result<EmailAddress, Fault> {
+    let email: Result<EmailAddress, _> = string(value)?.parse();
+    email.map_err(|error| Fault::new(error.code(), error.to_string()))
 }
 
 /// A moment as RFC 3339 writes it.
