@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use jiff::Timestamp;
-use leadfeed_shared::app::scheduler::gauges::QUARANTINED;
+use leadfeed_shared::app::observe::QUARANTINED;
 use leadfeed_shared::domain::connection::{ConnectionStatus, LimitedReason, ReconnectReason};
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::ports::{Event, Gauge};

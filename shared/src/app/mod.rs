@@ -19,6 +19,7 @@ mod leak_tests;
 #[path = "../../../tests/support/log.rs"]
 pub(crate) mod log;
 mod moment;
+pub mod observe;
 mod publish;
 pub mod requeue;
 #[cfg(test)]

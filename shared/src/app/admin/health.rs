@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Admin;
 use super::apps::Spending;
-use crate::app::scheduler::gauges;
+use crate::app::observe;
 use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{AppId, CustomerId, LeadId};
 use crate::ports::{
@@ -100,7 +100,7 @@ impl<W: Wiring> Admin<W> {
     }
 
     async fn check_deliveries(&self) -> Finding {
-        let oldest = gauges::oldest_under_way(&self.ledger).await?;
+        let oldest = observe::oldest_under_way(&self.ledger).await?;
         let age = oldest.map(|since| self.clock.now().duration_since(since));
         Ok(age.filter(|age| *age >= self.oldest_lead_alarm).map(|age| {
             let age = match age.as_hours() {
@@ -114,7 +114,7 @@ impl<W: Wiring> Admin<W> {
 
     async fn check_budget(&self) -> Finding {
         let (mut used_up, now) = (Vec::new(), self.clock.now());
-        for app in gauges::applications(&self.apps).await? {
+        for app in observe::applications(&self.apps).await? {
             // One that has never called has used nothing, although its day is assumed to have been used evenly.
             let Some(state) = self.budget.state(&app).await? else {
                 continue;
@@ -135,7 +135,7 @@ impl<W: Wiring> Admin<W> {
     }
 
     async fn check_quarantine(&self) -> Finding {
-        let aside = gauges::quarantined(&self.ledger, self.clock.now()).await?;
+        let aside = observe::quarantined(&self.ledger, self.clock.now()).await?;
         let mut of: BTreeMap<&CustomerId, usize> = BTreeMap::new();
         for (customer, _) in &aside {
             *of.entry(customer).or_default() += 1;

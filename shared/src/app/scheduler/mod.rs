@@ -3,7 +3,7 @@
 //! Leads are imported by [`bulk`](super::bulk), and the token keeper keeps connections alive. Releasing leads,
 //! recounting and measuring are here.
 
-pub mod gauges;
+mod gauges;
 mod recount;
 mod release;
 
