@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
 use leadfeed_shared::app::canary::Canary;
 use leadfeed_shared::app::scheduler::Scheduler;
-use leadfeed_shared::ports::{Clock as _, FormEndpoint, Metrics, StoreError, Wiring};
+use leadfeed_shared::ports::{FormEndpoint, Metrics, Wiring};
 use serde_json::Value;
 
 /// The parts of a run.
@@ -27,9 +27,10 @@ pub async fn handle<W: Wiring, M: Metrics, E: FormEndpoint>(
 ) -> Result<Value, Error> {
     let end = Timestamp::from_millisecond(i64::try_from(event.context.deadline)?)?;
     let ran = run.scheduler.run(end).await;
-    let measured = measure(run).await;
+    let canary = run.canary.as_ref();
+    let recorded = run.scheduler.record(&run.metrics, canary).await; // also if the rest of the run failed
     let ran = ran?;
-    measured?;
+    recorded?;
     tracing::info!(
         imported = ran.imported,
         stuck = ran.stuck,
@@ -39,19 +40,4 @@ pub async fn handle<W: Wiring, M: Metrics, E: FormEndpoint>(
         "a run is done"
     );
     Ok(serde_json::to_value(ran)?)
-}
-
-/// Records what the alarms watch, even if the rest of the run failed. The canary's call comes last, because the
-/// function may end before it is answered.
-async fn measure<W: Wiring, M: Metrics, E: FormEndpoint>(
-    run: &Run<W, M, E>,
-) -> Result<(), StoreError> {
-    let (scheduler, metrics) = (&run.scheduler, &run.metrics);
-    let gauges = scheduler.measure().await?;
-    metrics.record(scheduler.clock.now(), &gauges);
-    if let Some(canary) = &run.canary {
-        let late = canary.run().await?;
-        metrics.record(scheduler.clock.now(), &[late]);
-    }
-    Ok(())
 }

@@ -6,17 +6,38 @@ mod tests;
 use jiff::Timestamp;
 
 use super::Scheduler;
+use crate::app::canary::Canary;
 use crate::app::observe::{applications, oldest_under_way, quarantined};
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::AppId;
 use crate::ports::{
-    Apps as _, Budget as _, Clock as _, Connections as _, Gauge, Metric, StoreError, Wiring,
+    Apps as _, Budget as _, Clock as _, Connections as _, FormEndpoint, Gauge, Metric, Metrics,
+    StoreError, Wiring,
 };
 
 /// How many lost connections are counted.
 const LOST: u16 = 1_000;
 
 impl<W: Wiring> Scheduler<W> {
+    /// Measures everything once and records it, then runs the canary, if there is one, and records how late it is. Its
+    /// call comes last, because the function may end before it is answered.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn record<E: FormEndpoint>(
+        &self,
+        metrics: &impl Metrics,
+        canary: Option<&Canary<W, E>>,
+    ) -> Result<(), StoreError> {
+        let gauges = self.measure().await?;
+        metrics.record(self.clock.now(), &gauges);
+        if let Some(canary) = canary {
+            let late = canary.run().await?;
+            metrics.record(self.clock.now(), &[late]);
+        }
+        Ok(())
+    }
+
     /// Measures everything once.
     ///
     /// # Errors
