@@ -10,14 +10,3 @@ pub trait Clock: Send + Sync {
     /// Waits until `moment`; returns at once if it has passed.
     fn sleep_until(&self, moment: Timestamp) -> impl Future<Output = ()> + Send;
 }
-
-/// Randomness that nobody can guess.
-pub trait SecureRandom: Send + Sync {
-    /// Sixteen random bytes.
-    fn bytes(&self) -> [u8; 16];
-
-    /// Sixteen random bytes as one number.
-    fn number(&self) -> u128 {
-        u128::from_be_bytes(self.bytes())
-    }
-}
