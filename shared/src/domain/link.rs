@@ -29,7 +29,7 @@ pub struct Link {
     /// For whom.
     #[serde(rename = "c")]
     pub customer: CustomerId,
-    /// Its id, so that it can be burnt.
+    /// Its id, so that it can be redeemed.
     #[serde(rename = "i")]
     pub id: LinkId,
     /// UNIX seconds of its end.

@@ -206,7 +206,7 @@ impl Connections for MemoryDirectory {
         self.0.step(learn).await
     }
 
-    async fn fields_read(
+    async fn record_fields(
         &self,
         customer: &CustomerId,
         connected_at: Timestamp,

@@ -80,7 +80,7 @@ impl Customers for MemoryDirectory {
         self.0.step(delete).await
     }
 
-    async fn is_given(&self, id: &CustomerId) -> Result<bool, StoreError> {
+    async fn ever_existed(&self, id: &CustomerId) -> Result<bool, StoreError> {
         let given = |rows: &mut Rows| rows.customers.contains_key(id) || rows.removed.contains(id);
         self.0.step(given).await
     }

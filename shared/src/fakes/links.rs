@@ -5,20 +5,20 @@ use crate::domain::ids::{CustomerId, LinkId};
 use crate::ports::{Links, StoreError};
 
 impl Links for MemoryDirectory {
-    async fn mint(
+    async fn create_link(
         &self,
         customer: &CustomerId,
         link: &LinkId,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let mint = |rows: &mut Rows| {
+        let create = |rows: &mut Rows| {
             let key = (customer.clone(), link.clone());
             rows.links.insert(key, (expires_at, None));
         };
-        self.0.step(mint).await
+        self.0.step(create).await
     }
 
-    async fn is_live(
+    async fn is_redeemable(
         &self,
         customer: &CustomerId,
         link: &LinkId,
@@ -28,12 +28,12 @@ impl Links for MemoryDirectory {
         let key = (customer.clone(), link.clone());
         let live = |rows: &mut Rows| {
             let row = rows.links.get(&key);
-            row.is_some_and(|(end, burnt_by)| is_live(*end, burnt_by.as_ref(), by, now))
+            row.is_some_and(|(end, burnt_by)| is_redeemable(*end, burnt_by.as_ref(), by, now))
         };
         self.0.step(live).await
     }
 
-    async fn burn(
+    async fn redeem(
         &self,
         customer: &CustomerId,
         link: &LinkId,
@@ -41,16 +41,16 @@ impl Links for MemoryDirectory {
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         let key = (customer.clone(), link.clone());
-        let burn = |rows: &mut Rows| {
+        let redeem = |rows: &mut Rows| {
             let row = rows.links.get_mut(&key);
-            let row = row.filter(|(end, burnt_by)| is_live(*end, burnt_by.as_ref(), by, now));
+            let row = row.filter(|(end, burnt_by)| is_redeemable(*end, burnt_by.as_ref(), by, now));
             row.map(|(_, burnt_by)| *burnt_by = Some(by.clone()))
                 .is_some()
         };
-        self.0.step(burn).await
+        self.0.step(redeem).await
     }
 }
 
-fn is_live(end: Timestamp, burnt_by: Option<&LinkId>, by: &LinkId, now: Timestamp) -> bool {
+fn is_redeemable(end: Timestamp, burnt_by: Option<&LinkId>, by: &LinkId, now: Timestamp) -> bool {
     end > now && burnt_by.is_none_or(|other| other == by)
 }

@@ -109,7 +109,7 @@ pub trait Connections: Send + Sync {
 
     /// Records that custom fields were read `at`, and which they are if the account said so, if the row was last
     /// connected at `connected_at`: another account has other fields.
-    fn fields_read(
+    fn record_fields(
         &self,
         customer: &CustomerId,
         connected_at: Timestamp,

@@ -27,7 +27,10 @@ pub trait Customers: Send + Sync {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Whether the id was ever given to a customer, even one that has been removed.
-    fn is_given(&self, id: &CustomerId) -> impl Future<Output = Result<bool, StoreError>> + Send;
+    fn ever_existed(
+        &self,
+        id: &CustomerId,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Customers in the order of their ids, `limit` at a time. One just made may be missing for a moment.
     fn customers(

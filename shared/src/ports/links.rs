@@ -7,16 +7,16 @@ use crate::domain::ids::{CustomerId, LinkId};
 
 /// Single-use links.
 pub trait Links: Send + Sync {
-    /// Makes a link that can be burnt once before `expires_at`.
-    fn mint(
+    /// Makes a link that can be redeemed once before `expires_at`.
+    fn create_link(
         &self,
         customer: &CustomerId,
         link: &LinkId,
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the link could still be burnt by `by`.
-    fn is_live(
+    /// Whether the link could still be redeemed by `by`.
+    fn is_redeemable(
         &self,
         customer: &CustomerId,
         link: &LinkId,
@@ -24,8 +24,8 @@ pub trait Links: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
-    /// Burns the link. Of all who burn it, exactly one is told `true`, however often it asks while the link lasts.
-    fn burn(
+    /// Redeems the link. Of all who redeem it, exactly one is told `true`, however often it asks while the link lasts.
+    fn redeem(
         &self,
         customer: &CustomerId,
         link: &LinkId,

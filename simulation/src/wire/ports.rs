@@ -229,7 +229,7 @@ wired! { Customers of MemoryDirectory, Directory {
     customer(id: &CustomerId) -> Option<Customer>;
     put_customer(customer: &Customer) -> bool;
     delete_customer(id: &CustomerId) -> ();
-    is_given(id: &CustomerId) -> bool;
+    ever_existed(id: &CustomerId) -> bool;
     customers(cursor: Option<&str>, limit: u16) -> Page<Customer>;
 } }
 
@@ -252,7 +252,7 @@ wired! { Connections of MemoryDirectory, Directory {
     release(customer: &CustomerId, owner: &str, cooldown_until: Timestamp) -> ();
     mark_list_gone(customer: &CustomerId, list: &RemoteId) -> bool;
     record_opt_in(customer: &CustomerId, connected_at: Timestamp, seen: ConfirmedOptIn) -> ();
-    fields_read(
+    record_fields(
         customer: &CustomerId, connected_at: Timestamp, fields: Option<&[CustomField]>, at: Timestamp
     ) -> ();
     set_status(customer: &CustomerId, generation: u64, status: &ConnectionStatus) -> bool;
@@ -287,9 +287,9 @@ wired! { Handshakes of MemoryDirectory, Directory {
 } }
 
 wired! { Links of MemoryDirectory, Directory {
-    mint(customer: &CustomerId, link: &LinkId, expires_at: Timestamp) -> ();
-    is_live(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
-    burn(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
+    create_link(customer: &CustomerId, link: &LinkId, expires_at: Timestamp) -> ();
+    is_redeemable(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
+    redeem(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
 } }
 
 wired! { Locks of MemoryDirectory, Directory {

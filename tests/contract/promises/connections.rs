@@ -287,20 +287,22 @@ where
         name: "Since".into(),
         kind: Some(FieldKind::Date),
     };
-    let written = connections.fields_read(customer, since, Some(slice::from_ref(&field)), at(80));
+    let written = connections.record_fields(customer, since, Some(slice::from_ref(&field)), at(80));
     written.await.unwrap();
     let mut expected = connection.clone();
     expected.catalog.custom_fields = vec![field];
     expected.learned.fields_read_at = Some(at(80));
     assert_eq!(read(&connections, &connection).await, expected);
 
-    let checked = connections.fields_read(customer, since, None, at(90)).await;
+    let checked = connections
+        .record_fields(customer, since, None, at(90))
+        .await;
     checked.unwrap();
     expected.learned.fields_read_at = Some(at(90));
     assert_eq!(read(&connections, &connection).await, expected);
 
     for customer in [customer, &fresh::customer()] {
-        let ignored = connections.fields_read(customer, at(91), Some(&[]), at(92));
+        let ignored = connections.record_fields(customer, at(91), Some(&[]), at(92));
         ignored.await.unwrap();
     }
     assert_eq!(read(&connections, &connection).await, expected);

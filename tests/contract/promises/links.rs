@@ -18,11 +18,11 @@ where
     L: Links + Clone + 'static,
 {
     let (customer, link) = (fresh::customer(), fresh::link());
-    links.mint(&customer, &link, at(600)).await.unwrap();
+    links.create_link(&customer, &link, at(600)).await.unwrap();
 
     let results = run_concurrently(16, |_| {
         let (links, customer, link) = (links.clone(), customer.clone(), link.clone());
-        async move { burn(&links, &customer, &link, 0).await }
+        async move { redeem(&links, &customer, &link, 0).await }
     })
     .await;
 
@@ -30,57 +30,68 @@ where
 }
 
 /// A new visitor uses up a link.
-async fn burn<L: Links>(links: &L, customer: &CustomerId, link: &LinkId, second: i64) -> bool {
-    let burnt = links.burn(customer, link, &fresh::link(), at(second)).await;
-    burnt.unwrap()
+async fn redeem<L: Links>(links: &L, customer: &CustomerId, link: &LinkId, second: i64) -> bool {
+    let redeemed = links
+        .redeem(customer, link, &fresh::link(), at(second))
+        .await;
+    redeemed.unwrap()
 }
 
 /// Whether a new visitor could use up a link.
-async fn is_live<L: Links>(links: &L, customer: &CustomerId, link: &LinkId, second: i64) -> bool {
+async fn is_redeemable<L: Links>(
+    links: &L,
+    customer: &CustomerId,
+    link: &LinkId,
+    second: i64,
+) -> bool {
     let visitor = fresh::link();
-    let live = links.is_live(customer, link, &visitor, at(second)).await;
+    let live = links
+        .is_redeemable(customer, link, &visitor, at(second))
+        .await;
     live.unwrap()
 }
 
 async fn only_the_visitor_who_used_up_a_link_can_use_it_again_until_it_expires<L: Links>(links: L) {
     let (customer, link, visitor) = (fresh::customer(), fresh::link(), fresh::link());
-    links.mint(&customer, &link, at(600)).await.unwrap();
+    links.create_link(&customer, &link, at(600)).await.unwrap();
 
     for second in [0, 599] {
-        let burnt = links.burn(&customer, &link, &visitor, at(second)).await;
-        assert!(burnt.unwrap());
-        let live = links.is_live(&customer, &link, &visitor, at(second)).await;
+        let redeemed = links.redeem(&customer, &link, &visitor, at(second)).await;
+        assert!(redeemed.unwrap());
+        let live = links
+            .is_redeemable(&customer, &link, &visitor, at(second))
+            .await;
         assert!(live.unwrap());
-        assert!(!burn(&links, &customer, &link, second).await);
+        assert!(!redeem(&links, &customer, &link, second).await);
     }
-    let late = links.burn(&customer, &link, &visitor, at(600)).await;
+    let late = links.redeem(&customer, &link, &visitor, at(600)).await;
     assert!(!late.unwrap());
 }
 
 async fn link_is_live_until_it_is_used_up<L: Links>(links: L) {
     let (customer, link) = (fresh::customer(), fresh::link());
 
-    assert!(!is_live(&links, &customer, &link, 0).await);
-    links.mint(&customer, &link, at(600)).await.unwrap();
-    assert!(is_live(&links, &customer, &link, 0).await);
-    assert!(burn(&links, &customer, &link, 0).await);
-    assert!(!is_live(&links, &customer, &link, 0).await);
+    assert!(!is_redeemable(&links, &customer, &link, 0).await);
+    links.create_link(&customer, &link, at(600)).await.unwrap();
+    assert!(is_redeemable(&links, &customer, &link, 0).await);
+    assert!(redeem(&links, &customer, &link, 0).await);
+    assert!(!is_redeemable(&links, &customer, &link, 0).await);
 }
 
 async fn expired_link_cannot_be_used<L: Links>(links: L) {
     let (customer, link) = (fresh::customer(), fresh::link());
-    links.mint(&customer, &link, at(600)).await.unwrap();
+    links.create_link(&customer, &link, at(600)).await.unwrap();
 
-    assert!(is_live(&links, &customer, &link, 599).await);
-    assert!(!is_live(&links, &customer, &link, 600).await);
-    assert!(!burn(&links, &customer, &link, 600).await);
+    assert!(is_redeemable(&links, &customer, &link, 599).await);
+    assert!(!is_redeemable(&links, &customer, &link, 600).await);
+    assert!(!redeem(&links, &customer, &link, 600).await);
 }
 
 async fn link_works_only_for_its_own_customer<L: Links>(links: L) {
     let (customer, other, link) = (fresh::customer(), fresh::customer(), fresh::link());
-    links.mint(&customer, &link, at(600)).await.unwrap();
+    links.create_link(&customer, &link, at(600)).await.unwrap();
 
-    assert!(!is_live(&links, &other, &link, 0).await);
-    assert!(!burn(&links, &other, &link, 0).await);
-    assert!(burn(&links, &customer, &link, 0).await);
+    assert!(!is_redeemable(&links, &other, &link, 0).await);
+    assert!(!redeem(&links, &other, &link, 0).await);
+    assert!(redeem(&links, &customer, &link, 0).await);
 }

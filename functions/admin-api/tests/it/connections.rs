@@ -33,13 +33,13 @@ async fn connect_link_is_valid_for_seven_days_and_one_use() {
     let week = now() + SignedDuration::from_hours(7 * 24);
     assert_eq!(verify(LinkKind::Connect, week), Err(LinkError::Expired));
     assert_eq!(link.customer.as_str(), "engines");
-    let burn = async |by: &str| {
+    let redeem = async |by: &str| {
         let (directory, by) = (&stage.memory.directory, by.parse().unwrap());
-        let burnt = directory.burn(&link.customer, &link.id, &by, now()).await;
-        burnt.unwrap()
+        let redeemed = directory.redeem(&link.customer, &link.id, &by, now()).await;
+        redeemed.unwrap()
     };
-    assert!(burn("lnk_01JDEXAMPZE0000000000000C1").await);
-    assert!(!burn("lnk_01JDEXAMPZE0000000000000C2").await);
+    assert!(redeem("lnk_01JDEXAMPZE0000000000000C1").await);
+    assert!(!redeem("lnk_01JDEXAMPZE0000000000000C2").await);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ impl Stage {
         }
     }
 
-    /// The path of a connect link as the operator mints it.
+    /// The path of a connect link as the operator makes it.
     pub async fn link(&self) -> String {
         self.link_of(&self.customer).await
     }
@@ -86,7 +86,7 @@ impl Stage {
         let end = self.memory.clock.now() + SignedDuration::from_hours(1);
         self.memory
             .directory
-            .mint(customer, &id, end)
+            .create_link(customer, &id, end)
             .await
             .unwrap();
         let link = Link {

@@ -219,7 +219,7 @@ impl Connections for DynamoDirectory {
         self.table.update(key, change).await.map(|_| ())
     }
 
-    async fn fields_read(
+    async fn record_fields(
         &self,
         customer: &CustomerId,
         connected_at: Timestamp,

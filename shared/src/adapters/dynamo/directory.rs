@@ -107,7 +107,7 @@ impl Customers for DynamoDirectory {
         self.table.put(tombstone).await
     }
 
-    async fn is_given(&self, id: &CustomerId) -> Result<bool, StoreError> {
+    async fn ever_existed(&self, id: &CustomerId) -> Result<bool, StoreError> {
         Ok(self.table.get(keys::customer(id)).await?.is_some())
     }
 

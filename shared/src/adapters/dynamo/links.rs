@@ -18,7 +18,7 @@ pub(super) struct LinkRow {
 }
 
 impl Links for DynamoDirectory {
-    async fn mint(
+    async fn create_link(
         &self,
         customer: &CustomerId,
         link: &LinkId,
@@ -34,7 +34,7 @@ impl Links for DynamoDirectory {
             .await
     }
 
-    async fn is_live(
+    async fn is_redeemable(
         &self,
         customer: &CustomerId,
         link: &LinkId,
@@ -47,7 +47,7 @@ impl Links for DynamoDirectory {
         Ok(row.is_some_and(|row| row.until > now && free(&row)))
     }
 
-    async fn burn(
+    async fn redeem(
         &self,
         customer: &CustomerId,
         link: &LinkId,

@@ -76,7 +76,7 @@ impl<W: Wiring> Admin<W> {
     /// # Errors
     /// [`AdminError::NotFound`].
     pub(super) async fn require_ever_existed(&self, id: &CustomerId) -> Result<(), AdminError> {
-        let given = self.directory.is_given(id).await?;
+        let given = self.directory.ever_existed(id).await?;
         given.then_some(()).ok_or(AdminError::NotFound("customer"))
     }
 

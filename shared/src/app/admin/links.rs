@@ -44,7 +44,7 @@ impl<W: Wiring> Admin<W> {
     /// # Errors
     /// [`AdminError::NotFound`].
     pub async fn connect_link(&self, customer: &CustomerId) -> Result<MadeLink, AdminError> {
-        self.mint(customer, CONNECT_FOR).await
+        self.make_link(customer, CONNECT_FOR).await
     }
 
     /// The same, for a browser that follows it at once.
@@ -55,7 +55,7 @@ impl<W: Wiring> Admin<W> {
         &self,
         customer: &CustomerId,
     ) -> Result<MadeLink, AdminError> {
-        self.mint(customer, CONNECT_NOW_FOR).await
+        self.make_link(customer, CONNECT_NOW_FOR).await
     }
 
     /// A link to the customer's own page.
@@ -94,14 +94,14 @@ impl<W: Wiring> Admin<W> {
         customer.filter(is_valid).ok_or(ManageLinkError::Revoked)
     }
 
-    async fn mint(
+    async fn make_link(
         &self,
         customer: &CustomerId,
         good_for: SignedDuration,
     ) -> Result<MadeLink, AdminError> {
         let (link, made) = self.link(LinkKind::Connect, customer, good_for).await?;
         self.directory
-            .mint(customer, &link.id, made.expires_at)
+            .create_link(customer, &link.id, made.expires_at)
             .await?;
         Ok(made)
     }

@@ -99,7 +99,7 @@ impl<W: Wiring> Connect<W> {
     /// What the steps after the return are about. Costs no call of the API.
     ///
     /// # Errors
-    /// [`ConnectError::Session`] if this browser has not burnt a link, [`ConnectError::NotConnected`] if it has not
+    /// [`ConnectError::Session`] if this browser has not redeemed a link, [`ConnectError::NotConnected`] if it has not
     /// come back from the authorization server with an account.
     pub async fn connected(&self, cookie: Option<&str>) -> Result<Connected, ConnectError> {
         let session = self.started(cookie).await?;

@@ -16,7 +16,7 @@ const MIN_TIME_LEFT: SignedDuration = SignedDuration::from_hours(1);
 
 /// A browser in the process of connecting, known by a signed cookie.
 ///
-/// By itself it opens nothing. It is *started* once this browser has burnt a link, and may see the account once that
+/// By itself it opens nothing. It is *started* once this browser has redeemed a link, and may see the account once that
 /// was connected after the start.
 #[derive(Clone)]
 pub struct Session {
@@ -123,13 +123,13 @@ impl<W: Wiring> Connect<W> {
             })
     }
 
-    /// Whether the session's browser has burnt a link.
+    /// Whether the session's browser has redeemed a link.
     pub(super) async fn has_started(&self, session: &Session) -> Result<bool, ConnectError> {
         let (customer, id, now) = (session.customer(), session.id(), self.clock.now());
-        Ok(self.directory.is_live(customer, id, id, now).await?)
+        Ok(self.directory.is_redeemable(customer, id, id, now).await?)
     }
 
-    /// The session of a browser that has burnt a link.
+    /// The session of a browser that has redeemed a link.
     pub(super) async fn started(&self, cookie: Option<&str>) -> Result<Session, ConnectError> {
         let session = self.session(cookie).ok_or(ConnectError::Session)?;
         if self.has_started(&session).await? {

@@ -41,7 +41,7 @@ enum SignIn {
 }
 
 impl<W: Wiring> Connect<W> {
-    /// What to show to somebody who opens a connect link. Burns nothing: mail scanners open links too.
+    /// What to show to somebody who opens a connect link. Redeems nothing: mail scanners open links too.
     ///
     /// # Errors
     /// [`ConnectError::Link`] and [`ConnectError::Store`].
@@ -50,7 +50,7 @@ impl<W: Wiring> Connect<W> {
         let session = self.session_for(&customer.id, cookie);
         let live = self
             .directory
-            .is_live(&customer.id, &link.id, session.id(), self.clock.now())
+            .is_redeemable(&customer.id, &link.id, session.id(), self.clock.now())
             .await?;
         if !live && !self.has_started(&session).await? {
             return Err(ConnectError::Link);
@@ -63,7 +63,7 @@ impl<W: Wiring> Connect<W> {
         })
     }
 
-    /// Burns a connect link and sends its bearer to the authorization server. The browser that burnt it may do so
+    /// Redeems a connect link and sends its bearer to the authorization server. The browser that redeemed it may do so
     /// again: a second click is not a second bearer.
     ///
     /// A page of ours was open in this browser before, and gave it a cookie. Browsers send it only along with our own
@@ -83,15 +83,17 @@ impl<W: Wiring> Connect<W> {
         let redirect = self.authorize(&customer, session, SignIn::IfNeeded).await?;
         let (session, now) = (&redirect.session, self.clock.now());
         let (customer, by) = (&customer.id, session.id());
-        if self.directory.burn(customer, &link.id, by, now).await? {
-            self.directory.mint(customer, by, session.ends_at()).await?;
+        if self.directory.redeem(customer, &link.id, by, now).await? {
+            self.directory
+                .create_link(customer, by, session.ends_at())
+                .await?;
         } else if !self.has_started(session).await? {
             return Err(ConnectError::Link);
         }
         Ok(redirect)
     }
 
-    /// Sends a browser that has burnt a link to the authorization server once more, to sign in again.
+    /// Sends a browser that has redeemed a link to the authorization server once more, to sign in again.
     ///
     /// # Errors
     /// [`ConnectError::Session`], [`ConnectError::AppUnknown`], [`ConnectError::Busy`], [`ConnectError::NoCalls`] and

@@ -48,7 +48,11 @@ async fn authorize_as(scene: &Scene, customer: &CustomerId) -> (String, String) 
     let memory = &scene.memory;
     let end = memory.clock.now() + super::SESSION_LIFETIME;
     let id = LinkId::new(memory.random.number());
-    memory.directory.mint(customer, &id, end).await.unwrap();
+    memory
+        .directory
+        .create_link(customer, &id, end)
+        .await
+        .unwrap();
     let link = Link {
         kind: LinkKind::Connect,
         customer: customer.clone(),

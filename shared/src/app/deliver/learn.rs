@@ -118,7 +118,7 @@ impl<W: Wiring> Drain<W> {
         let (customer, since) = (&connection.customer, connection.connected_at);
         let noted = self
             .directory
-            .fields_read(customer, since, answer.as_deref(), clock.now());
+            .record_fields(customer, since, answer.as_deref(), clock.now());
         self.warn_on_fail("noting the custom fields", customer, noted.await);
         if answer.is_none() {
             tracing::warn!(customer.id = %customer, "the custom fields could not be read");
