@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys::{self, Key};
-use super::table::{Change, Done, Item, number, read, value};
+use super::table::{Change, Item, Write, number, read, value};
 use crate::domain::budget::{BudgetState, CallClass, Meter, Pause, Reservation};
 use crate::domain::ids::AppId;
 use crate::locked;
@@ -71,11 +71,11 @@ impl DynamoDirectory {
                 continue;
             }
             match self.swap(&key, old, &next).await? {
-                Done::Yes(_) => {
+                Write::Applied(_) => {
                     locked(&self.budgets).insert(key, next);
                     return Ok(answer);
                 }
-                Done::No(current) => {
+                Write::Rejected(current) => {
                     known = current
                         .map(read)
                         .transpose()?
@@ -101,7 +101,7 @@ impl DynamoDirectory {
         key: &Key,
         old: Option<&BudgetState>,
         next: &BudgetState,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<Write, StoreError> {
         let mut values = vec![
             (":next_call", number(next.next_call_ms)),
             (":day", number(next.day)),
@@ -142,11 +142,11 @@ impl DynamoDirectory {
             values: vec![(":now", value(&now)?)],
         };
         Ok(match self.table.update(keys::app(app), change).await? {
-            Done::Yes(_) => BudgetState {
+            Write::Applied(_) => BudgetState {
                 spent: 0,
                 ..assumed
             },
-            Done::No(_) => assumed,
+            Write::Rejected(_) => assumed,
         })
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::keys;
 use super::lead_row::{due, due_millis, line, record};
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, Item, Values, millis, number, seconds, text, value};
+use super::table::{Change, Item, Values, Write, millis, number, seconds, text, value};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadState, MAX_LINES, shortened};
 use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError, causes};
@@ -75,9 +75,9 @@ impl Claims for DynamoLedger {
             .update(keys::lead(customer, lead), change)
             .await?
         {
-            Done::Yes(item) => Ok(Claim::Taken(record(item)?)),
-            Done::No(None) => Ok(Claim::Missing),
-            Done::No(Some(item)) => match state_of(&item)? {
+            Write::Applied(item) => Ok(Claim::Taken(record(item)?)),
+            Write::Rejected(None) => Ok(Claim::Missing),
+            Write::Rejected(Some(item)) => match state_of(&item)? {
                 held if held == state => Ok(Claim::Taken(record(item)?)),
                 LeadState::Sending { .. } => Ok(Claim::Held),
                 _ => Ok(Claim::Settled),
@@ -133,12 +133,12 @@ impl Claims for DynamoLedger {
             .update(keys::lead(customer, lead), change)
             .await?
         {
-            Done::Yes(item) => {
+            Write::Applied(item) => {
                 self.shorten(customer, lead, item).await;
                 Ok(true)
             }
-            Done::No(None) => Ok(false),
-            Done::No(Some(item)) => {
+            Write::Rejected(None) => Ok(false),
+            Write::Rejected(Some(item)) => {
                 let record = record(item)?;
                 let last = record.timeline.last();
                 Ok(last.is_some_and(|line| line.at == *at && line.state == *state))
@@ -176,8 +176,8 @@ impl Claims for DynamoLedger {
         let key = keys::lead(customer, lead);
         let last = |lines: &AttributeValue| lines.as_l().ok()?.last().cloned();
         Ok(match self.table.update(key, change).await? {
-            Done::Yes(_) => true,
-            Done::No(item) => {
+            Write::Applied(_) => true,
+            Write::Rejected(item) => {
                 item.is_some_and(|item| item.get("timeline").and_then(last) == last(&written))
             }
         })

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{BATCH, Change, Done, Item, Values, millis, number, read, row, text, value};
+use super::table::{BATCH, Change, Item, Values, Write, millis, number, read, row, text, value};
 use crate::domain::connection::{
     ConfirmedOptIn, Connection, ConnectionStatus, CustomField, Lease, idle_months, month_of,
 };
@@ -54,7 +54,7 @@ impl Connections for DynamoDirectory {
             (":endings", number(connection.endings)),
         ];
         let done = self.table.put_if(item, not_newer, values).await?;
-        Ok(done.is_done())
+        Ok(done.is_applied())
     }
 
     async fn choose(&self, connection: &Connection) -> Result<bool, StoreError> {
@@ -72,7 +72,7 @@ impl Connections for DynamoDirectory {
         };
         let key = keys::connection(&connection.customer);
         let done = self.table.update(key, change).await?;
-        Ok(done.is_done())
+        Ok(done.is_applied())
     }
 
     /// If a request is repeated because its answer was lost, it finds the caller's own lease, which counts as granted.
@@ -100,9 +100,9 @@ impl Connections for DynamoDirectory {
             .update(keys::connection(customer), change)
             .await?
         {
-            Done::Yes(item) => Ok(Some(Box::new(read(item)?))),
-            Done::No(None) => Ok(None),
-            Done::No(Some(item)) => {
+            Write::Applied(item) => Ok(Some(Box::new(read(item)?))),
+            Write::Rejected(None) => Ok(None),
+            Write::Rejected(Some(item)) => {
                 let connection: Box<Connection> = Box::new(read(item)?);
                 Ok(Some(connection).filter(|row| row.lease.as_ref() == Some(lease)))
             }
@@ -132,10 +132,12 @@ impl Connections for DynamoDirectory {
         let is = |item: &Item, status| item.get("status") == Some(&text(status));
         let current = |item: &Item| item.get("generation") == Some(&number(generation));
         Ok(match self.table.update_from(key, change).await? {
-            Done::Yes(old) if is(&old, "needs_reconnect") => AdvanceOutcome::Revived,
-            Done::Yes(_) => AdvanceOutcome::Active,
-            Done::No(Some(item)) if current(&item) && is(&item, "active") => AdvanceOutcome::Active,
-            Done::No(_) => AdvanceOutcome::NotAdvanced,
+            Write::Applied(old) if is(&old, "needs_reconnect") => AdvanceOutcome::Revived,
+            Write::Applied(_) => AdvanceOutcome::Active,
+            Write::Rejected(Some(item)) if current(&item) && is(&item, "active") => {
+                AdvanceOutcome::Active
+            }
+            Write::Rejected(_) => AdvanceOutcome::NotAdvanced,
         })
     }
 
@@ -198,7 +200,7 @@ impl Connections for DynamoDirectory {
             ],
         };
         let key = keys::connection(customer);
-        Ok(self.table.update(key, change).await?.is_done())
+        Ok(self.table.update(key, change).await?.is_applied())
     }
 
     async fn record_opt_in(
@@ -275,7 +277,7 @@ impl Connections for DynamoDirectory {
             .table
             .update(keys::connection(customer), change)
             .await?;
-        Ok(done.is_done())
+        Ok(done.is_applied())
     }
 }
 

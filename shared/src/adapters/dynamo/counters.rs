@@ -3,7 +3,7 @@ use serde::Deserialize;
 
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, number, read, ttl};
+use super::table::{Change, Write, number, read, ttl};
 use crate::domain::ids::CustomerId;
 use crate::ports::{RateCounters, StoreError};
 
@@ -27,8 +27,8 @@ impl RateCounters for DynamoLedger {
         };
         let counter = keys::counter(customer, counter);
         match self.table.update(counter, change).await? {
-            Done::Yes(item) => Ok(read::<CounterRow>(item)?.sum),
-            Done::No(_) => Err(StoreError::new("a change without a condition was refused")),
+            Write::Applied(item) => Ok(read::<CounterRow>(item)?.sum),
+            Write::Rejected(_) => Err(StoreError::new("a change without a condition was refused")),
         }
     }
 }

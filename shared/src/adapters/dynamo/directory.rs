@@ -98,7 +98,7 @@ impl Customers for DynamoDirectory {
         item.insert("owner".into(), text(keys::CUSTOMERS));
         let free = format!("attribute_not_exists({REMOVED})");
         let put = self.table.put_if(item, &free, vec![]).await?;
-        Ok(put.is_done())
+        Ok(put.is_applied())
     }
 
     async fn delete_customer(&self, id: &CustomerId) -> Result<(), StoreError> {
@@ -148,7 +148,7 @@ impl Forms for DynamoDirectory {
         let behind = number(form.revision.saturating_sub(1));
         let values = vec![(":behind", behind)];
         let put = self.table.put_if(form_row(form)?, when, values);
-        Ok(put.await?.is_done())
+        Ok(put.await?.is_applied())
     }
 
     async fn delete_form(&self, id: &FormId) -> Result<(), StoreError> {

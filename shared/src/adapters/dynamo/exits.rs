@@ -43,7 +43,7 @@ impl Exits for DynamoLedger {
             values,
         };
         let key = keys::lead(customer, lead);
-        Ok(self.table.update(key, change).await?.is_done())
+        Ok(self.table.update(key, change).await?.is_applied())
     }
 
     async fn erase(
@@ -66,6 +66,6 @@ impl Exits for DynamoLedger {
             values,
         };
         let key = keys::lead(&blank.customer, &blank.id);
-        Ok(self.table.update(key, change).await?.is_done())
+        Ok(self.table.update(key, change).await?.is_applied())
     }
 }

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, millis, number, read, row, text, ttl};
+use super::table::{Change, Write, millis, number, read, row, text, ttl};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{Idempotency, KeyClaim, KeyClaimed, StoreError};
 
@@ -46,8 +46,8 @@ impl Idempotency for DynamoLedger {
             values.push((":gone", text(gone.as_str())));
         }
         match self.table.put_if(row, &free, values).await? {
-            Done::Yes(_) => Ok(KeyClaimed::Fresh),
-            Done::No(item) => {
+            Write::Applied(_) => Ok(KeyClaimed::Fresh),
+            Write::Rejected(item) => {
                 let row: KeyRow = read(item.unwrap_or_default())?;
                 if row.owner == claim.owner {
                     return Ok(KeyClaimed::Fresh); // by our own request, whose answer was lost

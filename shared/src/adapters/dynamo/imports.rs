@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::keys;
 use super::lead_row::line;
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, Item, millis, number, read, row, seconds, text, value};
+use super::table::{Change, Item, Write, millis, number, read, row, seconds, text, value};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
 use crate::domain::lead::{LeadState, WaitReason};
@@ -59,9 +59,9 @@ impl Imports for DynamoLedger {
             None => self.table.put_if(item, when, values).await,
         };
         match done? {
-            Done::Yes(_) => Ok(true),
-            Done::No(None) => Ok(false),
-            Done::No(Some(item)) => Ok(import(item)? == *job),
+            Write::Applied(_) => Ok(true),
+            Write::Rejected(None) => Ok(false),
+            Write::Rejected(Some(item)) => Ok(import(item)? == *job),
         }
     }
 
@@ -129,8 +129,8 @@ impl Imports for DynamoLedger {
         };
         let key = keys::lead(customer, lead);
         match self.table.update(key, change).await? {
-            Done::Yes(_) => Ok(true),
-            Done::No(item) => Ok(item.is_some_and(|item| {
+            Write::Applied(_) => Ok(true),
+            Write::Rejected(item) => Ok(item.is_some_and(|item| {
                 item.get("imported_by") == Some(&text(import.as_str()))
                     && item.get("imported_at") == Some(&millis(at))
             })),
@@ -174,7 +174,7 @@ impl Imports for DynamoLedger {
             values,
         };
         let key = keys::lead(customer, lead);
-        Ok(self.table.update(key, change).await?.is_done())
+        Ok(self.table.update(key, change).await?.is_applied())
     }
 }
 

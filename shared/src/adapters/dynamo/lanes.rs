@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::keys;
 use super::lead_row::{due_millis, due_of};
 use super::ledger::DynamoLedger;
-use super::table::{Change, Done, Item, millis, number, text};
+use super::table::{Change, Item, Write, millis, number, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::ports::{LaneMark, LanePlace, Lanes, RECHECK_DELAY, StoreError};
@@ -117,11 +117,12 @@ impl Lanes for DynamoLedger {
                 .update(keys::lane(customer), earliest(at))
                 .await?
             {
-                Done::No(Some(row)) if due_at(&row) != Some(moment) => {}
+                Write::Rejected(Some(row)) if due_at(&row) != Some(moment) => {}
                 _ => return Ok(()),
             }
             match self.table.update(keys::lane(customer), later(at)).await? {
-                Done::No(row) if row.as_ref().and_then(due_at).is_none_or(|due| due > moment) => {}
+                Write::Rejected(row)
+                    if row.as_ref().and_then(due_at).is_none_or(|due| due > moment) => {}
                 _ => return Ok(()),
             }
         }
@@ -140,7 +141,7 @@ impl Lanes for DynamoLedger {
         for _ in 0..ATTEMPTS {
             let change = move_mark(seen, later, next, emptied);
             match self.table.update(keys::lane(customer), change).await? {
-                Done::No(Some(row)) if due_at(&row) == Some(seen) => {
+                Write::Rejected(Some(row)) if due_at(&row) == Some(seen) => {
                     later = moment(&row, "later_at").unwrap_or(seen);
                     emptied = row.contains_key("emptied");
                 }

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::keys;
 use super::lead_row::{LeadRow, readable, record};
-use super::table::{BATCH, Done, Table, millis, read, row, seconds, text};
+use super::table::{BATCH, Table, Write, millis, read, row, seconds, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
@@ -205,8 +205,8 @@ impl DynamoLedger {
             .put_if(row, "attribute_not_exists(pk)", vec![])
             .await?
         {
-            Done::Yes(_) => Ok(Recorded::New),
-            Done::No(item) => Ok(Recorded::Already(record(item.unwrap_or_default())?)),
+            Write::Applied(_) => Ok(Recorded::New),
+            Write::Rejected(item) => Ok(Recorded::Already(record(item.unwrap_or_default())?)),
         }
     }
 }

@@ -63,6 +63,6 @@ impl Links for DynamoDirectory {
             .table
             .update(keys::link(customer, link), change)
             .await?;
-        Ok(done.is_done())
+        Ok(done.is_applied())
     }
 }

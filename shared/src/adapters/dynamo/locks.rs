@@ -30,7 +30,7 @@ impl Locks for DynamoDirectory {
         let free = "attribute_not_exists(pk) OR taken_by = :owner OR free_at <= :now";
         let values = vec![(":owner", text(owner)), (":now", millis(now))];
         let done = self.table.put_if(row, free, values).await?;
-        Ok(done.is_done())
+        Ok(done.is_applied())
     }
 
     async fn unlock(&self, work: &str, owner: &str) -> Result<(), StoreError> {

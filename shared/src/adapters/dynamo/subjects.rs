@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{Change, Done, read, text, value};
+use super::table::{Change, Write, read, text, value};
 use crate::domain::ids::CustomerId;
 use crate::domain::token::Subject;
 use crate::ports::{Holder, StoreError, Subjects};
@@ -40,15 +40,15 @@ impl Subjects for DynamoDirectory {
         };
         let taken = self.table.update(keys::subject(subject), change).await?;
         match taken {
-            Done::Yes(_) => Ok(None),
-            Done::No(Some(item)) => {
+            Write::Applied(_) => Ok(None),
+            Write::Rejected(Some(item)) => {
                 let row: SubjectRow = read(item)?;
                 Ok(Some(Holder {
                     customer: row.held_by,
                     since: row.held_since,
                 }))
             }
-            Done::No(None) => Err(StoreError::new("a subject's row is not told")),
+            Write::Rejected(None) => Err(StoreError::new("a subject's row is not told")),
         }
     }
 }

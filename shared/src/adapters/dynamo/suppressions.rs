@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::directory::DynamoDirectory;
 use super::keys;
-use super::table::{BATCH, Done, read, row, text};
+use super::table::{BATCH, Write, read, row, text};
 use crate::domain::ids::CustomerId;
 use crate::domain::suppression::{PersonId, Suppression};
 use crate::ports::{Page, StoreError, Suppressions};
@@ -32,8 +32,8 @@ impl Suppressions for DynamoDirectory {
             .put_if(item, "attribute_not_exists(pk)", vec![])
             .await?
         {
-            Done::Yes(_) => Ok(new),
-            Done::No(item) => read(item.unwrap_or_default()),
+            Write::Applied(_) => Ok(new),
+            Write::Rejected(item) => read(item.unwrap_or_default()),
         }
     }
 

@@ -43,16 +43,16 @@ pub(super) struct Change<'a> {
 }
 
 /// The result of a conditional request.
-pub(super) enum Done {
-    /// It was done; for a change, with the row as the caller requested it.
-    Yes(Item),
+pub(super) enum Write {
+    /// It was made; of a change, with the row as the caller requested it.
+    Applied(Item),
     /// The condition did not hold; with the row, if there is one.
-    No(Option<Item>),
+    Rejected(Option<Item>),
 }
 
-impl Done {
-    pub(super) fn is_done(&self) -> bool {
-        matches!(self, Self::Yes(_))
+impl Write {
+    pub(super) fn is_applied(&self) -> bool {
+        matches!(self, Self::Applied(_))
     }
 }
 
@@ -83,7 +83,7 @@ impl Table {
         row: Item,
         when: &str,
         values: Values,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<Write, StoreError> {
         let request = self.client.put_item().table_name(&self.name);
         let request = request
             .condition_expression(when)
@@ -92,10 +92,10 @@ impl Table {
             .return_values_on_condition_check_failure(OnFailure::AllOld)
             .set_item(Some(row));
         match request.send().await {
-            Ok(_) => Ok(Done::Yes(Item::new())),
+            Ok(_) => Ok(Write::Applied(Item::new())),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(loser)) => {
-                    Ok(Done::No(loser.item.clone()))
+                    Ok(Write::Rejected(loser.item.clone()))
                 }
                 _ => Err(failed("PutItem")(error)),
             },
@@ -109,7 +109,7 @@ impl Table {
         row: Item,
         when: &str,
         values: Values,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<Write, StoreError> {
         let put = |row| Put::builder().table_name(&self.name).set_item(Some(row));
         let row = put(row)
             .condition_expression(when)
@@ -122,13 +122,13 @@ impl Table {
             request = request.transact_items(TransactWriteItem::builder().put(put).build());
         }
         match request.send().await {
-            Ok(_) => Ok(Done::Yes(Item::new())),
+            Ok(_) => Ok(Write::Applied(Item::new())),
             Err(error) => match error.as_service_error() {
                 Some(TransactWriteItemsError::TransactionCanceledException(cancelled))
                     if let Some(reason) = cancelled.cancellation_reasons().first()
                         && reason.code() == Some("ConditionalCheckFailed") =>
                 {
-                    Ok(Done::No(reason.item.clone()))
+                    Ok(Write::Rejected(reason.item.clone()))
                 }
                 _ => Err(failed("TransactWriteItems")(error)),
             },
@@ -136,7 +136,7 @@ impl Table {
     }
 
     /// Changes a row; returns it as it is afterwards.
-    pub(super) async fn update(&self, key: Key, change: Change<'_>) -> Result<Done, StoreError> {
+    pub(super) async fn update(&self, key: Key, change: Change<'_>) -> Result<Write, StoreError> {
         self.change(key, change, ReturnValue::AllNew).await
     }
 
@@ -145,7 +145,7 @@ impl Table {
         &self,
         key: Key,
         change: Change<'_>,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<Write, StoreError> {
         self.change(key, change, ReturnValue::AllOld).await
     }
 
@@ -154,7 +154,7 @@ impl Table {
         key: Key,
         change: Change<'_>,
         answer: ReturnValue,
-    ) -> Result<Done, StoreError> {
+    ) -> Result<Write, StoreError> {
         let request = self
             .client
             .update_item()
@@ -167,10 +167,10 @@ impl Table {
             .return_values(answer)
             .return_values_on_condition_check_failure(OnFailure::AllOld);
         match request.send().await {
-            Ok(answer) => Ok(Done::Yes(answer.attributes.unwrap_or_default())),
+            Ok(answer) => Ok(Write::Applied(answer.attributes.unwrap_or_default())),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(loser)) => {
-                    Ok(Done::No(loser.item.clone()))
+                    Ok(Write::Rejected(loser.item.clone()))
                 }
                 _ => Err(failed("UpdateItem")(error)),
             },

@@ -77,7 +77,7 @@ impl Tallies for DynamoDirectory {
         }
         let seen = vec![(":seen", number(revision))];
         let done = self.table.put_if(row, "revision = :seen", seen).await?;
-        Ok(done.is_done())
+        Ok(done.is_applied())
     }
 }
 
