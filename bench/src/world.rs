@@ -89,7 +89,7 @@ impl World {
             generation: connection.generation,
             tokens: remote.tokens,
         };
-        vault.keep(&fixtures.customer, &stored).await?;
+        vault.store(&fixtures.customer, &stored).await?;
         Ok(Self { aws, fixtures })
     }
 

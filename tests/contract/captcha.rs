@@ -49,7 +49,7 @@ async fn run(aws: SdkConfig) {
     assert!(verify("good").await.is_err(), "there is no secret yet");
     assert!(requests.lock().unwrap().is_empty());
     captcha
-        .keep_secret(&form, &"SENTINEL".into())
+        .store_secret(&form, &"SENTINEL".into())
         .await
         .unwrap();
 
@@ -68,17 +68,17 @@ async fn run(aws: SdkConfig) {
         let message = format!("{error:?} {error}");
         assert!(!message.contains("SENTINEL"), "{message}");
     }
-    captcha.keep_secret(&form, &"next".into()).await.unwrap();
+    captcha.store_secret(&form, &"next".into()).await.unwrap();
     assert!(verify("ours").await.is_err());
     verify("good").await.unwrap();
     assert_eq!(requests.lock().unwrap().last().unwrap()["secret"], "next");
 
     settings.site_key = "second".to_owned();
-    captcha.keep_secret(&form, &"its".into()).await.unwrap();
+    captcha.store_secret(&form, &"its".into()).await.unwrap();
     captcha.check(&form, &settings, "good").await.unwrap();
     assert_eq!(requests.lock().unwrap().last().unwrap()["secret"], "its");
-    captcha.forget_secret(&form).await.unwrap();
-    captcha.forget_secret(&form).await.unwrap();
+    captcha.delete_secret(&form).await.unwrap();
+    captcha.delete_secret(&form).await.unwrap();
 }
 
 /// Secrets Manager goes on deleting for a while after it has answered.
@@ -102,7 +102,7 @@ async fn store_while_deleting(aws: SdkConfig) {
     let captcha = SiteVerify::new(client, "leadfeed/test".to_owned(), None);
 
     let stored = captcha
-        .keep_secret(&fresh::form(0), &"SENTINEL".into())
+        .store_secret(&fresh::form(0), &"SENTINEL".into())
         .await;
 
     stored.unwrap();

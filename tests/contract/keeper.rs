@@ -13,7 +13,7 @@ use leadfeed_shared::domain::lead::{LeadState, WaitReason};
 use leadfeed_shared::domain::token::StoredTokens;
 use leadfeed_shared::fakes::{Fault, VirtualClock};
 use leadfeed_shared::ports::{
-    Claims as _, Clock as _, Connections as _, KeepOutcome, Lanes as _, Ledger as _, Requeue,
+    Claims as _, Clock as _, Connections as _, Lanes as _, Ledger as _, Requeue, StoreOutcome,
     Vault as _,
 };
 use libtest_mimic::Trial;
@@ -193,8 +193,8 @@ impl Fixture {
             generation,
             tokens: self.world.tokens(expires_at),
         };
-        let stored = ports.vault.keep(customer, &pair).await;
-        assert_eq!(stored.unwrap(), KeepOutcome::Stored);
+        let stored = ports.vault.store(customer, &pair).await;
+        assert_eq!(stored.unwrap(), StoreOutcome::Stored);
         let connection = Connection {
             status: ConnectionStatus::Active,
             generation,

@@ -163,13 +163,13 @@ impl Verdict {
 }
 
 impl CaptchaSecrets for SiteVerify {
-    async fn keep_secret(&self, form: &FormId, secret: &SecretString) -> Result<(), StoreError> {
+    async fn store_secret(&self, form: &FormId, secret: &SecretString) -> Result<(), StoreError> {
         self.secrets
             .write(&name(form), secret.expose_secret())
             .await
     }
 
-    async fn forget_secret(&self, form: &FormId) -> Result<(), StoreError> {
+    async fn delete_secret(&self, form: &FormId) -> Result<(), StoreError> {
         self.secrets.delete(&name(form)).await
     }
 }

@@ -20,7 +20,7 @@ use crate::domain::ids::{AppId, CustomerId};
 use crate::domain::keys::fingerprint;
 use crate::domain::token::{StoredTokens, Tokens};
 use crate::locked;
-use crate::ports::{AdminTokens, AppCredentials, Apps, KeepOutcome, StoreError, Vault};
+use crate::ports::{AdminTokens, AppCredentials, Apps, StoreError, StoreOutcome, Vault};
 
 /// The secrets of one stack: those whose names begin with its prefix.
 #[derive(Debug, Clone)]
@@ -208,11 +208,11 @@ impl Vault for SecretsVault {
     /// Never replaces a newer generation that it sees. Connecting writes without a lease, so a write that was held up
     /// after its read may still put an older pair on top; the keeper then finds the vault behind the row. Two pairs of
     /// one generation are told apart by the version id.
-    async fn keep(
+    async fn store(
         &self,
         customer: &CustomerId,
         tokens: &StoredTokens,
-    ) -> Result<KeepOutcome, StoreError> {
+    ) -> Result<StoreOutcome, StoreError> {
         let name = connection(customer);
         let version = fingerprint(&format!("{name}:{}", tokens.generation));
         let value = serde_json::to_string(&StoredPair::from(tokens)).map_err(StoreError::new)?;
@@ -220,21 +220,21 @@ impl Vault for SecretsVault {
             match self.tokens(customer).await? {
                 Some(stored) if stored.generation == tokens.generation => {
                     return Ok(if stored.tokens.is_pair_of(&tokens.tokens) {
-                        KeepOutcome::Stored
+                        StoreOutcome::Stored
                     } else {
-                        KeepOutcome::Superseded
+                        StoreOutcome::Superseded
                     });
                 }
                 Some(stored) if stored.generation > tokens.generation => {
-                    return Ok(KeepOutcome::Superseded);
+                    return Ok(StoreOutcome::Superseded);
                 }
                 Some(_) => match self.0.put(&name, Some(&version), &value).await? {
-                    Put::Done => return Ok(KeepOutcome::Stored),
-                    Put::VersionTaken => return Ok(KeepOutcome::Superseded),
+                    Put::Done => return Ok(StoreOutcome::Stored),
+                    Put::VersionTaken => return Ok(StoreOutcome::Superseded),
                     Put::NoSecret => {}
                 },
                 None => match self.0.create(&name, Some(&version), &value).await? {
-                    Created::New => return Ok(KeepOutcome::Stored),
+                    Created::New => return Ok(StoreOutcome::Stored),
                     Created::Taken => {}
                 },
             }
@@ -243,7 +243,7 @@ impl Vault for SecretsVault {
         Err(busy(&name))
     }
 
-    async fn forget(&self, customer: &CustomerId) -> Result<(), StoreError> {
+    async fn delete(&self, customer: &CustomerId) -> Result<(), StoreError> {
         self.0.delete(&connection(customer)).await
     }
 }

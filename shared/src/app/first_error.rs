@@ -8,7 +8,7 @@ use crate::ports::{StoreError, causes};
 pub(crate) struct FirstError(Option<StoreError>);
 
 impl FirstError {
-    /// The result of a customer's part; an error is logged and kept.
+    /// The result of a customer's part; an error is logged and recorded.
     pub(crate) fn log<T>(
         &mut self,
         customer: &CustomerId,
@@ -17,11 +17,11 @@ impl FirstError {
         if let Err(error) = &result {
             tracing::error!(customer.id = %customer, error = %causes(error), "a customer's leads could not be looked after");
         }
-        self.keep(result)
+        self.record(result)
     }
 
     /// The result of a part that has already logged its error.
-    pub(crate) fn keep<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
+    pub(crate) fn record<T>(&mut self, result: Result<T, StoreError>) -> Option<T> {
         match result {
             Ok(done) => Some(done),
             Err(error) => {

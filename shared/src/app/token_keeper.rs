@@ -6,9 +6,9 @@
 //! pair that is newer than the row, or a lapsed lease and one try with the old token.
 
 mod cache;
-mod keep;
 mod keep_alive;
 mod refresh;
+mod store;
 #[cfg(test)]
 mod tests;
 
@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 pub use self::cache::TokenCache;
-pub(crate) use self::keep::{KEEP_TRIES, advance, keep};
 use self::refresh::Refreshed;
+pub(crate) use self::store::{STORE_TRIES, advance, store};
 use crate::app::moment::RENEWAL_TAKES;
 use crate::domain::connection::{COOLDOWN, Connection, ReconnectReason, RefreshDecision};
 use crate::domain::ids::CustomerId;

@@ -57,7 +57,7 @@ impl CaptchaCheck for MemoryCaptcha {
 }
 
 impl CaptchaSecrets for MemoryCaptcha {
-    async fn keep_secret(&self, form: &FormId, secret: &SecretString) -> Result<(), StoreError> {
+    async fn store_secret(&self, form: &FormId, secret: &SecretString) -> Result<(), StoreError> {
         let (form, secret) = (form.clone(), secret.expose_secret().to_owned());
         let keep = |rows: &mut Rows| {
             rows.secrets.insert(form, secret);
@@ -65,7 +65,7 @@ impl CaptchaSecrets for MemoryCaptcha {
         self.0.step(keep).await
     }
 
-    async fn forget_secret(&self, form: &FormId) -> Result<(), StoreError> {
+    async fn delete_secret(&self, form: &FormId) -> Result<(), StoreError> {
         let forget = |rows: &mut Rows| {
             rows.secrets.remove(form);
         };

@@ -11,7 +11,7 @@ use crate::app::token_keeper::{TokenCache, TokenKeeper};
 use crate::domain::connection::Connection;
 use crate::domain::keys::SigningKeys;
 use crate::domain::token::{StoredTokens, Tokens};
-use crate::ports::{Connections as _, KeepOutcome, Vault as _, Wiring};
+use crate::ports::{Connections as _, StoreOutcome, Vault as _, Wiring};
 
 /// Every port of a stack, and the use cases over them. Each use case starts like a new process: it shares no cache with
 /// another.
@@ -64,8 +64,8 @@ impl<W: Wiring> Ports<W> {
             generation: row.generation,
             tokens,
         };
-        let kept = self.vault.keep(&row.customer, &pair).await;
-        assert_eq!(kept.expect("the vault does not fail"), KeepOutcome::Stored);
+        let kept = self.vault.store(&row.customer, &pair).await;
+        assert_eq!(kept.expect("the vault does not fail"), StoreOutcome::Stored);
         let put = self.directory.put_connection(&row).await;
         assert!(put.expect("the directory does not fail"));
     }

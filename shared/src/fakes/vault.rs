@@ -5,7 +5,7 @@ use super::cell::Cell;
 use super::faults::Faults;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
-use crate::ports::{KeepOutcome, StoreError, Vault};
+use crate::ports::{StoreError, StoreOutcome, Vault};
 
 /// The newest tokens of connections.
 #[derive(Debug, Clone)]
@@ -26,29 +26,29 @@ impl Vault for MemoryVault {
         self.0.step(|rows| rows.get(customer).cloned()).await
     }
 
-    async fn keep(
+    async fn store(
         &self,
         customer: &CustomerId,
         tokens: &StoredTokens,
-    ) -> Result<KeepOutcome, StoreError> {
-        let keep = |rows: &mut Rows| {
+    ) -> Result<StoreOutcome, StoreError> {
+        let store = |rows: &mut Rows| {
             let stored = rows
                 .entry(customer.clone())
                 .or_insert_with(|| tokens.clone());
             match tokens.generation.cmp(&stored.generation) {
                 Ordering::Greater => stored.clone_from(tokens),
                 Ordering::Equal if stored.tokens.is_pair_of(&tokens.tokens) => {}
-                Ordering::Equal | Ordering::Less => return KeepOutcome::Superseded,
+                Ordering::Equal | Ordering::Less => return StoreOutcome::Superseded,
             }
-            KeepOutcome::Stored
+            StoreOutcome::Stored
         };
-        self.0.step(keep).await
+        self.0.step(store).await
     }
 
-    async fn forget(&self, customer: &CustomerId) -> Result<(), StoreError> {
-        let forget = |rows: &mut Rows| {
+    async fn delete(&self, customer: &CustomerId) -> Result<(), StoreError> {
+        let delete = |rows: &mut Rows| {
             rows.remove(customer);
         };
-        self.0.step(forget).await
+        self.0.step(delete).await
     }
 }

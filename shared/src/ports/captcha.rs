@@ -30,12 +30,12 @@ pub trait CaptchaCheck: Send + Sync {
 /// Where the secrets of captchas are kept.
 pub trait CaptchaSecrets: Send + Sync {
     /// Stores a form's secret, replacing any stored before.
-    fn keep_secret(
+    fn store_secret(
         &self,
         form: &FormId,
         secret: &SecretString,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Deletes a form's secret; it is no error if there is none.
-    fn forget_secret(&self, form: &FormId) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn delete_secret(&self, form: &FormId) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

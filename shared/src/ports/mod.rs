@@ -73,7 +73,7 @@ pub use random::SecureRandom;
 pub use subjects::{Holder, Subjects};
 pub use suppressions::Suppressions;
 pub use tallies::{Tallies, Unsettled};
-pub use vault::{KeepOutcome, Vault};
+pub use vault::{StoreOutcome, Vault};
 pub use wiring::Wiring;
 
 /// The store did not do what was asked; it may do so later. The intended change may or may not have been made, so every

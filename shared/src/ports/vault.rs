@@ -6,7 +6,7 @@ use crate::domain::token::StoredTokens;
 
 /// The result of storing tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeepOutcome {
+pub enum StoreOutcome {
     /// They are stored.
     Stored,
     /// Other tokens of this generation or of a newer one are already stored; these are not.
@@ -23,12 +23,12 @@ pub trait Vault: Send + Sync {
 
     /// Stores a pair under its generation, replacing an older one. Storing the same pair again changes nothing; a
     /// generation never gets a second pair.
-    fn keep(
+    fn store(
         &self,
         customer: &CustomerId,
         tokens: &StoredTokens,
-    ) -> impl Future<Output = Result<KeepOutcome, StoreError>> + Send;
+    ) -> impl Future<Output = Result<StoreOutcome, StoreError>> + Send;
 
     /// Deletes a connection's tokens; it is no error if there are none.
-    fn forget(&self, customer: &CustomerId) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn delete(&self, customer: &CustomerId) -> impl Future<Output = Result<(), StoreError>> + Send;
 }

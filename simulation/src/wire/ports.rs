@@ -26,9 +26,9 @@ use leadfeed_shared::fakes::{
 use leadfeed_shared::ports::{
     AdvanceOutcome, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaOutcome, CaptchaSecrets,
     Claim, Claims, Connections, Customers, Event, Events, Exits, Forms, Handshakes, Holder,
-    Idempotency, Imports, KeepOutcome, KeyClaim, KeyClaimed, LaneMark, LanePlace, Lanes,
-    LeadFilter, Ledger, Links, Locks, Page, RECHECK_DELAY, RateCounters, Recorded, Requeue,
-    Settlement, StoreError, Subjects, Suppressions, Tallies, Unsettled, Vault,
+    Idempotency, Imports, KeyClaim, KeyClaimed, LaneMark, LanePlace, Lanes, LeadFilter, Ledger,
+    Links, Locks, Page, RECHECK_DELAY, RateCounters, Recorded, Requeue, Settlement, StoreError,
+    StoreOutcome, Subjects, Suppressions, Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -331,20 +331,20 @@ wired! { Suppressions of MemoryDirectory, Directory {
 
 wired! { Vault of MemoryVault, Vault {
     tokens(customer: &CustomerId) -> Option<StoredTokens>;
-    forget(customer: &CustomerId) -> ();
+    delete(customer: &CustomerId) -> ();
 }
-    async fn keep(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<KeepOutcome, StoreError> {
+    async fn store(&self, customer: &CustomerId, tokens: &StoredTokens) -> Result<StoreOutcome, StoreError> {
         let effect = async {
             if self.line.shared.lacks(Guard::PairStored) {
-                return Ok(KeepOutcome::Stored);
+                return Ok(StoreOutcome::Stored);
             }
-            let kept = self.port.keep(customer, tokens).await;
-            if let Ok(KeepOutcome::Stored) = kept {
+            let kept = self.port.store(customer, tokens).await;
+            if let Ok(StoreOutcome::Stored) = kept {
                 self.line.shared.oracle().pair_stored(&self.line.process, customer, tokens);
             }
             kept
         };
-        self.line.call(Service::Vault, "keep", effect).await
+        self.line.call(Service::Vault, "store", effect).await
     }
 }
 
@@ -394,6 +394,6 @@ wired! { CaptchaCheck of MemoryCaptcha, Captcha {
 } }
 
 wired! { CaptchaSecrets of MemoryCaptcha, Vault {
-    keep_secret(form: &FormId, secret: &SecretString) -> ();
-    forget_secret(form: &FormId) -> ();
+    store_secret(form: &FormId, secret: &SecretString) -> ();
+    delete_secret(form: &FormId) -> ();
 } }

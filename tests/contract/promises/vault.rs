@@ -1,5 +1,5 @@
 use leadfeed_shared::domain::token::StoredTokens;
-use leadfeed_shared::ports::{KeepOutcome, Vault};
+use leadfeed_shared::ports::{StoreOutcome, Vault};
 use secrecy::ExposeSecret as _;
 
 use crate::promise::run_concurrently;
@@ -29,8 +29,8 @@ async fn stored_tokens_read_back_unchanged<V: Vault>(vault: V) {
     let pair = tokens(1, "one");
 
     assert_eq!(
-        vault.keep(&customer, &pair).await.unwrap(),
-        KeepOutcome::Stored
+        vault.store(&customer, &pair).await.unwrap(),
+        StoreOutcome::Stored
     );
 
     let read = vault.tokens(&customer).await.unwrap().unwrap();
@@ -43,11 +43,11 @@ async fn storing_the_same_pair_again_succeeds_but_another_of_its_generation_does
     vault: V,
 ) {
     let customer = fresh::customer();
-    let keep = async |text| vault.keep(&customer, &tokens(1, text)).await.unwrap();
+    let store = async |text| vault.store(&customer, &tokens(1, text)).await.unwrap();
 
-    assert_eq!(keep("one").await, KeepOutcome::Stored);
-    assert_eq!(keep("one").await, KeepOutcome::Stored);
-    assert_eq!(keep("two").await, KeepOutcome::Superseded);
+    assert_eq!(store("one").await, StoreOutcome::Stored);
+    assert_eq!(store("one").await, StoreOutcome::Stored);
+    assert_eq!(store("two").await, StoreOutcome::Superseded);
 
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(exposed(&read), exposed(&tokens(1, "one")));
@@ -58,12 +58,12 @@ where
     V: Vault + Clone + 'static,
 {
     let customer = fresh::customer();
-    vault.keep(&customer, &tokens(1, "one")).await.unwrap();
+    vault.store(&customer, &tokens(1, "one")).await.unwrap();
 
     let results = run_concurrently(8, |i| {
         let (vault, customer) = (vault.clone(), customer.clone());
         async move {
-            let kept = vault.keep(&customer, &tokens(2, &i.to_string())).await;
+            let kept = vault.store(&customer, &tokens(2, &i.to_string())).await;
             (i, kept.unwrap())
         }
     })
@@ -71,7 +71,7 @@ where
 
     let kept: Vec<_> = results
         .iter()
-        .filter(|(_, kept)| *kept == KeepOutcome::Stored)
+        .filter(|(_, kept)| *kept == StoreOutcome::Stored)
         .collect();
     assert_eq!(kept.len(), 1);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
@@ -83,14 +83,14 @@ async fn the_newest_generation_is_read<V: Vault>(vault: V) {
     for generation in 1..=3 {
         let pair = tokens(generation, &generation.to_string());
         assert_eq!(
-            vault.keep(&customer, &pair).await.unwrap(),
-            KeepOutcome::Stored
+            vault.store(&customer, &pair).await.unwrap(),
+            StoreOutcome::Stored
         );
     }
 
-    let late = vault.keep(&customer, &tokens(2, "late")).await.unwrap();
+    let late = vault.store(&customer, &tokens(2, "late")).await.unwrap();
 
-    assert_eq!(late, KeepOutcome::Superseded);
+    assert_eq!(late, StoreOutcome::Superseded);
     let read = vault.tokens(&customer).await.unwrap().unwrap();
     assert_eq!(exposed(&read), exposed(&tokens(3, "3")));
 }
@@ -99,19 +99,19 @@ async fn pair_older_than_the_newest_is_not_stored_even_if_its_generation_is_free
     vault: V,
 ) {
     let customer = fresh::customer();
-    let keep = async |generation| {
+    let store = async |generation| {
         let pair = tokens(generation, &generation.to_string());
-        vault.keep(&customer, &pair).await.unwrap()
+        vault.store(&customer, &pair).await.unwrap()
     };
 
-    let kept = [keep(1).await, keep(3).await, keep(2).await];
+    let kept = [store(1).await, store(3).await, store(2).await];
 
     assert_eq!(
         kept,
         [
-            KeepOutcome::Stored,
-            KeepOutcome::Stored,
-            KeepOutcome::Superseded
+            StoreOutcome::Stored,
+            StoreOutcome::Stored,
+            StoreOutcome::Superseded
         ]
     );
     let read = vault.tokens(&customer).await.unwrap().unwrap();
@@ -120,10 +120,10 @@ async fn pair_older_than_the_newest_is_not_stored_even_if_its_generation_is_free
 
 async fn forgotten_tokens_are_gone_and_forgetting_again_succeeds<V: Vault>(vault: V) {
     let customer = fresh::customer();
-    vault.keep(&customer, &tokens(1, "one")).await.unwrap();
+    vault.store(&customer, &tokens(1, "one")).await.unwrap();
 
-    vault.forget(&customer).await.unwrap();
-    vault.forget(&customer).await.unwrap();
+    vault.delete(&customer).await.unwrap();
+    vault.delete(&customer).await.unwrap();
 
     assert!(vault.tokens(&customer).await.unwrap().is_none());
 }

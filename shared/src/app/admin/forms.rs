@@ -142,7 +142,7 @@ impl<W: Wiring> Admin<W> {
             return Ok(None);
         }
         if let SecretChange::Forget = secret {
-            self.captcha.forget_secret(&form.id).await?;
+            self.captcha.delete_secret(&form.id).await?;
         }
         if form.lists != lists {
             release_waiting(&self.ledger, &self.queue, &customer.id, now).await?;
@@ -153,7 +153,7 @@ impl<W: Wiring> Admin<W> {
     /// Stores the secret of a form's captcha. It exists before the form that needs it, and is removed after it.
     async fn store_secret(&self, form: &Form, secret: &SecretChange) -> Result<(), StoreError> {
         match secret {
-            SecretChange::Store(secret) => self.captcha.keep_secret(&form.id, secret).await,
+            SecretChange::Store(secret) => self.captcha.store_secret(&form.id, secret).await,
             SecretChange::Keep | SecretChange::Forget => Ok(()),
         }
     }
@@ -182,7 +182,7 @@ impl<W: Wiring> Admin<W> {
     pub(super) async fn remove_form(&self, form: &Form) -> Result<(), StoreError> {
         self.directory.delete_form(&form.id).await?;
         if form.screening.captcha.is_some() {
-            self.captcha.forget_secret(&form.id).await?;
+            self.captcha.delete_secret(&form.id).await?;
         }
         Ok(())
     }

@@ -118,9 +118,9 @@ impl<W: Wiring> Bulk<W> {
     /// due.
     pub async fn run(&self, deadline: Timestamp) -> (Imported, Result<(), StoreError>) {
         let (mut done, mut errors) = (Imported::default(), FirstError::default());
-        errors.keep(self.step_all(deadline, &mut done).await);
-        errors.keep(self.gather(deadline, &mut done).await);
-        errors.keep(self.step_all(deadline, &mut done).await);
+        errors.record(self.step_all(deadline, &mut done).await);
+        errors.record(self.gather(deadline, &mut done).await);
+        errors.record(self.step_all(deadline, &mut done).await);
         let now = self.keeper.clock.now();
         self.tallies.write(&self.directory, now).await;
         (done, errors.end(()))
@@ -131,7 +131,7 @@ impl<W: Wiring> Bulk<W> {
         let mut errors = FirstError::default();
         for (customer, ids) in by_customer(self.ledger.due_imports(now, MAX_IMPORTS).await?) {
             if self.keeper.clock.now() < deadline {
-                errors.keep(self.step_due(&customer, &ids, deadline, done).await);
+                errors.record(self.step_due(&customer, &ids, deadline, done).await);
             }
         }
         errors.end(())

@@ -158,7 +158,9 @@ impl<W: Wiring> Connect<W> {
             self.hold(old, &status).await?;
         }
         let token_expires_at = tokens.expires_at;
-        let generation = self.keep(customer, old.as_ref(), kept, tokens).await?;
+        let generation = self
+            .store_pair(customer, old.as_ref(), kept, tokens)
+            .await?;
         let (lists, terms, catalog) = still_chosen(old, &remote.account, remote.catalog);
         let connection = Connection {
             customer: customer.clone(),

@@ -26,9 +26,9 @@ pub async fn disconnect(
     for _ in 0..TRIES {
         let row = connections.connection(customer).await;
         // After the row was read, so that a pair stored later than this has either changed the row or finds it ended.
-        let forgotten = vault.forget(customer).await;
+        let deleted = vault.delete(customer).await;
         let Some(row) = row? else {
-            return forgotten;
+            return deleted;
         };
         let status = ConnectionStatus::Disconnected;
         if connections
@@ -39,7 +39,7 @@ pub async fn disconnect(
                 tracing::info!(customer.id = %customer, "an account was disconnected");
                 publish_status(events, customer, &status, now).await;
             }
-            return forgotten;
+            return deleted;
         }
     }
     Err(StoreError::new("the connection kept changing"))

@@ -7,13 +7,13 @@
 use jiff::SignedDuration;
 
 use super::{Connect, ConnectError};
-use crate::app::token_keeper::{KEEP_TRIES, advance, keep};
+use crate::app::token_keeper::{STORE_TRIES, advance, store};
 use crate::domain::connection::{Connection, ConnectionStatus};
 use crate::domain::handshake::Handshake;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::{StoredTokens, Subject, Tokens};
 use crate::ports::{
-    AdvanceOutcome, Clock as _, Connections as _, KeepOutcome, StoreError, Subjects as _,
+    AdvanceOutcome, Clock as _, Connections as _, StoreError, StoreOutcome, Subjects as _,
     Vault as _, Wiring,
 };
 
@@ -139,8 +139,8 @@ impl<W: Wiring> Connect<W> {
             generation: newest(Some(&row), Some(&pair)) + 1,
             tokens: tokens.clone(),
         };
-        for _ in 0..KEEP_TRIES {
-            if keep(&self.vault, &self.clock, customer, &new).await? == KeepOutcome::Stored {
+        for _ in 0..STORE_TRIES {
+            if store(&self.vault, &self.clock, customer, &new).await? == StoreOutcome::Stored {
                 let still_connected = self.advance(customer, &new).await?;
                 return Ok(still_connected.then_some(new.generation));
             }
@@ -173,7 +173,7 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Stores a pair under a generation of its own, newer than every other, unless it is `kept` under one already.
-    pub(super) async fn keep(
+    pub(super) async fn store_pair(
         &self,
         customer: &CustomerId,
         old: Option<&Connection>,
@@ -190,10 +190,10 @@ impl<W: Wiring> Connect<W> {
             generation: newest + 1,
             tokens,
         };
-        for _ in 0..KEEP_TRIES {
-            match keep(&self.vault, &self.clock, customer, &pair).await? {
-                KeepOutcome::Stored => return Ok(pair.generation),
-                KeepOutcome::Superseded => pair.generation += 1,
+        for _ in 0..STORE_TRIES {
+            match store(&self.vault, &self.clock, customer, &pair).await? {
+                StoreOutcome::Stored => return Ok(pair.generation),
+                StoreOutcome::Superseded => pair.generation += 1,
             }
         }
         Err(ConnectError::Busy)

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::identity::{Identity, replacement_id, turn_end};
-use super::keep::public_status;
+use super::persist::public_status;
 use super::{Accepted, Intake, IntakeError};
 use crate::domain::form::Form;
 use crate::domain::ids::{CustomerId, KEY_LIVES, KEY_SLOT, LeadId};

@@ -2,7 +2,7 @@
 
 mod duplicates;
 mod identity;
-mod keep;
+mod persist;
 mod rates;
 mod retention;
 mod screen;
@@ -211,7 +211,7 @@ impl<W: Wiring> Intake<W> {
         };
         let (customer, id) = (form.customer.clone(), form.id.clone());
         let lead = Lead::new(customer, id, new.id, parsed, now, &self.keys);
-        self.keep(lead, quarantine).await
+        self.persist(lead, quarantine).await
     }
 
     /// What would become of a submission, without keeping anything. A captcha's answer is valid once, so it is assumed

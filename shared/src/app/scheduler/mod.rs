@@ -64,11 +64,11 @@ impl<W: Wiring> Scheduler<W> {
     pub async fn run(&self, end: Timestamp) -> Result<RunSummary, StoreError> {
         let mut errors = FirstError::default();
         let (imported, result) = self.bulk.run(end - RELEASE).await;
-        errors.keep(result);
+        errors.record(result);
         let released = self.release(&imported.gathering).await;
-        let released = errors.keep(released).unwrap_or_default();
-        let kept_alive = errors.keep(self.bulk.keeper.keep_alive(end).await);
-        let recounted = errors.keep(self.recount(end - MARGIN).await);
+        let released = errors.record(released).unwrap_or_default();
+        let kept_alive = errors.record(self.bulk.keeper.keep_alive(end).await);
+        let recounted = errors.record(self.recount(end - MARGIN).await);
         errors.end(RunSummary {
             imported: imported.delivered,
             stuck: released.stuck,

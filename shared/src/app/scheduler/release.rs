@@ -101,7 +101,7 @@ impl<W: Wiring> Scheduler<W> {
         let (looked, until) = (began + LOOK_FOR, began + RUN_FOR);
         let mut errors = FirstError::default();
         let stuck = self.release_overdue(&mut errors).await;
-        let stuck = errors.keep(stuck).unwrap_or_default();
+        let stuck = errors.record(stuck).unwrap_or_default();
         let (lanes, budgets) = self.due_lanes(gathering, looked, &mut errors).await;
         let waited = self.release_lanes(lanes, budgets, until, &mut errors);
         let waited = waited.await;
@@ -141,7 +141,7 @@ impl<W: Wiring> Scheduler<W> {
         let (now, mut place) = (self.clock.now(), None);
         loop {
             let page = self.ledger.due_lanes(now, place.as_ref(), LANES).await;
-            let Some(mut due) = errors.keep(page) else {
+            let Some(mut due) = errors.record(page) else {
                 return (lanes, budgets);
             };
             let is_last = due.len() < usize::from(LANES);

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Access, AccessError, MAX_WAIT, POLL_INTERVAL, TokenKeeper, advance, keep};
+use super::{Access, AccessError, MAX_WAIT, POLL_INTERVAL, TokenKeeper, advance, store};
 use crate::app::moment::{Next, RENEWAL_TAKES, await_moment};
 use crate::app::publish::publish_status;
 use crate::domain::budget::{CallClass, Meter, Pause};
@@ -14,7 +14,7 @@ use crate::domain::lead::WaitReason;
 use crate::domain::token::{Grant, StoredTokens};
 use crate::ports::{
     AdvanceOutcome, Apps as _, Authorization as _, Budget as _, Clock as _, Connections as _,
-    KeepOutcome, SecureRandom as _, StoreError, TokenError, Vault as _, Wiring, causes,
+    SecureRandom as _, StoreError, StoreOutcome, TokenError, Vault as _, Wiring, causes,
 };
 
 /// How one try at a refresh ended.
@@ -122,7 +122,7 @@ impl<W: Wiring> TokenKeeper<W> {
             generation: row.generation + 1,
             tokens: grant.renew(&old.tokens),
         };
-        self.keep(row, new).await
+        self.store(row, new).await
     }
 
     /// Calls the token endpoint, and again with newly read credentials if it does not know the old ones.
@@ -195,10 +195,10 @@ impl<W: Wiring> TokenKeeper<W> {
 
     /// Stores a new pair before anyone uses it. If that fails, the lease is left to lapse, which tells the next worker
     /// that the old pair may be used up.
-    async fn keep(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
-        match keep(&self.vault, &self.clock, &row.customer, &new).await {
-            Ok(KeepOutcome::Stored) => self.advance(row, new).await,
-            Ok(KeepOutcome::Superseded) => {
+    async fn store(&self, row: &Connection, new: StoredTokens) -> Result<Refreshed, RefreshError> {
+        match store(&self.vault, &self.clock, &row.customer, &new).await {
+            Ok(StoreOutcome::Stored) => self.advance(row, new).await,
+            Ok(StoreOutcome::Superseded) => {
                 Ok(self.newer_pair(row).await?.unwrap_or(Refreshed::Again))
             }
             Err(_) => Err(RefreshError::NotStored),

@@ -61,7 +61,7 @@ pub(super) async fn another_customer(scene: &Scene, name: &str) -> CustomerId {
     scene
         .memory
         .vault
-        .keep(&id, &tokens.unwrap())
+        .store(&id, &tokens.unwrap())
         .await
         .unwrap();
     id

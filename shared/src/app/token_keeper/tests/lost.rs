@@ -57,7 +57,7 @@ async fn connection_of_another_stack_is_not_refreshed_and_needs_reconnect() {
 #[tokio::test]
 async fn connection_of_another_stack_needs_reconnect_at_once_even_if_its_token_is_valid() {
     let scene = Scene::connected().await;
-    scene.memory.vault.forget(&scene.customer).await.unwrap();
+    scene.memory.vault.delete(&scene.customer).await.unwrap();
     let (keeper, now) = (keeper_of_other_stack(&scene), scene.memory.clock.now());
 
     let access = keeper.access(&scene.customer, None, Timestamp::MAX).await;
@@ -106,7 +106,7 @@ async fn lead_of_another_stacks_connection_waits_for_a_reconnect_without_retries
 #[tokio::test]
 async fn connection_with_deleted_tokens_needs_reconnect_without_a_call() {
     let scene = Scene::connected().await;
-    scene.memory.vault.forget(&scene.customer).await.unwrap();
+    scene.memory.vault.delete(&scene.customer).await.unwrap();
     scene.memory.clock.advance(SignedDuration::from_hours(25));
 
     for _ in 0..3 {

@@ -197,7 +197,7 @@ async fn pair_older_than_its_row_is_not_refreshed_and_keeps_the_connection() {
         generation: 2,
         tokens: memory.crm.connect(ACCOUNT, "client"),
     };
-    memory.vault.keep(&scene.customer, &newest).await.unwrap();
+    memory.vault.store(&scene.customer, &newest).await.unwrap();
     memory.clock.advance(SignedDuration::from_hours(25));
     assert_eq!(access(&scene).await.unwrap().generation, 3);
 }

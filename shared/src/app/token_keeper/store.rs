@@ -5,30 +5,30 @@ use crate::domain::connection::ConnectionStatus;
 use crate::domain::ids::CustomerId;
 use crate::domain::token::StoredTokens;
 use crate::ports::{
-    AdvanceOutcome, Clock, Connections, Events, KeepOutcome, Lanes, StoreError, Vault, causes,
+    AdvanceOutcome, Clock, Connections, Events, Lanes, StoreError, StoreOutcome, Vault, causes,
 };
 
 /// How often storing a pair is tried before giving up.
-pub(crate) const KEEP_TRIES: u32 = 4;
+pub(crate) const STORE_TRIES: u32 = 4;
 
 /// Stores a new pair. What it was granted for is used up and worthless now, so this is tried hard.
-pub(crate) async fn keep(
+pub(crate) async fn store(
     vault: &impl Vault,
     clock: &impl Clock,
     customer: &CustomerId,
     pair: &StoredTokens,
-) -> Result<KeepOutcome, StoreError> {
+) -> Result<StoreOutcome, StoreError> {
     let mut attempt = 1;
     loop {
-        let error = match vault.keep(customer, pair).await {
-            Ok(kept) => return Ok(kept),
+        let error = match vault.store(customer, pair).await {
+            Ok(outcome) => return Ok(outcome),
             Err(error) => error,
         };
         tracing::error!(
             customer.id = %customer, attempt, error = %causes(&error),
             "a new token was not stored"
         );
-        if attempt == KEEP_TRIES {
+        if attempt == STORE_TRIES {
             return Err(error);
         }
         let pause = SignedDuration::from_millis(200 * i64::from(attempt));

@@ -1,4 +1,4 @@
-//! Keeping a lead: in the queue first, then in the ledger. One that is set aside is only in the ledger.
+//! Persisting a lead: in the queue first, then in the ledger. One that is set aside is only in the ledger.
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
 use crate::domain::task::Task;
 use crate::ports::{Claims as _, Ledger as _, Queue as _, Recorded, Requeue, Wiring, causes};
 
-/// The result of keeping a lead.
+/// The result of persisting a lead.
 enum Written {
     /// It is kept, by this submission or an equal one.
     Kept(Accepted),
@@ -19,8 +19,8 @@ enum Written {
 }
 
 impl<W: Wiring> Intake<W> {
-    /// Keeps a lead: on its way, or set aside for a person to look at.
-    pub(super) async fn keep(
+    /// Persists a lead: on its way, or set aside for a person to look at.
+    pub(super) async fn persist(
         &self,
         mut lead: Lead,
         quarantine: Option<QuarantineReason>,
