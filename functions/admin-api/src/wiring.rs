@@ -9,7 +9,7 @@ async fn auth(aws: &Aws) -> Result<AdminAuth<SecretsAdminTokens>, Error> {
     let auth = AdminAuth::read(aws.admin_tokens()?, SystemClock.now()).await;
     auth.map_err(|error| match error {
         AdminAuthError::Empty => "the secret keys/admin holds no token".into(),
-        unread @ AdminAuthError::Unread(_) => unread.into(),
+        error @ AdminAuthError::Store(_) => error.into(),
     })
 }
 

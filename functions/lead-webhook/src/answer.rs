@@ -51,7 +51,7 @@ impl Reply {
         };
         let page_url = fields.get("consent_page_url");
         let page_url = page_url.filter(|url| !url.trim().is_empty());
-        problem.on(pages::form(
+        problem.with_headers_on(pages::form(
             form,
             &Shown {
                 sent: Some(&fields),

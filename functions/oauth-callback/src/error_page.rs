@@ -179,7 +179,7 @@ fn with_template(
     now: Timestamp,
 ) -> Response<Body> {
     let problem = problem(error, error.to_string(), now);
-    problem.on(visit.page(problem.status(), template))
+    problem.with_headers_on(visit.page(problem.status(), template))
 }
 
 fn problem(error: &ConnectError, detail: String, now: Timestamp) -> Problem {

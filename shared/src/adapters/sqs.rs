@@ -175,8 +175,8 @@ impl DeadLetters for SqsQueue {
             let request = request.queue_url(&self.url).visibility_timeout(0);
             request.receipt_handle(&letter.receipt).send()
         };
-        for some in letters.chunks(BATCH) {
-            let shown = try_join_all(some.iter().map(show)).await;
+        for chunk in letters.chunks(BATCH) {
+            let shown = try_join_all(chunk.iter().map(show)).await;
             shown.map_err(failed("ChangeMessageVisibility"))?;
         }
         Ok(())

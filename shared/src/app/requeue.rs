@@ -108,9 +108,9 @@ pub async fn requeue_all(
     let sent = leads.iter().enumerate();
     let sent = sent.filter(|(place, _)| !failed.contains(place));
     let sent: Vec<_> = sent.map(|(_, lead)| lead).collect();
-    for some in sent.chunks(WRITTEN) {
+    for chunk in sent.chunks(WRITTEN) {
         let check = now + CHECK_AFTER;
-        let writes = some
+        let writes = chunk
             .iter()
             .map(|(lead, from)| ledger.requeue(customer, lead, *from, now, check));
         try_join_all(writes).await?;

@@ -128,7 +128,7 @@ impl Problem {
 
     /// Gives a page that was made for it this problem's status and retry time.
     #[must_use]
-    pub fn on(&self, mut page: Response<Body>) -> Response<Body> {
+    pub fn with_headers_on(&self, mut page: Response<Body>) -> Response<Body> {
         *page.status_mut() = self.status;
         self.with_code_and_headers(page)
     }
@@ -282,7 +282,7 @@ mod tests {
         for answer in [
             problem().into_response(),
             problem().into_page(None),
-            problem().on(json(StatusCode::OK, &())),
+            problem().with_headers_on(json(StatusCode::OK, &())),
         ] {
             assert_eq!(problem_of(&answer), Some("not_found"));
         }

@@ -92,7 +92,7 @@ fn unusable(error: &ManageLinkError) -> Problem {
             "link_unusable",
             "This link cannot be used. Please ask whoever sent it to you for a new one.",
         ),
-        ManageLinkError::Unread(error) => {
+        ManageLinkError::Store(error) => {
             tracing::error!(error = %causes(error), "the customer of a link could not be read");
             Problem::unavailable()
         }

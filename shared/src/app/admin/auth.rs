@@ -37,7 +37,7 @@ pub enum AdminAuthError {
     Empty,
     /// The secret could not be read.
     #[error("the admin secret could not be read")]
-    Unread(#[from] StoreError),
+    Store(#[from] StoreError),
 }
 
 impl<T: AdminTokens> AdminAuth<T> {

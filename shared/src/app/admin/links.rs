@@ -35,7 +35,7 @@ pub enum ManageLinkError {
     Revoked,
     /// The customer could not be read.
     #[error(transparent)]
-    Unread(#[from] StoreError),
+    Store(#[from] StoreError),
 }
 
 impl<W: Wiring> Admin<W> {

@@ -82,14 +82,14 @@ impl<W: Wiring> Bulk<W> {
     ) -> Result<Vec<(CustomerId, Connection)>, StoreError> {
         let now = self.keeper.clock.now();
         let mut connections = Vec::new();
-        for some in self
+        for chunk in self
             .ledger
             .due_lanes(now, None, MAX_LANES)
             .await?
             .chunks(AT_ONCE)
         {
-            let rows = some.iter().map(|(id, _)| self.directory.connection(id));
-            for ((id, _), row) in some.iter().zip(join_all(rows).await) {
+            let rows = chunk.iter().map(|(id, _)| self.directory.connection(id));
+            for ((id, _), row) in chunk.iter().zip(join_all(rows).await) {
                 let row = errors.log(id, row).flatten();
                 let usable = row.filter(|row| row.lists_for(&[]).is_ok());
                 connections.extend(usable.map(|row| (id.clone(), row)));
@@ -99,10 +99,10 @@ impl<W: Wiring> Bulk<W> {
             return Ok(vec![]);
         }
         let mut sharing: BTreeMap<AppId, usize> = BTreeMap::new();
-        for some in connections.chunks(AT_ONCE) {
+        for chunk in connections.chunks(AT_ONCE) {
             // A lane that was emptied stays marked for a while.
-            let waits = some.iter().map(|(id, _)| self.ledger.backlog(id, 1));
-            for ((id, connection), waits) in some.iter().zip(join_all(waits).await) {
+            let waits = chunk.iter().map(|(id, _)| self.ledger.backlog(id, 1));
+            for ((id, connection), waits) in chunk.iter().zip(join_all(waits).await) {
                 let waits = errors.log(id, waits).unwrap_or(0);
                 *sharing.entry(connection.app.clone()).or_default() += waits;
             }

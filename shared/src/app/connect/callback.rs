@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::verdict::{may_feed, verdict};
+use super::verdict::{may_write_contacts, verdict};
 use super::{Connect, ConnectError, MAX_WAIT, Session, state};
 use crate::app::requeue::{mark_lane_soon, release_waiting};
 use crate::domain::connection::{
@@ -53,7 +53,7 @@ struct Granted {
 /// What the account behind a pair shows.
 struct RemoteAccount {
     account: Account,
-    may_feed: bool,
+    may_write_contacts: bool,
     /// Its lists and fields, if its user may see them.
     catalog: Option<Catalog>,
 }
@@ -152,7 +152,7 @@ impl<W: Wiring> Connect<W> {
         if old.as_ref().is_some_and(|old| old.endings > endings) {
             return Err(ConnectError::Busy); // it was ended since this began, and stays ended
         }
-        let status = verdict(old.as_ref(), &remote.account, remote.may_feed)?;
+        let status = verdict(old.as_ref(), &remote.account, remote.may_write_contacts)?;
         let outcome = outcome(&status);
         if let (CallbackOutcome::OtherAccount, Some(old)) = (outcome, &old) {
             self.hold(old, &status).await?;
@@ -209,20 +209,20 @@ impl<W: Wiring> Connect<W> {
         end: Timestamp,
     ) -> Result<RemoteAccount, ConnectError> {
         let summary = self.summary(app, &tokens.access, end).await?;
-        let may_feed = may_feed(&summary.privileges);
+        let may_write_contacts = may_write_contacts(&summary.privileges);
         let account = match summary.account {
             Some(account) => account,
-            None if may_feed => return Err(ConnectError::AppForbidden),
+            None if may_write_contacts => return Err(ConnectError::AppForbidden),
             None => return Err(ConnectError::MissingPrivilege),
         };
-        let catalog = if may_feed {
+        let catalog = if may_write_contacts {
             Some(self.catalog(app, &tokens.access, end).await?)
         } else {
             None // a user who may not request it changes nothing about what was known and chosen
         };
         Ok(RemoteAccount {
             account,
-            may_feed,
+            may_write_contacts,
             catalog,
         })
     }

@@ -24,7 +24,7 @@ pub use disconnect::disconnect;
 pub use error::ConnectError;
 pub use session::{SESSION_LIFETIME, Session};
 pub use start::{AuthorizationRedirect, Welcome};
-pub(in crate::app) use verdict::may_feed;
+pub(in crate::app) use verdict::may_write_contacts;
 pub use waiting::Waiting;
 
 use jiff::{SignedDuration, Timestamp};

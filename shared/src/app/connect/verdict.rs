@@ -1,11 +1,11 @@
 use super::ConnectError;
 use crate::domain::connection::{Account, Connection, ConnectionStatus, LimitedReason};
 
-/// The privileges without which a user cannot feed leads: opt-outs are read before an old lead goes out.
+/// The privileges without which a user cannot write leads as contacts: opt-outs are read before an old lead goes out.
 const NEEDED: [&str; 3] = ["contacts:read", "contacts:write", "contacts:lists:read"];
 
-/// Whether a user with these privileges can feed leads.
-pub(in crate::app) fn may_feed(privileges: &[String]) -> bool {
+/// Whether a user with these privileges can write contacts, and read what that takes.
+pub(in crate::app) fn may_write_contacts(privileges: &[String]) -> bool {
     NEEDED
         .iter()
         .all(|needed| privileges.iter().any(|own| own == needed))
@@ -20,7 +20,7 @@ pub(in crate::app) fn may_feed(privileges: &[String]) -> bool {
 pub(super) fn verdict(
     old: Option<&Connection>,
     account: &Account,
-    may_feed: bool,
+    may_write_contacts: bool,
 ) -> Result<ConnectionStatus, ConnectError> {
     let unconfirmed = ConnectionStatus::Limited {
         reason: LimitedReason::AccountChanged,
@@ -34,7 +34,7 @@ pub(super) fn verdict(
     };
     let changed = old.is_some_and(|old| old.account.id != account.id || never_confirmed(old));
     let works = old.is_some_and(|old| old.status == ConnectionStatus::Active);
-    match (may_feed, changed) {
+    match (may_write_contacts, changed) {
         (true, false) => Ok(ConnectionStatus::Active),
         (true, true) => Ok(unconfirmed),
         (false, false) if !works => Ok(ConnectionStatus::Limited {
@@ -62,7 +62,7 @@ mod tests {
     fn verdict_for(
         old: Option<ConnectionStatus>,
         account: &str,
-        may_feed: bool,
+        may_write_contacts: bool,
     ) -> Option<ConnectionStatus> {
         let old = old.map(|status| Connection {
             status,
@@ -72,7 +72,7 @@ mod tests {
             id: account.into(),
             ..connection().account
         };
-        verdict(old.as_ref(), &account, may_feed).ok()
+        verdict(old.as_ref(), &account, may_write_contacts).ok()
     }
 
     #[test]

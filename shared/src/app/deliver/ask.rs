@@ -10,7 +10,7 @@ use super::Drain;
 use super::outcome::Outcome;
 use super::recheck::CheckedLeads;
 use super::turns::Turn;
-use crate::app::connect::may_feed;
+use crate::app::connect::may_write_contacts;
 use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
 use crate::app::publish::publish_status;
 use crate::app::token_keeper::Access;
@@ -236,7 +236,9 @@ impl<W: Wiring> Drain<W> {
         match self.crm.summary(&access.token).await {
             Err(CrmError::Forbidden) => Some(LimitedReason::AppDeactivated),
             Err(_) => None,
-            Ok(summary) if !may_feed(&summary.privileges) => Some(LimitedReason::MissingPrivilege),
+            Ok(summary) if !may_write_contacts(&summary.privileges) => {
+                Some(LimitedReason::MissingPrivilege)
+            }
             Ok(_) => {
                 let customer = &turn.ready.customer.id;
                 tracing::warn!(customer.id = %customer, "a call was forbidden though no right is missing");

@@ -119,11 +119,11 @@ impl<W: Wiring> Scheduler<W> {
         }
         let by_customer: Vec<_> = by_customer.into_iter().collect();
         let mut released = 0;
-        for some in by_customer.chunks(AT_ONCE) {
-            let sent = some
+        for chunk in by_customer.chunks(AT_ONCE) {
+            let sent = chunk
                 .iter()
                 .map(|(who, leads)| requeue_all(&self.ledger, &self.queue, who, leads, now));
-            for ((who, _), sent) in some.iter().zip(join_all(sent).await) {
+            for ((who, _), sent) in chunk.iter().zip(join_all(sent).await) {
                 released += errors.log(who, sent).unwrap_or_default();
             }
         }
@@ -147,13 +147,13 @@ impl<W: Wiring> Scheduler<W> {
             let is_last = due.len() < usize::from(LANES);
             place = due.last().cloned();
             due.retain(|(who, _)| !gathering.contains(who));
-            for some in due.chunks(AT_ONCE) {
+            for chunk in due.chunks(AT_ONCE) {
                 if self.clock.now() >= until {
                     return (lanes, budgets);
                 }
-                let looks = some.iter().map(|(who, seen)| self.lane(who, *seen, &left));
+                let looks = chunk.iter().map(|(who, seen)| self.lane(who, *seen, &left));
                 let looks: Vec<_> = join_all(looks).await;
-                for ((who, _), lane) in some.iter().zip(looks) {
+                for ((who, _), lane) in chunk.iter().zip(looks) {
                     let Some(lane) = errors.log(who, lane).flatten() else {
                         continue;
                     };
@@ -236,14 +236,14 @@ impl<W: Wiring> Scheduler<W> {
         }
         let shares: Vec<_> = lanes.iter().zip(taken).collect();
         let mut released = 0;
-        for some in shares.chunks(AT_ONCE) {
+        for chunk in shares.chunks(AT_ONCE) {
             if self.clock.now() >= until {
                 break;
             }
-            let gone = some
+            let gone = chunk
                 .iter()
                 .map(|(lane, taken)| self.release_lane(lane, *taken));
-            for ((lane, _), gone) in some.iter().zip(join_all(gone).await) {
+            for ((lane, _), gone) in chunk.iter().zip(join_all(gone).await) {
                 released += errors.log(&lane.customer, gone).unwrap_or_default();
             }
         }

@@ -256,10 +256,10 @@ impl<W: Wiring> Admin<W> {
             let leads = leads.iter().map(|record| &record.lead.id);
             self.doubt(filling.customer, leads).await?;
         }
-        for some in leads.chunks(AT_ONCE) {
-            let some = self.without_suppressed(filling.customer, some).await?;
-            let room = filling.part.room_for(&some).map_err(StoreError::new)?;
-            let (fit, others) = some.split_at(room.min(filling.time_for));
+        for chunk in leads.chunks(AT_ONCE) {
+            let chunk = self.without_suppressed(filling.customer, chunk).await?;
+            let room = filling.part.room_for(&chunk).map_err(StoreError::new)?;
+            let (fit, others) = chunk.split_at(room.min(filling.time_for));
             let marked = self.mark(filling, fit).await?;
             filling.time_for -= marked.len();
             for record in marked {
