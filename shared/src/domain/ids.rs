@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use super::day::utc_day;
 use super::email::EmailAddress;
 use super::keys::{Purpose, SigningKeys};
 
@@ -158,7 +159,7 @@ impl LeadId {
     /// The UTC day the id was made on, which is the day its lead came in.
     #[must_use]
     pub fn day(&self) -> Date {
-        self.made_at().to_zoned(TimeZone::UTC).date()
+        utc_day(self.made_at())
     }
 
     /// The most by which the time in an id may precede its lead: a slot, to whose start it is rounded down, and the

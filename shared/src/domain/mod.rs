@@ -8,6 +8,7 @@ pub mod consent;
 pub mod contact;
 pub mod crm;
 pub mod customer;
+mod day;
 pub mod email;
 pub mod form;
 pub mod handshake;
@@ -27,3 +28,5 @@ pub mod suppression;
 pub mod tally;
 pub mod task;
 pub mod token;
+
+pub use day::utc_day;

@@ -7,4 +7,9 @@ pub trait SecureRandom: Send + Sync {
     fn number(&self) -> u128 {
         u128::from_be_bytes(self.bytes())
     }
+
+    /// Sixteen random bytes as text, as the name of who owns a lock, a lease or a claim.
+    fn owner_name(&self) -> String {
+        hex::encode(self.bytes())
+    }
 }

@@ -11,6 +11,7 @@ use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::FormId;
 use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry};
 use leadfeed_shared::domain::tally::{Tally, is_delivered};
+use leadfeed_shared::domain::utc_day;
 use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, day};
 
@@ -261,7 +262,7 @@ impl<'a> Page<'a> {
         notice: Option<Notice>,
         admin: &Admin<W>,
     ) -> Result<Self, Problem> {
-        let today = admin.clock.now().to_zoned(TimeZone::UTC).date();
+        let today = utc_day(admin.clock.now());
         let forms = overview.forms.iter().map(|form| form_card(form, admin));
         Ok(Self {
             base,

@@ -1,12 +1,12 @@
 use jiff::ToSpan as _;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use super::values::day;
 use super::{Admin, AdminError, Invalid, Properties};
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::FieldError;
 use crate::domain::tally::Tally;
+use crate::domain::utc_day;
 use crate::ports::{Clock as _, Tallies as _, Wiring};
 
 /// The most days counted at once: a quarter of a year.
@@ -40,7 +40,7 @@ impl<W: Wiring> Admin<W> {
         let since = query.optional("since", day);
         let until = query.optional("until", day);
         query.expect_empty()?;
-        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        let today = utc_day(self.clock.now());
         let until = until.unwrap_or(today);
         let since = since.unwrap_or_else(|| until.saturating_sub((USUAL - 1).days()));
         if since > until || until.saturating_sub(MOST.days()) >= since {

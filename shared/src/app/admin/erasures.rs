@@ -125,7 +125,7 @@ impl<W: Wiring> Admin<W> {
         &self,
         is_theirs: impl Fn(&Task) -> bool,
     ) -> Result<BTreeSet<LeadId>, StoreError> {
-        let owner = hex::encode(self.random.bytes());
+        let owner = self.random.owner_name();
         let looks_until = self.lock_to_look(&owner).await? + LOOKED_THROUGH_FOR;
         let (mut discarded, mut others) = (BTreeSet::new(), Vec::new());
         while self.clock.now() < looks_until {

@@ -8,10 +8,10 @@ use std::sync::Mutex;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 
 use crate::domain::budget::{CallClass, Limits};
 use crate::domain::ids::CustomerId;
+use crate::domain::utc_day;
 use crate::locked;
 
 /// Calls of a UTC day by customer.
@@ -40,7 +40,7 @@ impl CallsToday {
         now: Timestamp,
         work: impl FnOnce(&mut HashMap<CustomerId, u32>) -> T,
     ) -> T {
-        let today = now.to_zoned(TimeZone::UTC).date();
+        let today = utc_day(now);
         let mut calls_today = locked(&self.0);
         if calls_today.0 != today {
             *calls_today = (today, HashMap::new());

@@ -1,8 +1,7 @@
 //! When a lead that is neither accepted nor refused is given up: not in an outage, however long it lasts.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::Drain;
 use super::outcome::Outcome;
@@ -10,6 +9,7 @@ use super::turns::Leads;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason};
+use crate::domain::utc_day;
 use crate::ports::{Clock as _, Tallies as _, Wiring};
 
 /// How many tries in a row have to have met trouble.
@@ -24,7 +24,7 @@ impl<W: Wiring> Drain<W> {
         error: &CrmError,
         outcome: Outcome,
     ) -> Outcome {
-        let yesterday = day(self.keeper.clock.now() - SignedDuration::from_hours(24));
+        let yesterday = utc_day(self.keeper.clock.now() - SignedDuration::from_hours(24));
         let in_trouble = matches!(&outcome.state, LeadState::Waiting { why } if why.is_transient());
         let hopeless = in_trouble && leads.iter().all(|lead| is_hopeless(lead, yesterday));
         let Some(newest) = leads.last().filter(|_| hopeless) else {
@@ -60,10 +60,6 @@ impl<W: Wiring> Drain<W> {
 
 /// Whether a lead was tried often, and in vain since before a day.
 fn is_hopeless(lead: &LeadRecord, of: Date) -> bool {
-    let since = lead.failing_since().map(day);
+    let since = lead.failing_since().map(utc_day);
     lead.transient_failures() >= TRIES && since.is_some_and(|since| since < of)
-}
-
-fn day(at: Timestamp) -> Date {
-    at.to_zoned(TimeZone::UTC).date()
 }

@@ -73,7 +73,7 @@ impl<W: Wiring> Drain<W> {
     /// read, and those of leads that the stores did not let us take or settle. Everything else has its state in the
     /// ledger.
     pub async fn drain(&self, messages: Vec<Message>, deadline: Timestamp) -> Vec<String> {
-        let owner = hex::encode(self.keeper.random.bytes());
+        let owner = self.keeper.random.owner_name();
         let (customers, mut redeliver) = batch::sort(messages);
         if !redeliver.is_empty() {
             tracing::error!(

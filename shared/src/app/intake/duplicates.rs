@@ -229,7 +229,7 @@ impl<W: Wiring> Intake<W> {
         KeyClaim {
             lead,
             content,
-            owner: hex::encode(self.random.bytes()),
+            owner: self.random.owner_name(),
             until: now + IN_FLIGHT_FOR,
             expires_at: ends,
         }

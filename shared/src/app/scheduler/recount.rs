@@ -1,11 +1,11 @@
 //! Recounting leads, so that counters that missed something are right again within the hour.
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Scheduler;
 use crate::app::first_error::FirstError;
 use crate::domain::customer::kept_for;
+use crate::domain::utc_day;
 use crate::ports::{Clock, Customers, Ledger, StoreError, Tallies, Unsettled, Wiring};
 
 /// A day is counted again once it has not changed for this long: a busy one once it is over.
@@ -36,7 +36,7 @@ impl<W: Wiring> Scheduler<W> {
     async fn recount_day(&self, day: &Unsettled) -> Result<bool, StoreError> {
         let customer = &day.customer;
         let kept_for = kept_for(self.directory.customer(customer).await?.as_ref());
-        let today = self.clock.now().to_zoned(TimeZone::UTC).date();
+        let today = utc_day(self.clock.now());
         let kept = self.ledger.count(customer, day.tally.day).await?;
         let recounted = day.tally.recounted(kept, kept_for, today);
         self.directory
@@ -47,13 +47,13 @@ impl<W: Wiring> Scheduler<W> {
 
 #[cfg(test)]
 mod tests {
-    use jiff::tz::TimeZone;
     use jiff::{SignedDuration, Timestamp};
 
     use crate::app::admin::Properties;
     use crate::app::scene::Scene;
     use crate::domain::lead::LeadState;
     use crate::domain::tally::{Counts, TallyChanges};
+    use crate::domain::utc_day;
     use crate::fakes::Fault;
     use crate::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
 
@@ -223,7 +223,7 @@ mod tests {
         scene.memory.clock.advance(SignedDuration::from_mins(15));
         let (directory, now) = (&scene.memory.directory, scene.memory.clock.now());
         let mut changes = TallyChanges::default();
-        changes.doubt(now.to_zoned(TimeZone::UTC).date());
+        changes.doubt(utc_day(now));
         for number in 0..250 {
             let busy = format!("a{number}").parse().unwrap();
             directory.tally(&busy, &changes, now).await.unwrap();
@@ -287,7 +287,7 @@ mod tests {
                 faults.until_crash(recount(&scene)).await;
                 recount(&scene).await;
 
-                let day = scene.memory.clock.now().to_zoned(TimeZone::UTC).date();
+                let day = utc_day(scene.memory.clock.now());
                 let counted = scene.memory.ledger.count(&scene.customer, day).await;
                 let shown = counts(&scene).await.remove(0);
                 let shown: Counts = shown.into_iter().filter(|(_, count)| *count != 0).collect();

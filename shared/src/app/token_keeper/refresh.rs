@@ -51,7 +51,7 @@ impl<W: Wiring> TokenKeeper<W> {
             let until = now + COOLDOWN;
             return Err(AccessError::Busy { until });
         }
-        let owner = hex::encode(self.random.bytes());
+        let owner = self.random.owner_name();
         let lease = Lease {
             owner: owner.clone(),
             until: now + LEASE_FOR,

@@ -1,7 +1,6 @@
 use std::collections::VecDeque;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -12,6 +11,7 @@ use crate::domain::crm::{CrmError, Refusal};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::Permission;
+use crate::domain::utc_day;
 use crate::ports::{
     AccountSummary, Accounts, Clock as _, Contacts, CreateOutcome, Found, OptOuts, SignUp, SignedUp,
 };
@@ -88,7 +88,7 @@ fn take_slot(second: &mut VecDeque<Timestamp>, limit: Option<usize>, now: Timest
 
 impl Meter {
     fn call(&mut self, limits: RemoteLimits, now: Timestamp) -> Result<(), CrmError> {
-        let today = now.to_zoned(TimeZone::UTC).date();
+        let today = utc_day(now);
         if self.day.replace(today) != Some(today) {
             self.spent = 0;
         }
