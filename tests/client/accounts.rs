@@ -103,6 +103,29 @@ async fn catalog_contains_all_lists_and_all_fields_without_choices() {
 }
 
 #[tokio::test]
+async fn deleted_list_is_not_offered() {
+    let list = |id: u8, deleted: Option<&str>| {
+        json!({
+            "list_id": format!("5e7b1a1c-0000-11ee-8c99-0242ac12000{id}"),
+            "name": format!("List {id}"),
+            "deleted_at": deleted,
+        })
+    };
+    let lists = [list(1, None), list(2, Some("2026-07-08T10:30:00Z"))];
+    let server = ScriptedServer::start(vec![
+        json_reply(200, &json!({ "lists": lists }).to_string()),
+        json_reply(200, &json!({ "custom_fields": [] }).to_string()),
+    ])
+    .await;
+    let api = ConstantContact::new(http(), server.url("/v3"));
+
+    let catalog = api.catalog(&"access".into()).await.unwrap();
+
+    let names = catalog.lists.iter().map(|list| list.name.as_str());
+    assert_eq!(names.collect::<Vec<_>>(), ["List 1"]);
+}
+
+#[tokio::test]
 async fn custom_fields_are_fetched_with_one_call_and_one_timeout() {
     let harness = Harness::start().await;
     let catalog = harness.api.catalog(&harness.token).await.unwrap();

@@ -7,7 +7,7 @@ use leadfeed_shared::domain::crm::Blame;
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::lead::{DeliveryAction, Permission};
 use leadfeed_shared::ports::{Contacts, OptOuts};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Harness, email, http, minimal_sign_up, sign_up};
 use crate::scripted_server::{ScriptedServer, json_reply};
@@ -204,7 +204,7 @@ async fn deleted_contact_counts_as_opted_out_until_it_signs_up_again() {
 }
 
 #[tokio::test]
-async fn deletion_date_without_a_time_counts_as_the_end_of_that_day() {
+async fn deletion_date_without_a_time_counts_as_the_end_of_that_day_in_any_time_zone() {
     let contacts_page = |deleted: &str, opted_out: Option<&str>| {
         let contact = json!({
             "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120003",
@@ -218,7 +218,7 @@ async fn deletion_date_without_a_time_counts_as_the_end_of_that_day() {
         json!({ "contacts": [contact] }).to_string()
     };
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
-    let (day, end) = ("2026-07-08", time("2026-07-09T00:00:00Z"));
+    let (day, end) = ("2026-07-08", time("2026-07-09T12:00:00Z")); // where the day ends last
     let that_day = "2026-07-08T10:30:00Z";
     let that_day_with_offset = "2026-07-08T23:30:00-05:00";
     for (deleted, opted_out, expected) in [
@@ -238,6 +238,30 @@ async fn deletion_date_without_a_time_counts_as_the_end_of_that_day() {
         let opted_out_at = found.unwrap().unwrap().opted_out_at;
         assert_eq!(opted_out_at, Some(expected), "{deleted} {opted_out:?}");
     }
+}
+
+#[tokio::test]
+async fn contact_without_a_permission_does_not_make_a_page_unreadable() {
+    let contact = |address: &str, permission: Value| {
+        json!({
+            "contact_id": "5e7b1a1c-0000-11ee-8c99-0242ac120003",
+            "email_address": {
+                "address": address, "permission_to_send": permission, "opt_out_date": at(10).to_string(),
+            },
+        })
+    };
+    let contacts = [
+        contact("null@example.com", Value::Null),
+        contact("gone@example.com", json!("unsubscribed")),
+    ];
+    let page = json!({ "contacts": contacts }).to_string();
+    let server = ScriptedServer::start(vec![json_reply(200, &page)]).await;
+    let api = ConstantContact::new(http(), server.url("/v3"));
+
+    let since = api.opt_outs_since(&"access".into(), at(0)).await;
+
+    let expected = OptOuts::from([("gone@example.com".into(), at(10))]);
+    assert_eq!(since, Ok(Some(expected)));
 }
 
 #[tokio::test]

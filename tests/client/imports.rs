@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cc_sandbox::contract::Permission;
+use cc_sandbox::contract::{Permission, Source};
 use cc_sandbox::world::{ActivityState, SeedContact};
 use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::contact::Contact;
@@ -133,6 +133,26 @@ async fn deleted_since_lists_deleted_contacts_until_an_import_restores_them() {
     finish(&harness, &activity.unwrap()).await;
     assert_eq!(deleted(since).await, []);
     assert!(harness.contact_json("eve@example.com").await["deleted_at"].is_null());
+}
+
+#[tokio::test]
+async fn deleted_since_lists_a_contact_that_had_left_long_before() {
+    let harness = Harness::start().await;
+    let here = minimal_sign_up("ada@example.com", harness.list());
+    harness.api.sign_up(&harness.token, &here).await.unwrap();
+    let left = Timestamp::now() - SignedDuration::from_hours(48);
+    harness.account(|account| {
+        let id = account.contact_by_email("ada@example.com").unwrap().id;
+        let contact = account.contact_mut(id).unwrap();
+        contact.unsubscribe(Source::Contact, None, left);
+    });
+    harness.delete_contact("ada@example.com");
+    let since = Timestamp::now() - SignedDuration::from_secs(1);
+
+    let deleted = harness.api.deleted_since(&harness.token, since, None).await;
+
+    let addresses = deleted.unwrap().items.into_iter().map(|(key, _)| key);
+    assert_eq!(addresses.collect::<Vec<_>>(), ["ada@example.com"]);
 }
 
 #[tokio::test]

@@ -151,16 +151,18 @@ async fn updating_a_long_address_keeps_existing_data_and_adds_the_leads() {
 #[tokio::test]
 async fn deleted_long_address_is_restored_and_a_pending_one_stays_pending() {
     let harness = Harness::start().await;
-    for (deleted, permission, expected) in [
-        (true, contract::Permission::Implicit, "explicit"),
+    for (year, deleted, permission, expected) in [
+        ("1843", true, contract::Permission::Implicit, "explicit"),
+        ("1844", true, contract::Permission::Unsubscribed, "explicit"),
         (
+            "1845",
             false,
             contract::Permission::PendingConfirmation,
             "pending_confirmation",
         ),
     ] {
         let now = harness.sandbox.clock().now();
-        let address = &LONG.replace("1815", if deleted { "1852" } else { "1843" });
+        let address = &LONG.replace("1815", year);
         harness.sandbox.with(|lab| {
             let (world, mut context) = lab.at(now);
             let seed = SeedContact {
@@ -168,7 +170,7 @@ async fn deleted_long_address_is_restored_and_a_pending_one_stays_pending() {
                 permission,
                 lists: vec![],
                 deleted,
-                opt_out_source: None::<Source>,
+                opt_out_source: Some(Source::Contact),
                 opt_out_date: None,
             };
             world.accounts[0].seed_contact(seed, &mut context).unwrap();

@@ -46,15 +46,26 @@ impl Tokens {
     /// which.
     #[must_use]
     pub fn subject(&self, app: &AppId) -> Option<Subject> {
-        #[derive(Deserialize)]
-        struct Claims {
-            sub: String,
-        }
-        let claims = self.access.expose_secret().split('.').nth(1)?;
+        let sub = Claims::of(&self.access)?.sub.filter(|sub| !sub.is_empty());
+        sub.map(|sub| Subject::of(app, &sub))
+    }
+}
+
+/// What an access token, which is a JWT, says about itself.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Claims {
+    /// The user who granted it.
+    sub: Option<String>,
+    /// When it expires, in seconds since the epoch.
+    exp: Option<i64>,
+}
+
+impl Claims {
+    fn of(access: &SecretString) -> Option<Self> {
+        let claims = access.expose_secret().split('.').nth(1)?;
         let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
-        let claims: Claims = serde_json::from_slice(&claims).ok()?;
-        let named = !claims.sub.is_empty();
-        named.then(|| Subject::of(app, &claims.sub))
+        serde_json::from_slice(&claims).ok()
     }
 }
 
@@ -162,17 +173,23 @@ impl Grant {
     }
 }
 
-/// When a token expires according to `expires_in`, bounded to a day and a bit.
+/// The assumed lifetime, in seconds, of an access token about which nothing says it: less than any source states.
+const DEFAULT_LIFETIME: i64 = 3_600;
+
+/// When an access token that was granted just now expires, bounded to a day and a bit: according to itself, or else to
+/// the answer's `expires_in`.
 ///
-/// Constant Contact's own description calls it a UNIX timestamp and every client reads it as a duration: a value beyond
-/// a billion can only be the former.
+/// Constant Contact's own description calls that a UNIX timestamp and every client reads it as a duration: a value
+/// beyond a billion can only be the former. A token that says it has expired already was made by another clock.
 #[must_use]
-pub fn expiry(expires_in: i64, now: Timestamp) -> Timestamp {
+pub fn expiry(access: &SecretString, expires_in: Option<i64>, now: Timestamp) -> Timestamp {
     const LONGEST: i64 = 25 * 3600;
-    let seconds = if expires_in > 1_000_000_000 {
-        expires_in - now.as_second()
-    } else {
-        expires_in
+    let own = Claims::of(access).and_then(|claims| claims.exp);
+    let own = own.filter(|exp| *exp > now.as_second());
+    let seconds = match own.or(expires_in) {
+        Some(timestamp) if timestamp > 1_000_000_000 => timestamp - now.as_second(),
+        Some(duration) => duration,
+        None => DEFAULT_LIFETIME,
     };
     now.saturating_add(SignedDuration::from_secs(seconds.clamp(0, LONGEST)))
         .unwrap_or(now)
@@ -264,11 +281,33 @@ mod tests {
     fn expires_in_is_read_as_a_duration_or_a_unix_timestamp() {
         let now: Timestamp = "2026-11-23T09:30:00Z".parse().unwrap();
         let tomorrow = "2026-11-24T09:30:00Z".parse::<Timestamp>().unwrap();
+        let opaque = |expires_in| expiry(&"opaque".into(), expires_in, now);
 
-        assert_eq!(expiry(86_400, now), tomorrow);
-        assert_eq!(expiry(tomorrow.as_second(), now), tomorrow);
-        assert_eq!(expiry(-5, now), now);
-        assert!(expiry(i64::MAX, now) <= "2026-11-24T10:30:00Z".parse().unwrap());
+        assert_eq!(opaque(Some(86_400)), tomorrow);
+        assert_eq!(opaque(Some(tomorrow.as_second())), tomorrow);
+        assert_eq!(opaque(Some(-5)), now);
+        assert!(opaque(Some(i64::MAX)) <= "2026-11-24T10:30:00Z".parse().unwrap());
+        assert_eq!(opaque(None), now + SignedDuration::from_hours(1));
+    }
+
+    #[test]
+    fn expiry_in_the_token_itself_takes_precedence_unless_it_has_passed() {
+        let now: Timestamp = "2026-11-23T09:30:00Z".parse().unwrap();
+        let of = |exp: Timestamp, expires_in| {
+            let claims = URL_SAFE_NO_PAD.encode(format!(r#"{{"exp":{}}}"#, exp.as_second()));
+            expiry(&format!("e30.{claims}.x").into(), expires_in, now)
+        };
+        let (before, after) = (
+            now - SignedDuration::from_mins(5),
+            now + SignedDuration::from_hours(2),
+        );
+
+        assert_eq!(of(after, None), after);
+        assert_eq!(of(after, Some(86_400)), after);
+        assert_eq!(
+            of(before, Some(86_400)),
+            now + SignedDuration::from_hours(24)
+        );
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub trait Contacts: Send + Sync {
     ) -> impl Future<Output = Result<CreateOutcome, CrmError>> + Send;
 
     /// Adds the data of a sign-up to a contact, which keeps everything else. What it has no room for is left out,
-    /// except a list: such a sign-up is refused. Two calls.
+    /// except a list: such a sign-up is refused. Two calls, or three for a contact that was deleted.
     fn replace(
         &self,
         token: &SecretString,

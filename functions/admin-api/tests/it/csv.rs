@@ -1,6 +1,6 @@
 //! Leads as a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
@@ -276,6 +276,38 @@ async fn empty_file_has_its_headings() {
     ] {
         let answer = stage.get(&format!("{CSV}?{query}")).await;
         assert_eq!((answer.status, answer.field_errors()), (422, vec![fault]));
+    }
+}
+
+#[tokio::test]
+async fn custom_field_with_the_label_of_the_shared_column_gets_another_heading() {
+    let stage = Stage::with_customers().await;
+    let form = stage.form().await;
+    for person in ["a", "b"] {
+        let email = format!("{person}@example.com");
+        let made_up: Vec<_> = (0..70)
+            .map(|i| format!("custom_fields[{person}{i}]"))
+            .collect();
+        let mut fields = vec![
+            ("email", email.as_str()),
+            ("custom_fields[other fields]", "mine"),
+        ];
+        fields.extend(made_up.iter().map(|name| (name.as_str(), "x")));
+        sign_up_with(&stage, &form, &fields).await;
+        stage.memory.clock.advance(SignedDuration::from_mins(1));
+    }
+
+    for dialect in ["upload", "spreadsheet"] {
+        let file = stage
+            .get(&format!("{CSV}?status=all&dialect={dialect}"))
+            .await;
+
+        let mut reader = csv::Reader::from_reader(&file.bytes[..]);
+        let headings = reader.headers().unwrap();
+        assert!(headings.iter().any(|name| name == "Other fields"));
+        let different: BTreeSet<_> = headings.iter().map(|name| name.to_lowercase()).collect();
+        assert_eq!(different.len(), headings.len(), "{dialect}");
+        assert_eq!(rows(&file.bytes)[0]["other fields (custom)"], "mine");
     }
 }
 

@@ -29,6 +29,7 @@ struct Privilege {
 struct List {
     list_id: RemoteId,
     name: String,
+    deleted_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -121,8 +122,9 @@ impl ConstantContact {
 
     async fn read_catalog(&self, token: &SecretString) -> Result<Catalog, CrmError> {
         let lists: Vec<List> = self.all(token, "/contact_lists", "500").await?;
+        let lists = lists.into_iter().filter(|list| list.deleted_at.is_none());
         Ok(Catalog {
-            lists: lists.into_iter().map(Into::into).collect(),
+            lists: lists.map(Into::into).collect(),
             custom_fields: self.read_fields(token).await?,
         })
     }

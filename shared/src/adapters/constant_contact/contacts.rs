@@ -1,5 +1,5 @@
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::tz::{self, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use secrecy::SecretString;
@@ -14,6 +14,9 @@ use crate::domain::email::EmailAddress;
 use crate::domain::ids::RemoteId;
 use crate::domain::lead::{DeliveryAction, Permission};
 use crate::ports::{Contacts, CreateOutcome, Found, OptOuts, SignUp, SignedUp};
+
+/// The person has left, or was deleted.
+pub(super) const UNSUBSCRIBED: &str = "unsubscribed";
 
 /// The most contacts that one call lists.
 pub(super) const MAX_PER_PAGE: &str = "500";
@@ -64,15 +67,14 @@ impl Listed {
 #[derive(Deserialize)]
 struct ListedEmail {
     address: String,
-    #[serde(default)]
-    permission_to_send: String,
+    permission_to_send: Option<String>,
     opt_out_date: Option<Timestamp>,
     updated_at: Option<Timestamp>,
 }
 
 impl ListedEmail {
     fn permission(&self) -> Option<Permission> {
-        match self.permission_to_send.as_str() {
+        match self.permission_to_send.as_deref()? {
             EXPLICIT => Some(Permission::Explicit),
             IMPLICIT => Some(Permission::Implicit),
             PENDING => Some(Permission::PendingConfirmation),
@@ -84,19 +86,24 @@ impl ListedEmail {
     /// lack of a date.
     fn opted_out_at(&self) -> Option<Timestamp> {
         let at = self.opt_out_date.or(self.updated_at);
-        (self.permission_to_send == "unsubscribed").then(|| at.unwrap_or(Timestamp::MAX))
+        let left = self.permission_to_send.as_deref() == Some(UNSUBSCRIBED);
+        left.then(|| at.unwrap_or(Timestamp::MAX))
     }
 }
 
-/// When a contact was deleted; the deletion also sets its opt-out time. If the opt-out is missing or earlier, only the
-/// day is known: assume its end.
+/// When a contact was deleted; the deletion may also set its opt-out time. If the opt-out is missing or earlier, only
+/// the day is known, but not of which time zone: assume its end in the westernmost.
 fn deleted_by(day: &str, opted_out: Option<Timestamp>) -> Timestamp {
     let Some(Ok(day)) = day.get(..10).map(str::parse::<Date>) else {
         return Timestamp::MAX;
     };
-    let start = |day: Date| day.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
-    let end = day.tomorrow().and_then(start).unwrap_or(Timestamp::MAX);
-    let exact = opted_out.filter(|at| start(day).is_ok_and(|start| *at >= start));
+    let begins_in = |zone: i8, day: Date| {
+        let zone = TimeZone::fixed(tz::offset(zone));
+        day.to_zoned(zone).map(|day| day.timestamp())
+    };
+    let end = day.tomorrow().and_then(|next| begins_in(-12, next));
+    let end = end.unwrap_or(Timestamp::MAX);
+    let exact = opted_out.filter(|at| begins_in(14, day).is_ok_and(|start| *at >= start));
     exact.unwrap_or(end)
 }
 
@@ -123,10 +130,11 @@ pub(super) fn key(address: &str) -> String {
     known.unwrap_or_else(|_| address.to_lowercase())
 }
 
-/// The lower bound of a query for changes since a time: a second early, in case the bound itself is excluded.
+/// The lower bound of a query for changes since a time: a second early, in case the bound itself is excluded, and in
+/// milliseconds, like the API's own times.
 pub(super) fn bound(since: Timestamp) -> String {
     let early = since.saturating_add(SignedDuration::from_secs(-1));
-    early.unwrap_or(since).to_string()
+    format!("{:.3}", early.unwrap_or(since))
 }
 
 impl Contacts for ConstantContact {
@@ -169,6 +177,10 @@ impl Contacts for ConstantContact {
         read.query_pairs_mut()
             .append_pair("include", Person::INCLUDE);
         let known: Person = self.get(token, read).await?;
+        if let Some(restored) = known.restored() {
+            self.write(Method::PUT, token, url.clone(), &restored)
+                .await?;
+        }
         let (person, left_out) = known.replacing(sign_up)?;
         let answer = self.write(Method::PUT, token, url, &person).await?;
         Ok(SignedUp {

@@ -5,7 +5,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::api::ConstantContact;
-use super::contacts::{self, bound, key};
+use super::contacts::{self, UNSUBSCRIBED, bound, key};
 use crate::domain::crm::CrmError;
 use crate::domain::ids::RemoteId;
 use crate::domain::import::ImportRow;
@@ -23,11 +23,9 @@ struct Import<'a> {
 #[derive(Deserialize)]
 struct ActivityBody {
     activity_id: RemoteId,
-    #[serde(default)]
-    state: String,
+    state: Option<String>,
     created_at: Option<Timestamp>,
-    #[serde(default)]
-    status: Counts,
+    status: Option<Counts>,
     activity_errors: Option<Vec<IgnoredAny>>,
 }
 
@@ -42,7 +40,7 @@ struct Counts {
 
 impl From<ActivityBody> for Activity {
     fn from(shown: ActivityBody) -> Self {
-        let counts = shown.status;
+        let counts = shown.status.unwrap_or_default();
         let errors = shown.activity_errors.map_or(0, |errors| errors.len());
         let error_count = counts.error_count
             + counts.correctable_count
@@ -52,9 +50,9 @@ impl From<ActivityBody> for Activity {
             id: shown.activity_id,
             created_at: shown.created_at.unwrap_or_default(),
             rows: counts.person_count, // `items_total_count` may include a header row
-            progress: match shown.state.as_str() {
-                "completed" => Progress::Completed { error_count },
-                "cancelled" | "failed" | "timed_out" => Progress::Failed,
+            progress: match shown.state.as_deref() {
+                Some("completed") => Progress::Completed { error_count },
+                Some("cancelled" | "failed" | "timed_out") => Progress::Failed,
                 _ => Progress::Pending,
             },
         }
@@ -119,8 +117,7 @@ impl BulkImports for ConstantContact {
         #[derive(Deserialize)]
         struct Email {
             address: String,
-            #[serde(default)]
-            permission_to_send: String,
+            permission_to_send: Option<String>,
         }
         let after = bound(since);
         let query = [
@@ -130,7 +127,7 @@ impl BulkImports for ConstantContact {
         let page = self.list::<Contact>(token, "/contacts", &query, cursor);
         let Page { items, next } = page.await?;
         let emails = items.into_iter().filter_map(|c| c.email_address);
-        let here = emails.filter(|email| email.permission_to_send != "unsubscribed");
+        let here = emails.filter(|email| email.permission_to_send.as_deref() != Some(UNSUBSCRIBED));
         Ok(Page {
             items: here.map(|email| key(&email.address)).collect(),
             next,
@@ -144,9 +141,10 @@ impl BulkImports for ConstantContact {
         cursor: Option<&str>,
     ) -> Result<Page<(String, Timestamp)>, CrmError> {
         let after = bound(since);
+        // Not by the opt-out's time: a contact that had left before it was deleted may keep that of the former.
         let query = [
             ("status", "deleted"),
-            ("optout_after", after.as_str()),
+            ("updated_after", after.as_str()),
             ("limit", contacts::MAX_PER_PAGE),
         ];
         let page = self.list::<contacts::Listed>(token, "/contacts", &query, cursor);

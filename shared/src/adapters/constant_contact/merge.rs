@@ -24,7 +24,7 @@ pub(super) const PENDING: &str = "pending_confirmation";
 const MAX_PLACES: usize = 3;
 
 /// A contact as read, created or replaced: the properties are the same.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Person {
     email_address: Email,
@@ -61,10 +61,11 @@ pub(super) struct Person {
 /// A contact to be written, and the parts of a sign-up that it leaves out.
 type WithLeftOut = (Person, Vec<LeftOut>);
 
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Email {
     address: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     permission_to_send: String,
 }
 
@@ -85,18 +86,26 @@ impl Person {
         person.take(sign_up)
     }
 
+    /// The contact that was read, brought back by the account, if it was deleted: only the account can do that, and
+    /// only the person can then opt in again.
+    pub(super) fn restored(&self) -> Option<Self> {
+        let restored = Self {
+            update_source: Some("Account"),
+            custom_fields: Vec::new(), // not named, so kept
+            phone_numbers: Vec::new(),
+            street_addresses: Vec::new(),
+            list_memberships: Vec::new(),
+            ..self.clone()
+        };
+        self.deleted_at.is_some().then_some(restored)
+    }
+
     /// The replacement of the contact that was read, and what it leaves out.
     ///
     /// # Errors
     /// As above.
     pub(super) fn replacing(mut self, sign_up: &SignUp) -> Result<WithLeftOut, CrmError> {
-        // Only the account can bring back a deleted contact.
-        let source = if self.deleted_at.is_some() {
-            "Account"
-        } else {
-            "Contact"
-        };
-        self.update_source = Some(source);
+        self.update_source = Some("Contact");
         self.take(sign_up)
     }
 
@@ -189,7 +198,7 @@ fn add<T: Clone + PartialEq>(
 
 /// The contact that a conflict names: the refusal's message ends with its id.
 pub(super) fn contact_id_in(words: &str) -> Option<RemoteId> {
-    let mut parts = words.split(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
+    let mut parts = words.rsplit(|c: char| !(c.is_ascii_hexdigit() || c == '-'));
     parts.find_map(|part| part.parse().ok())
 }
 
@@ -204,6 +213,9 @@ mod tests {
         for words in [
             format!("Validation failed: Email already exists for contact {id}"),
             format!("Email already exists for contact {id}."),
+            format!(
+                "Email 6f1e2b3c-0000-11ee-8c99-0242ac120002@example.com already exists for contact {id}"
+            ),
         ] {
             assert_eq!(contact_id_in(&words), id.parse().ok());
         }

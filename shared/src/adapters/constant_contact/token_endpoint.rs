@@ -24,9 +24,6 @@ use crate::ports::{AppCredentials, Authorization, Clock, TokenError};
 /// Maximum bytes of a token answer.
 const MAX_ANSWER: usize = 256 * 1024;
 
-/// The assumed lifetime of an access token if the answer gives none: less than any source states.
-const DEFAULT_LIFETIME: i64 = 3_600;
-
 /// The token endpoint of Constant Contact.
 #[derive(Debug, Clone)]
 pub struct TokenEndpoint<C> {
@@ -149,10 +146,11 @@ fn grant(answer: &BasicTokenResponse, asked_at: Timestamp) -> Grant {
         names.join(" ")
     });
     let refresh = answer.refresh_token();
+    let access = SecretString::from(answer.access_token().secret().as_str());
     Grant {
-        access: answer.access_token().secret().as_str().into(),
+        expires_at: expiry(&access, seconds, asked_at),
+        access,
         refresh: refresh.map(|token| token.secret().as_str().into()),
-        expires_at: expiry(seconds.unwrap_or(DEFAULT_LIFETIME), asked_at),
         scope: scopes.filter(|scopes| !scopes.is_empty()),
     }
 }

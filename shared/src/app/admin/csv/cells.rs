@@ -9,6 +9,9 @@ use super::export::Names;
 use crate::domain::contact::{Contact, cut, is_phone};
 use crate::domain::lead::{LeadRecord, LeadState, MAX_CUSTOM_CHARS, in_two_lines};
 
+/// The column for values that have no column of their own.
+pub(super) const OTHERS: &str = "Other fields";
+
 /// The most characters of a custom field's label at Constant Contact.
 const MAX_LABEL: usize = 50;
 
@@ -51,7 +54,7 @@ impl Dialect {
     pub(super) fn heading(self, label: &str) -> String {
         let mut label = self.name(label);
         self.shorten(&mut label, MAX_LABEL);
-        let mut ours = self.headings();
+        let mut ours = self.headings().chain([OTHERS]);
         if label.is_empty() || ours.any(|heading| heading.eq_ignore_ascii_case(&label)) {
             return format!("{label} (custom)").trim_start().to_owned();
         }

@@ -9,7 +9,7 @@ use std::mem;
 use csv::{QuoteStyle, Terminator, Writer, WriterBuilder};
 use jiff::Timestamp;
 
-use super::cells::Dialect;
+use super::cells::{Dialect, OTHERS};
 use super::export::Names;
 use crate::domain::contact::Contact;
 use crate::domain::lead::LeadRecord;
@@ -22,9 +22,6 @@ const MAX_BYTES: usize = 4_000_000;
 
 /// The most columns of custom fields. Anybody may send a form fields with any label, and those must not end a part.
 const MAX_LABELS: usize = 100;
-
-/// The column for values that have no column of their own.
-const OTHERS: &str = "Other fields";
 
 /// Tells a spreadsheet that the file is UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
