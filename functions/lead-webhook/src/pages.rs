@@ -81,11 +81,12 @@ const PASSED_ON: [&str; 10] = [
     "leadid_tcpa_disclosure",
 ];
 
-/// Shown above a form that has fields to correct.
-const CORRECT: &str = "Please correct what is marked below; what you typed is still there.";
+/// Shown above a form that has fields to correct. The page does not tick the box again: only the person may.
+const CORRECT: &str =
+    "Please correct what is marked below and tick the box; what you typed is still there.";
 
 /// Shown above a form if everything wrong is in hidden fields.
-const HIDDEN: &str = "What you typed is still there; please send it again.";
+const HIDDEN: &str = "What you typed is still there; please tick the box and send it again.";
 
 /// What the form is rendered with.
 pub struct Shown<'a> {
@@ -159,7 +160,10 @@ fn notice(problem: &Problem, is_marked: impl Fn(&str) -> bool) -> String {
     let others = errors.iter().filter(|error| !is_marked(&error.field));
     let others: Vec<_> = others.map(|error| error.message.as_str()).collect();
     if errors.is_empty() {
-        return problem.detail().to_owned();
+        let detail = problem.detail();
+        return format!(
+            "{detail} What you typed is still there; tick the box before you send it again."
+        );
     }
     if others.is_empty() {
         return CORRECT.to_owned();

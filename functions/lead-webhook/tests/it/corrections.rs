@@ -35,6 +35,7 @@ async fn unticked_consent_box_is_marked_invalid_with_its_error() {
     assert!(page.contains(r#"<label class="option top-aligned at-fault">"#));
     assert!(page.contains(r#"id="error-consent">please tick the box"#));
     assert_eq!(page.matches(" aria-invalid=").count(), 1);
+    assert!(page.contains("marked below and tick the box"), "{page}");
 }
 
 #[tokio::test]
@@ -148,6 +149,7 @@ async fn error_in_a_field_not_on_the_page_is_shown_above_the_form() {
     let page = text(&answer);
     assert_eq!(answer.status(), 422);
     assert!(page.contains("We could not accept it:"), "{page}");
+    assert!(page.contains("please tick the box and send"), "{page}");
     assert!(!page.contains("marked below"), "{page}");
 }
 

@@ -33,6 +33,7 @@ fn keeps_input(answer: &Response<Body>) -> bool {
     page.contains(r#"role="alert""#)
         && page.contains(r#"name="email" value="ada@example.com""#)
         && page.contains(r#"name="first_name" value="Ada""#)
+        && page.contains("tick the box before you send it again")
 }
 
 #[tokio::test]
