@@ -204,19 +204,22 @@ fn connected(connection: &Value, app: &str) -> Finding {
         ),
         (Some("limited"), Some("app_deactivated")) => (
             "app_not_approved",
-            "The application is switched off, or not approved for other people's accounts.",
+            "The application is switched off, or not approved for other people's accounts. Ask Constant Contact's support, \
+             then send the customer a connect link.",
         ),
         (Some("limited"), Some("missing_privilege")) => (
             "user_may_not_write",
-            "The user who connected cannot add contacts. The owner or a manager has to connect.",
+            "The user who connected cannot add contacts. The owner or a manager has to connect. Send the customer a connect \
+             link: `leadfeed links connect`.",
         ),
         (Some("limited"), Some("account_changed")) => (
             "account_changed",
-            "A different account is connected than before. The customer has to confirm that this is intended.",
+            "A different account is connected than before. Send the customer a connect link, with which it signs in and \
+             confirms the account.",
         ),
         (Some("limited"), _) => (
             "scope_missing",
-            "A permission was not granted. The customer has to connect again and grant all of them.",
+            "A permission was not granted. The customer has to connect again and grant all of them. Send it a connect link.",
         ),
         _ => (
             "connection_unreadable",

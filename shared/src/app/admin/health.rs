@@ -84,7 +84,7 @@ impl<W: Wiring> Admin<W> {
         let is_set = self.apps.is_set(&AppId::default_app()).await?;
         Ok((!is_set).then_some(Cow::Borrowed(
             "No client id and secret of a Constant Contact application are stored: nobody can connect. \
-             Store them with PUT /v1/apps/default.",
+             Store them: `leadfeed app put --client-id …`, or PUT /v1/apps/default.",
         )))
     }
 
@@ -148,7 +148,8 @@ impl<W: Wiring> Admin<W> {
         Ok((aside.len() >= self.quarantine_alarm).then(|| {
             format!(
                 "At least {} leads of the last day were set aside as likely robots, as more than a day's limit, or because a captcha could not be checked: {}. \
-                 Look at some with the status quarantined; a replay of that status releases them.",
+                 See why with `leadfeed leads list CUSTOMER --status quarantined`. Release only those of an outage, by their reason and time: \
+                 a replay without these also sends what robots left.",
                 aside.len(),
                 named(whose)
             )

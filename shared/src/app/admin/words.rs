@@ -67,8 +67,8 @@ pub fn of(label: &str) -> Words {
             Connect,
         ),
         "waiting.rights" => words(
-            "The user who connected cannot add contacts",
-            "Connect again as the account’s owner or as an account manager.",
+            "The connection cannot add contacts at the moment",
+            "Connect again: if another account is connected, confirm it; if the user may not add contacts, sign in as the account’s owner or as an account manager. If that does not help, tell whoever runs this service.",
             Connect,
         ),
         "waiting.no_list" => words(
