@@ -127,10 +127,11 @@ pub struct PutCustomer {
     /// ID of the application it connects through, from its next connect link on
     #[arg(long)]
     pub app: Option<String>,
-    /// Where a browser goes after a form; empty for the built-in thank-you page
+    /// Where a browser goes after forms created from now on; empty for the built-in thank-you page
     #[arg(long)]
     pub return_url: Option<String>,
-    /// A host that a form may send the browser back to; repeatable, replaces the current hosts, empty for none
+    /// A host that forms created from now on may send the browser back to; repeatable, replaces the current hosts,
+    /// empty for none
     #[arg(long = "return-host", value_name = "HOST")]
     pub return_hosts: Vec<String>,
     /// Whether leads may go by bulk import

@@ -28,10 +28,10 @@ pub struct Customer {
     /// The Constant Contact application its connection uses.
     #[serde(default = "AppId::default_app")]
     pub app: AppId,
-    /// Where a browser goes after submitting a form that was made without a page of its own.
+    /// Where a browser goes after submitting a form: copied into a form that is made without a page of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
-    /// Hosts to which a submission may send the browser back, for forms made without their own.
+    /// Hosts to which a submission may send the browser back: copied into a form that is made without its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub return_hosts: Vec<String>,
     /// Whether bulk import is agreed to.
