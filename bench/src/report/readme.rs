@@ -55,12 +55,13 @@ pub fn table(measured: &Measured, provenance: &Provenance) -> Result<String> {
     let leads: usize = rates.clone().map(|rate| rate.delivered).sum();
     let throttled: usize = rates.clone().map(|rate| rate.throttled).sum();
     let share = rates.map(|rate| rate.share()).fold(f64::INFINITY, f64::min);
-    let dollars = bill::million(measured, 10)?;
+    let (in_tens, one_by_one) = (bill::million(measured, 10)?, bill::million(measured, 1)?);
     writeln!(
         text,
         "\nA warm lead takes {:.2} ms of processor time: {}. A lead costs {:.2} calls of Constant Contact, {:.1} % of the\n\
-         allowed rate is used and {throttled} calls are throttled; a million leads cost about {dollars:.0} dollars of AWS,\n\
-         and each connected customer {SECRET:.2} dollars a month for the secret of its tokens.\n\
+         allowed rate is used and {throttled} calls are throttled; a million leads cost {in_tens:.0} dollars of\n\
+         AWS if they come in tens, and {one_by_one:.0} if they come one by one; each connected customer\n\
+         costs {SECRET:.2} dollars a month for the secret of its tokens.\n\
          Measured {}; [bench/report.md](bench/report.md) has the rest.",
         ours * 1e3,
         others.collect::<Vec<_>>().join(", "),
