@@ -5,15 +5,16 @@ use std::panic::AssertUnwindSafe;
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 
+use super::Drain;
 use super::ask::CallError;
 use super::opt_outs::{CheckKind, ListedOptOuts};
 use super::outcome::Outcome;
 use super::recheck::CheckedLeads;
+use super::same_address::SameAddress;
 use super::sign_up::{Content, content};
-use super::turns::{Leads, Turn};
-use super::{Drain, refused};
+use super::turns::Turn;
 use crate::domain::crm::{Blame, CrmError, OptionalField};
-use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadState, WaitReason};
 use crate::ports::{Clock as _, Contacts, CreateOutcome, SignUp, SignedUp, Wiring};
 
 impl<W: Wiring> Drain<W> {
@@ -22,7 +23,7 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn deliver(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         check: CheckKind,
         moment: Option<Timestamp>,
         gone: &ListedOptOuts,
@@ -31,7 +32,7 @@ impl<W: Wiring> Drain<W> {
         match AssertUnwindSafe(call).catch_unwind().await {
             Ok(delivered) => delivered.unwrap_or_else(|outcome| outcome),
             Err(_) => {
-                let lead = leads.last().map(|lead| &lead.lead.id);
+                let lead = Some(&leads.newest().lead.id);
                 tracing::error!(lead.id = ?lead, "a delivery broke off");
                 Outcome::waits(WaitReason::AnswerLost, None)
             }
@@ -41,13 +42,12 @@ impl<W: Wiring> Drain<W> {
     async fn call(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         check: CheckKind,
         mut moment: Option<Timestamp>,
         gone: &ListedOptOuts,
     ) -> Result<Outcome, Outcome> {
-        let newest = leads.last();
-        let newest = newest.ok_or_else(|| refused(RefusalReason::CcRefused))?;
+        let newest = leads.newest();
         let delivered_since = self.newer(leads).await?;
         self.learn_fields(turn, leads, &mut moment).await;
         let content = content(turn.ready, leads, &delivered_since);
@@ -117,7 +117,7 @@ impl<W: Wiring> Drain<W> {
     async fn leave_out(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         content: &mut Content,
         error: &CrmError,
     ) -> Result<bool, Outcome> {

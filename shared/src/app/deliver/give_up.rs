@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::Drain;
 use super::outcome::Outcome;
-use super::turns::Leads;
+use super::same_address::SameAddress;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason};
@@ -20,21 +20,19 @@ impl<W: Wiring> Drain<W> {
     /// accepted others that came yesterday: it will never accept these, and each try costs calls that others need.
     pub(super) async fn give_up_if_hopeless(
         &self,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         error: &CrmError,
         outcome: Outcome,
     ) -> Outcome {
         let yesterday = utc_day(self.keeper.clock.now() - SignedDuration::from_hours(24));
         let in_trouble = matches!(&outcome.state, LeadState::Waiting { why } if why.is_transient());
-        let hopeless = in_trouble && leads.iter().all(|lead| is_hopeless(lead, yesterday));
-        let Some(newest) = leads.last().filter(|_| hopeless) else {
-            return outcome;
-        };
-        let customer = &newest.lead.customer;
-        if !self.accepted_others(customer, yesterday).await {
+        let hopeless = in_trouble && leads.iter().all(|record| is_hopeless(record, yesterday));
+        let lead = &leads.newest().lead;
+        let customer = &lead.customer;
+        if !hopeless || !self.accepted_others(customer, yesterday).await {
             return outcome;
         }
-        tracing::warn!(lead.id = %newest.lead.id, customer.id = %customer, error = %error, "a lead is given up");
+        tracing::warn!(lead.id = %lead.id, customer.id = %customer, error = %error, "a lead is given up");
         let words = match error {
             CrmError::NotFound(words) | CrmError::Conflict(words) => Some(words.words()),
             _ => None,
@@ -59,7 +57,7 @@ impl<W: Wiring> Drain<W> {
 }
 
 /// Whether a lead was tried often, and in vain since before a day.
-fn is_hopeless(lead: &LeadRecord, of: Date) -> bool {
-    let since = lead.failing_since().map(utc_day);
-    lead.transient_failures() >= TRIES && since.is_some_and(|since| since < of)
+fn is_hopeless(record: &LeadRecord, of: Date) -> bool {
+    let since = record.failing_since().map(utc_day);
+    record.transient_failures() >= TRIES && since.is_some_and(|since| since < of)
 }

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::Drain;
 use super::ask::CallError;
 use super::outcome::Outcome;
+use super::same_address::SameAddress;
 use super::sign_up::lists_of_all;
-use super::turns::{Leads, Turn};
+use super::turns::Turn;
 use crate::app::publish::mark_list_gone;
 use crate::domain::connection::ConfirmedOptIn;
 use crate::domain::crm::CrmError;
@@ -27,12 +28,9 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn leave_out_lists(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         content: &mut SignUp,
     ) -> Result<bool, Outcome> {
-        let Some(newest) = leads.last() else {
-            return Ok(false);
-        };
         let looking = turn.ready.looking_for_lists.lock().await;
         for list in &content.lists {
             if turn.ready.has_looked_for(list) {
@@ -45,7 +43,9 @@ impl<W: Wiring> Drain<W> {
                 .map_err(CallError::for_read)
             {
                 Ok(is_there) => is_there,
-                Err(CallError::Failed(error)) => return Err(self.outcome_of(&error, newest)),
+                Err(CallError::Failed(error)) => {
+                    return Err(self.outcome_of(&error, leads.newest()));
+                }
                 Err(CallError::Deferred(outcome)) => return Err(outcome),
             };
             turn.ready.note_list(list, is_there);
@@ -57,7 +57,11 @@ impl<W: Wiring> Drain<W> {
         let left = match lists_of_all(turn.ready, leads) {
             Ok(left) => left,
             // The next drain knows which lists are gone, and separates these leads from those that wait for a list.
-            Err(_) if leads.iter().any(|lead| turn.ready.lists_of(lead).is_ok()) => {
+            Err(_)
+                if leads
+                    .iter()
+                    .any(|record| turn.ready.lists_of(record).is_ok()) =>
+            {
                 return Err(self.not_now());
             }
             Err(why) => return Err(Outcome::waits(why, None)),
@@ -79,12 +83,12 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn learn_fields(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         moment: &mut Option<Timestamp>,
     ) {
         let (ready, clock) = (turn.ready, &self.keeper.clock);
         let (connection, now) = (&ready.connection, clock.now());
-        let contacts = leads.iter().map(|lead| &lead.lead.contact);
+        let contacts = leads.iter().map(|record| &record.lead.contact);
         let mut old = contacts.filter(|contact| connection.may_have_new_field_for(contact, now));
         if old.next().is_some() {
             self.read_fields(turn, moment).await;

@@ -1,7 +1,7 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
-//! [`batch`] says which leads a batch asks for, `claim` claims them, `take` finds what they need to go out, `turns`
-//! gives every call its turn, `gates` hand out moments on the budget's clock, `calls_today` knows which customers have
+//! [`batch`] says which leads a batch asks for, `claim` claims them, `same_address` holds those of one address
+//! together, `take` finds what they need to go out, `turns` gives every call its turn, `gates` hand out moments on the budget's clock, `calls_today` knows which customers have
 //! had many, `opt_outs` checks older consents against opt-outs, `person` looks for newer leads of the same person,
 //! `sign_up` makes the content of a call, `call` makes the one that delivers, `recheck` checks again before one that
 //! had to wait, `ask` repeats any call that can be fixed on the spot, `learn` finds out about the account what no
@@ -21,6 +21,7 @@ mod opt_outs;
 pub mod outcome;
 mod person;
 mod recheck;
+mod same_address;
 mod settle;
 mod sign_up;
 mod take;

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 
 use super::ask::CallError;
 use super::outcome::Outcome;
+use super::same_address::SameAddress;
 use super::sign_up::Content;
-use super::turns::{Leads, Turn};
+use super::turns::Turn;
 use super::{Drain, refused};
 use crate::domain::crm::CrmError;
 use crate::domain::lead::{
@@ -32,13 +33,14 @@ pub(super) enum CheckKind {
 impl CheckKind {
     /// The check for leads of one address. A look can show that they have arrived only if all of them lost an answer;
     /// and one that may have arrived makes even the freshest consent beside it need a look.
-    pub(super) fn of(leads: &[LeadRecord], at: Timestamp) -> Self {
-        let lost = leads.iter().filter(|lead| lost_answer(lead)).count();
-        let fresh = freshest(leads).is_some_and(|lead| lead.lead.consent.is_fresh(at));
-        match lost {
-            0 if fresh && !leads.iter().any(may_have_arrived) => Self::Nothing,
-            lost if lost > 0 && lost == leads.len() => Self::Arrival,
-            _ => Self::LookUp,
+    pub(super) fn of(leads: &SameAddress, at: Timestamp) -> Self {
+        let unsure = |record: &LeadRecord| lost_answer(record) || may_have_arrived(record);
+        if leads.iter().all(lost_answer) {
+            Self::Arrival
+        } else if leads.freshest().lead.consent.is_fresh(at) && !leads.iter().any(unsure) {
+            Self::Nothing
+        } else {
+            Self::LookUp
         }
     }
 }
@@ -53,7 +55,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// One list is cheaper than two look-ups.
-    pub(super) fn of(groups: &[Vec<LeadRecord>], now: Timestamp) -> Self {
+    pub(super) fn of(groups: &[SameAddress], now: Timestamp) -> Self {
         let mut checks: Vec<_> = groups
             .iter()
             .map(|leads| CheckKind::of(leads, now))
@@ -61,7 +63,7 @@ impl Plan {
         let old = groups.iter().zip(&checks);
         let old = old.filter(|(_, check)| **check == CheckKind::LookUp);
         let given: Vec<_> = old
-            .filter_map(|(leads, _)| Some(freshest(leads)?.lead.consent.given_at))
+            .map(|(leads, _)| leads.freshest().lead.consent.given_at)
             .collect();
         let list_since = given.iter().min().copied().filter(|_| given.len() > 1);
         if list_since.is_some() {
@@ -117,20 +119,18 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn check(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         check: CheckKind,
         moment: &mut Option<Timestamp>,
         gone: &ListedOptOuts,
         content: &Content,
     ) -> Result<OptOutCheck, Outcome> {
-        let Some(newest) = freshest(leads) else {
-            return Ok(OptOutCheck::NotNeeded);
-        };
-        let email = &newest.lead.contact.email;
+        let freshest = leads.freshest();
+        let email = &freshest.lead.contact.email;
         match (check, gone) {
             (CheckKind::Nothing, _) => return Ok(OptOutCheck::NotNeeded),
             (CheckKind::List, ListedOptOuts::Known(gone)) => {
-                return verdict(newest, gone.get(&email.key()));
+                return verdict(freshest, gone.get(&email.key()));
             }
             (CheckKind::List, ListedOptOuts::LookUpEach)
             | (CheckKind::LookUp | CheckKind::Arrival, _) => {}
@@ -141,13 +141,13 @@ impl<W: Wiring> Drain<W> {
         let found = match found.map_err(CallError::for_read) {
             Ok(found) => found,
             Err(CallError::Failed(error)) => {
-                let outcome = self.outcome_of(&error, newest);
+                let outcome = self.outcome_of(&error, freshest);
                 return Err(self.give_up_if_hopeless(leads, &error, outcome).await);
             }
             Err(CallError::Deferred(outcome)) => return Err(outcome),
         };
         let left = found.as_ref().and_then(|found| found.opted_out_at);
-        let verdict = verdict(newest, left.as_ref())?;
+        let verdict = verdict(freshest, left.as_ref())?;
         match found {
             Some(found) if check == CheckKind::Arrival => {
                 match arrived_with(&found, &content.sign_up) {
@@ -165,24 +165,17 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    pub(super) fn outcome_of(&self, error: &CrmError, newest: &LeadRecord) -> Outcome {
-        tracing::warn!(lead.id = %newest.lead.id, customer.id = %newest.lead.customer, error = %error, "a lead was not delivered");
-        let (blames, now) = (
-            error.blames(&newest.lead.contact.email),
-            self.keeper.clock.now(),
-        );
+    pub(super) fn outcome_of(&self, error: &CrmError, record: &LeadRecord) -> Outcome {
+        let lead = &record.lead;
+        tracing::warn!(lead.id = %lead.id, customer.id = %lead.customer, error = %error, "a lead was not delivered");
+        let (blames, now) = (error.blames(&lead.contact.email), self.keeper.clock.now());
         Outcome::of_error(error, &blames, now, self.jitter())
     }
 }
 
-/// The lead with the most recent consent, which need not be the one that came last: some consents come late.
-fn freshest(leads: &[LeadRecord]) -> Option<&LeadRecord> {
-    leads.iter().max_by_key(|lead| lead.lead.consent.given_at)
-}
-
-fn verdict(newest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck, Outcome> {
+fn verdict(freshest: &LeadRecord, left: Option<&Timestamp>) -> Result<OptOutCheck, Outcome> {
     match left {
-        Some(left) if *left > newest.lead.consent.given_at => {
+        Some(left) if *left > freshest.lead.consent.given_at => {
             Err(refused(RefusalReason::OptedOutAfterConsent))
         }
         Some(left) => Ok(OptOutCheck::CameBack { left_at: *left }),

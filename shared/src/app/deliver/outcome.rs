@@ -46,9 +46,9 @@ impl Outcome {
 
     /// When a lead with this outcome is to be taken up again: after repeated trouble, at growing intervals.
     #[must_use]
-    pub fn due_of(&self, lead: &LeadRecord, now: Timestamp, jitter: u8) -> Option<Timestamp> {
+    pub fn due_of(&self, record: &LeadRecord, now: Timestamp, jitter: u8) -> Option<Timestamp> {
         let (Self { state, due_at }, later) =
-            (self, backoff(lead.transient_failures() + 1, jitter));
+            (self, backoff(record.transient_failures() + 1, jitter));
         match state {
             LeadState::Waiting { why } if why.is_transient() => (*due_at).max(Some(now + later)),
             _ => *due_at,

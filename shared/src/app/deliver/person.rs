@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
 use super::outcome::Outcome;
-use super::turns::Leads;
+use super::same_address::SameAddress;
 use crate::domain::ids::LeadId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
 use crate::ports::{Clock, Ledger, Wiring};
@@ -33,15 +33,12 @@ impl<W: Wiring> Drain<W> {
     ///
     /// # Errors
     /// Try later, if one of them is just being sent: nobody could tell whose call arrives first.
-    pub(super) async fn newer(&self, leads: Leads<'_>) -> Result<Vec<LeadRecord>, Outcome> {
+    pub(super) async fn newer(&self, leads: &SameAddress) -> Result<Vec<LeadRecord>, Outcome> {
         let now = self.keeper.clock.now();
-        let Some(oldest) = leads
-            .first()
-            .filter(|_| leads.iter().any(|lead| is_late(lead, now)))
-        else {
+        if !leads.iter().any(|record| is_late(record, now)) {
             return Ok(vec![]);
-        };
-        let since = oldest.lead.received_at;
+        }
+        let since = leads.oldest().lead.received_at;
         let mut newer = self.others(leads, since).await?;
         newer.retain(|other| other.lead.received_at > since);
         if newer.iter().any(|other| is_being_sent(other, now)) {
@@ -56,7 +53,7 @@ impl<W: Wiring> Drain<W> {
     /// recent, so it happens once.
     pub(super) async fn retry_later_if_held_back(
         &self,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         outcome: Outcome,
     ) -> Outcome {
         let why = RefusalReason::InvalidAddress;
@@ -69,7 +66,7 @@ impl<W: Wiring> Drain<W> {
         };
         let now = self.keeper.clock.now();
         let called_recently = |record: &LeadRecord| was_called_since(record, now - HELD_BACK);
-        if others.iter().chain(leads).any(called_recently) {
+        if others.iter().chain(leads.iter()).any(called_recently) {
             let later = now + HELD_BACK + RETRY_MARGIN;
             return Outcome::waits(WaitReason::Upstream, Some(later));
         }
@@ -77,11 +74,13 @@ impl<W: Wiring> Drain<W> {
     }
 
     /// The newest of the person's other leads that came at `since` or later.
-    async fn others(&self, leads: Leads<'_>, since: Timestamp) -> Result<Vec<LeadRecord>, Outcome> {
-        let Some(own) = leads.last() else {
-            return Ok(vec![]);
-        };
-        let (customer, email) = (&own.lead.customer, &own.lead.contact.email);
+    async fn others(
+        &self,
+        leads: &SameAddress,
+        since: Timestamp,
+    ) -> Result<Vec<LeadRecord>, Outcome> {
+        let newest = &leads.newest().lead;
+        let (customer, email) = (&newest.customer, &newest.contact.email);
         let later = |error| self.defer("looking for leads of the same person", customer, &error);
         let found = self.ledger.leads_of(customer, email, MAX_SEARCHED).await;
         let mut ids = found.map_err(later)?;
@@ -96,23 +95,23 @@ impl<W: Wiring> Drain<W> {
     }
 }
 
-fn is_late(lead: &LeadRecord, now: Timestamp) -> bool {
-    lead.attempts > 1 || now.duration_since(lead.lead.received_at) > IN_TIME
+fn is_late(record: &LeadRecord, now: Timestamp) -> bool {
+    record.attempts > 1 || now.duration_since(record.lead.received_at) > IN_TIME
 }
 
-fn is_being_sent(lead: &LeadRecord, now: Timestamp) -> bool {
-    matches!(&lead.state, LeadState::Sending { until, .. } if *until > now)
+fn is_being_sent(record: &LeadRecord, now: Timestamp) -> bool {
+    matches!(&record.state, LeadState::Sending { until, .. } if *until > now)
 }
 
 /// Whether Constant Contact accepted the lead's address at this moment or later, or may have, or met it more than once.
-fn was_called_since(lead: &LeadRecord, since: Timestamp) -> bool {
+fn was_called_since(record: &LeadRecord, since: Timestamp) -> bool {
     let taken = |state: &LeadState| match state {
         LeadState::Delivered { .. } => true,
         LeadState::Waiting { why } => *why == WaitReason::AnswerLost,
         _ => false,
     };
     let upstream = LeadState::waiting(WaitReason::Upstream);
-    let lines = lead.timeline.iter().filter(|line| line.at > since);
+    let lines = record.timeline.iter().filter(|line| line.at > since);
     let transient_failures = lines.clone().filter(|line| line.state == upstream);
     transient_failures.count() > 1 || lines.map(|line| &line.state).any(taken)
 }

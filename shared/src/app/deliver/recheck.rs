@@ -4,7 +4,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::outcome::Outcome;
-use super::turns::{Leads, Turn};
+use super::same_address::SameAddress;
+use super::turns::Turn;
 use super::{Drain, refused};
 use crate::domain::connection::Connection;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
@@ -18,13 +19,13 @@ const BEFORE: SignedDuration = SignedDuration::from_millis(200);
 
 /// Leads that a call is made for, and when they were last checked.
 pub(super) struct CheckedLeads<'a> {
-    leads: Leads<'a>,
+    leads: &'a SameAddress,
     at: Timestamp,
 }
 
 impl<'a> CheckedLeads<'a> {
     /// Leads as they were claimed.
-    pub(super) fn claimed(leads: Leads<'a>, turn: &Turn<'_>) -> Self {
+    pub(super) fn claimed(leads: &'a SameAddress, turn: &Turn<'_>) -> Self {
         let at = turn.ready.claimed_at;
         Self { leads, at }
     }
@@ -46,8 +47,8 @@ impl<W: Wiring> Drain<W> {
         self.keeper.clock.sleep_until(moment - BEFORE).await;
         checked_leads.at = self.keeper.clock.now();
         self.ensure_connected(turn).await?;
-        for lead in checked_leads.leads {
-            let (customer, id) = (&lead.lead.customer, &lead.lead.id);
+        for record in checked_leads.leads.iter() {
+            let (customer, id) = (&record.lead.customer, &record.lead.id);
             let known = self.ledger.lead(customer, id).await;
             let known = known
                 .map_err(|error| self.defer("looking at a lead once more", customer, &error))?;
@@ -62,7 +63,7 @@ impl<W: Wiring> Drain<W> {
         }
         let customer = &turn.ready.customer.id;
         if !self
-            .suppressed(customer, checked_leads.leads)
+            .suppressed(customer, checked_leads.leads.iter())
             .await?
             .is_empty()
         {

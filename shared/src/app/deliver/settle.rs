@@ -23,16 +23,17 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn settle(
         &self,
         customer: Option<&Customer>,
-        leads: &[LeadRecord],
+        leads: impl IntoIterator<Item = &LeadRecord>,
         owner: &str,
         outcome: &Outcome,
     ) {
-        let Some(LeadRecord { lead, .. }) = leads.first() else {
+        let leads: Vec<_> = leads.into_iter().collect();
+        let Some(first) = leads.first() else {
             return;
         };
-        let id = &lead.customer;
+        let id = &first.lead.customer;
         let now = self.keeper.clock.now();
-        let due = |record| outcome.due_of(record, now, self.jitter());
+        let due = |record: &&LeadRecord| outcome.due_of(record, now, self.jitter());
         let due: Vec<_> = leads.iter().map(due).collect();
         let look_at = look_at(outcome, &due, now);
         if let Some(at) = look_at
@@ -41,7 +42,7 @@ impl<W: Wiring> Drain<W> {
             tracing::error!(customer.id = %id, error = %causes(&error), "a wait was not marked");
             return;
         }
-        for (record, due_at) in leads.iter().zip(due) {
+        for (record, due_at) in leads.into_iter().zip(due) {
             let settlement = self.settlement(outcome, due_at, customer);
             self.write(record, owner, &settlement).await;
         }

@@ -1,6 +1,6 @@
 //! The content of a call.
 
-use super::batch;
+use super::same_address::SameAddress;
 use super::take::Ready;
 use crate::domain::connection::CustomFieldValues;
 use crate::domain::contact::{Note, NoteKind};
@@ -21,13 +21,12 @@ pub(super) struct Content {
 /// The call's content, given the person's leads `delivered_since`, or what the leads wait for.
 pub(super) fn content(
     ready: &Ready,
-    leads: &[LeadRecord],
+    leads: &SameAddress,
     delivered_since: &[LeadRecord],
 ) -> Result<Content, WaitReason> {
     let lists = lists_of_all(ready, leads)?;
-    let contact = batch::merged(leads, delivered_since).ok_or(WaitReason::NoList)?;
-    let (contact, mut notes) = contact.for_remote();
-    notes.retain(|note| !leads.iter().any(|lead| lead.lead.notes.contains(note)));
+    let (contact, mut notes) = leads.merged(delivered_since).for_remote();
+    notes.retain(|note| !leads.iter().any(|record| record.lead.notes.contains(note)));
     let values = CustomFieldValues::of(&contact, ready.fields());
     notes.extend(values.notes);
     let fields = values.fields.into_iter();
@@ -50,11 +49,11 @@ pub(super) fn content(
 /// The lists that leads join together, or what they wait for.
 pub(super) fn lists_of_all(
     ready: &Ready,
-    leads: &[LeadRecord],
+    leads: &SameAddress,
 ) -> Result<Vec<RemoteId>, WaitReason> {
     let mut lists = Vec::new();
-    for lead in leads {
-        lists.extend(ready.lists_of(lead)?);
+    for record in leads.iter() {
+        lists.extend(ready.lists_of(record)?);
     }
     lists.sort_unstable();
     lists.dedup();

@@ -6,8 +6,9 @@ use std::sync::{Mutex, OnceLock};
 
 use jiff::Timestamp;
 
-use super::batch::{self, LeadRequest, SameAddress};
+use super::batch::LeadRequest;
 use super::outcome::Outcome;
+use super::same_address::{SameAddress, by_address};
 use super::{Drain, refused};
 use crate::app::token_keeper::{Access, AccessError};
 use crate::domain::connection::{Connection, CustomField, RefreshDecision};
@@ -62,20 +63,22 @@ impl Claimed {
     /// of their address.
     fn without_list(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
-        let leads = std::mem::take(&mut self.groups).into_iter().flatten();
+        let groups = std::mem::take(&mut self.groups).into_iter();
+        let records = groups.flat_map(SameAddress::into_records);
         let (joining, without): (Vec<_>, Vec<_>) =
-            leads.partition(|lead| lists_of(connection, &[], forms, lead).is_ok());
-        self.groups = batch::by_address(joining);
+            records.partition(|record| lists_of(connection, &[], forms, record).is_ok());
+        self.groups = by_address(joining);
         without
     }
 
     /// Leaves each address only as many leads as may go out in one call; returns the others.
     fn take_excess(&mut self) -> Vec<LeadRecord> {
         let (connection, forms) = (&self.connection, &self.forms);
-        let lists = |lead: &LeadRecord| lists_of(connection, &[], forms, lead).unwrap_or_default();
+        let lists =
+            |record: &LeadRecord| lists_of(connection, &[], forms, record).unwrap_or_default();
         let groups = self.groups.iter_mut();
-        let others = groups.map(|leads| batch::beyond_lists(leads, lists));
-        others.flatten().collect()
+        let others = groups.flat_map(|leads| leads.take_beyond_lists(lists));
+        others.collect()
     }
 
     fn with(self, access: Access) -> Ready {
@@ -117,11 +120,11 @@ impl Ready {
     }
 
     /// The lists that a lead joins, as far as the batch knows by now, or what it waits for.
-    pub(super) fn lists_of(&self, lead: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
+    pub(super) fn lists_of(&self, record: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
         let seen = locked(&self.lists_seen);
         let gone = seen.iter().filter(|(_, is_there)| !**is_there);
         let gone: Vec<_> = gone.map(|(list, _)| list.clone()).collect();
-        lists_of(&self.connection, &gone, &self.forms, lead)
+        lists_of(&self.connection, &gone, &self.forms, record)
     }
 
     /// The account's custom fields, as far as the batch knows by now.
@@ -141,9 +144,9 @@ fn lists_of(
     connection: &Connection,
     gone: &[RemoteId],
     forms: &BTreeMap<FormId, Form>,
-    lead: &LeadRecord,
+    record: &LeadRecord,
 ) -> Result<Vec<RemoteId>, WaitReason> {
-    let own = forms.get(&lead.lead.form).map(|form| &form.lists[..]);
+    let own = forms.get(&record.lead.form).map(|form| &form.lists[..]);
     connection.lists_without(gone, own.unwrap_or_default())
 }
 
@@ -247,7 +250,8 @@ impl<W: Wiring> Drain<W> {
             Err(error) => self.without_token(&customer.id, &error),
         };
         for leads in &claimed.groups {
-            self.settle(Some(customer), leads, owner, &outcome).await;
+            self.settle(Some(customer), leads.iter(), owner, &outcome)
+                .await;
         }
         None
     }
@@ -265,9 +269,11 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn suppressed(
         &self,
         customer: &CustomerId,
-        claimed: &[LeadRecord],
+        leads: impl IntoIterator<Item = &LeadRecord>,
     ) -> Result<BTreeSet<PersonId>, Outcome> {
-        let people = claimed.iter().map(|record| self.person(customer, record));
+        let people = leads
+            .into_iter()
+            .map(|record| self.person(customer, record));
         let people: BTreeSet<_> = people.collect();
         if people.is_empty() {
             return Ok(people);
@@ -307,7 +313,7 @@ impl<W: Wiring> Drain<W> {
                 forms.insert(form.id.clone(), form);
             }
         }
-        let groups = batch::by_address(std::mem::take(claimed));
+        let groups = by_address(std::mem::take(claimed));
         Ok(Claimed {
             customer,
             connection,

@@ -1,8 +1,8 @@
 //! When each call is made: the customers of a batch in turn.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::mem;
 use std::sync::atomic::AtomicBool;
-use std::{mem, slice};
 
 use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
@@ -11,10 +11,11 @@ use super::Drain;
 use super::gates::{Gate, Waiting, in_turn};
 use super::opt_outs::{CheckKind, ListedOptOuts, Plan};
 use super::outcome::Outcome;
+use super::same_address::SameAddress;
 use super::take::Ready;
 use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
 use crate::domain::ids::AppId;
-use crate::domain::lead::{LeadRecord, LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Apps, Budget, Clock, StoreError, Wiring};
 
 /// One customer's turn within a batch.
@@ -138,7 +139,7 @@ impl<W: Wiring> Drain<W> {
 
     async fn settle_groups(&self, ready: &Ready, owner: &str, outcome: &Outcome) {
         for leads in &ready.groups {
-            self.settle(Some(&ready.customer), leads, owner, outcome)
+            self.settle(Some(&ready.customer), leads.iter(), owner, outcome)
                 .await;
         }
     }
@@ -173,7 +174,10 @@ impl<W: Wiring> Drain<W> {
             calls.into_iter().map(
                 async |((leads, check), gate)| match self.opened(gate).await {
                     Ok(moment) => self.deliver_group(turn, leads, check, moment, gone).await,
-                    Err(outcome) => self.settle(customer, leads, turn.owner, &outcome).await,
+                    Err(outcome) => {
+                        self.settle(customer, leads.iter(), turn.owner, &outcome)
+                            .await
+                    }
                 },
             );
         join(self.hand_out(turn, behind), join_all(deliver)).await;
@@ -184,7 +188,7 @@ impl<W: Wiring> Drain<W> {
     async fn deliver_group(
         &self,
         turn: &Turn<'_>,
-        leads: Leads<'_>,
+        leads: &SameAddress,
         check: CheckKind,
         moment: Timestamp,
         gone: &ListedOptOuts,
@@ -194,16 +198,19 @@ impl<W: Wiring> Drain<W> {
         let why = RefusalReason::CcRefused;
         let refused =
             matches!(&outcome.state, LeadState::Refused { why: actual, .. } if *actual == why);
-        let Some((newest, others)) = leads.split_last().filter(|_| refused && leads.len() > 1)
-        else {
-            return self.settle(customer, leads, turn.owner, &outcome).await;
-        };
+        if !refused || leads.is_single() {
+            return self
+                .settle(customer, leads.iter(), turn.owner, &outcome)
+                .await;
+        }
         let later = self.not_now();
-        self.settle(customer, others, turn.owner, &later).await;
-        let newest = slice::from_ref(newest);
-        let check = CheckKind::of(newest, self.keeper.clock.now());
-        let outcome = self.deliver(turn, newest, check, None, gone).await;
-        self.settle(customer, newest, turn.owner, &outcome).await;
+        self.settle(customer, leads.older(), turn.owner, &later)
+            .await;
+        let newest = SameAddress::single(leads.newest().clone());
+        let check = CheckKind::of(&newest, self.keeper.clock.now());
+        let outcome = self.deliver(turn, &newest, check, None, gone).await;
+        self.settle(customer, newest.iter(), turn.owner, &outcome)
+            .await;
     }
 
     /// Up to `want` moments from `from` on that leave enough time for calls that `take` so long, or the outcome of the
@@ -268,6 +275,3 @@ fn turn_away<'a>(
     }
     others
 }
-
-/// One address's leads, oldest first.
-pub(super) type Leads<'a> = &'a [LeadRecord];
