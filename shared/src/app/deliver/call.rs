@@ -11,24 +11,28 @@ use super::opt_outs::{CheckKind, ListedOptOuts};
 use super::outcome::Outcome;
 use super::recheck::CheckedLeads;
 use super::same_address::SameAddress;
-use super::sign_up::{Content, content};
+use super::sign_up::Content;
 use super::turns::Turn;
 use crate::domain::crm::{Blame, CrmError, OptionalField};
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::ports::{Clock as _, Contacts, CreateOutcome, SignUp, SignedUp, Wiring};
 
+/// Leads of one address about to be delivered.
+pub(super) struct Delivery<'a> {
+    pub(super) turn: &'a Turn<'a>,
+    pub(super) leads: &'a SameAddress,
+    pub(super) check: CheckKind,
+    pub(super) opt_outs: &'a ListedOptOuts,
+    /// The moment given to the first call, until one takes it. Later ones find their own.
+    pub(super) moment: Option<Timestamp>,
+}
+
 impl<W: Wiring> Drain<W> {
-    /// Delivers the leads of one address from the given moment on, and returns the outcome. A panic affects only these
-    /// leads: nobody knows whether their call arrived, and the others go on.
-    pub(super) async fn deliver(
-        &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
-        check: CheckKind,
-        moment: Option<Timestamp>,
-        gone: &ListedOptOuts,
-    ) -> Outcome {
-        let call = self.call(turn, leads, check, moment, gone);
+    /// Delivers leads and returns the outcome. A panic affects only these leads: nobody knows whether their call
+    /// arrived, and the others go on.
+    pub(super) async fn deliver(&self, delivery: Delivery<'_>) -> Outcome {
+        let leads = delivery.leads;
+        let call = self.call(delivery);
         match AssertUnwindSafe(call).catch_unwind().await {
             Ok(delivered) => delivered.unwrap_or_else(|outcome| outcome),
             Err(_) => {
@@ -39,26 +43,18 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    async fn call(
-        &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
-        check: CheckKind,
-        mut moment: Option<Timestamp>,
-        gone: &ListedOptOuts,
-    ) -> Result<Outcome, Outcome> {
+    async fn call(&self, mut delivery: Delivery<'_>) -> Result<Outcome, Outcome> {
+        let Delivery { turn, leads, .. } = delivery;
         let newest = leads.newest();
         let delivered_since = self.newer(leads).await?;
-        self.learn_fields(turn, leads, &mut moment).await;
-        let content = content(turn.ready, leads, &delivered_since);
+        self.learn_fields(&mut delivery).await;
+        let content = Content::new(turn.ready, leads, &delivered_since);
         let mut content = content.map_err(|why| Outcome::waits(why, None))?;
-        let opt_out_check = self
-            .check(turn, leads, check, &mut moment, gone, &content)
-            .await?;
+        let opt_out_check = self.check(&mut delivery, &content).await?;
         let mut checked_leads = CheckedLeads::claimed(leads, turn);
         loop {
-            let made =
-                self.make_or_update(turn, &mut checked_leads, moment.take(), &content.sign_up);
+            let (moment, sign_up) = (delivery.moment.take(), &content.sign_up);
+            let made = self.make_or_update(turn, &mut checked_leads, moment, sign_up);
             let error = match made.await {
                 Ok(signed_up) => {
                     if signed_up.contact.is_none() {
@@ -77,7 +73,8 @@ impl<W: Wiring> Drain<W> {
                 Err(CallError::Deferred(outcome)) => return Err(outcome),
                 Err(CallError::Failed(error)) => error,
             };
-            if !self.leave_out(turn, leads, &mut content, &error).await? {
+            let left_out = self.leave_out(&mut delivery, &mut content, &error);
+            if !left_out.await? {
                 let outcome = self.outcome_of(&error, newest);
                 let outcome = self.give_up_if_hopeless(leads, &error, outcome).await;
                 return Err(self.retry_later_if_held_back(leads, outcome).await);
@@ -92,23 +89,23 @@ impl<W: Wiring> Drain<W> {
         turn: &Turn<'_>,
         checked_leads: &mut CheckedLeads<'_>,
         moment: Option<Timestamp>,
-        content: &SignUp,
+        sign_up: &SignUp,
     ) -> Result<SignedUp, CallError> {
         let crm = &self.crm;
-        if content.contact.email.fits_sign_up() {
-            let sign_up = async |token| crm.sign_up(&token, content).await;
+        if sign_up.contact.email.fits_sign_up() {
+            let send = async |token| crm.sign_up(&token, sign_up).await;
             return self
-                .ask_for(turn, Some(checked_leads), moment, 1, sign_up)
+                .ask_for(turn, Some(checked_leads), moment, 1, send)
                 .await;
         }
         let permission = turn.ready.permission_of_new();
-        let make = async |token| crm.make(&token, content, permission).await;
+        let make = async |token| crm.make(&token, sign_up, permission).await;
         let made = self.ask_for(turn, Some(checked_leads), moment, 1, make);
         let known = match made.await? {
             CreateOutcome::New(contact) => return Ok(contact),
             CreateOutcome::Known(contact) => contact,
         };
-        let add = async |token| crm.replace(&token, &known, content).await;
+        let add = async |token| crm.replace(&token, &known, sign_up).await;
         self.ask_for(turn, Some(checked_leads), None, 2, add).await
     }
 
@@ -116,8 +113,7 @@ impl<W: Wiring> Drain<W> {
     /// say, that is a list that is gone, or else whatever the lead can do without.
     async fn leave_out(
         &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
+        delivery: &mut Delivery<'_>,
         content: &mut Content,
         error: &CrmError,
     ) -> Result<bool, Outcome> {
@@ -125,16 +121,14 @@ impl<W: Wiring> Drain<W> {
         let fields = OptionalField::ALL.into_iter();
         let fields = fields.filter(|field| blames.contains(&Blame::Optional(*field)));
         let fields: Vec<_> = fields.collect();
-        let (connection, now) = (&turn.ready.connection, self.keeper.clock.now());
+        let (connection, now) = (&delivery.turn.ready.connection, self.keeper.clock.now());
         if fields.contains(&OptionalField::CustomFields) && connection.custom_fields_are_stale(now)
         {
-            self.read_fields(turn, &mut None).await; // one may have been made again since, for later leads
+            self.read_fields(delivery).await; // one may have been made again since, for later leads
         }
         let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Address);
         let fewer_lists = (unclear || blames.contains(&Blame::List))
-            && self
-                .leave_out_lists(turn, leads, &mut content.sign_up)
-                .await?;
+            && self.leave_out_lists(delivery, &mut content.sign_up).await?;
         let changed = content.leave_out_blamed(&fields, error) || fewer_lists;
         Ok(changed || (unclear && content.leave_out(&OptionalField::ALL)))
     }

@@ -3,12 +3,10 @@
 use std::mem;
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
-
 use super::Drain;
 use super::ask::CallError;
+use super::call::Delivery;
 use super::outcome::Outcome;
-use super::same_address::SameAddress;
 use super::sign_up::lists_of_all;
 use super::turns::Turn;
 use crate::app::publish::mark_list_gone;
@@ -27,12 +25,12 @@ impl<W: Wiring> Drain<W> {
     /// The outcome of the leads if no list is left for them, or if nobody can look.
     pub(super) async fn leave_out_lists(
         &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
-        content: &mut SignUp,
+        delivery: &Delivery<'_>,
+        sign_up: &mut SignUp,
     ) -> Result<bool, Outcome> {
+        let Delivery { turn, leads, .. } = *delivery;
         let looking = turn.ready.looking_for_lists.lock().await;
-        for list in &content.lists {
+        for list in &sign_up.lists {
             if turn.ready.has_looked_for(list) {
                 continue;
             }
@@ -66,8 +64,8 @@ impl<W: Wiring> Drain<W> {
             }
             Err(why) => return Err(Outcome::waits(why, None)),
         };
-        let before = mem::replace(&mut content.lists, left);
-        Ok(content.lists != before)
+        let before = mem::replace(&mut sign_up.lists, left);
+        Ok(sign_up.lists != before)
     }
 
     async fn publish_list_gone(&self, turn: &Turn<'_>, list: &RemoteId) {
@@ -80,23 +78,18 @@ impl<W: Wiring> Drain<W> {
     /// Reads the account's custom fields again if leads have values that none of them accepts, unless that was done, or
     /// failed, within a day; drains that do so at the same moment each read them. The look-up takes the moment, and
     /// costs the leads nothing if it fails.
-    pub(super) async fn learn_fields(
-        &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
-        moment: &mut Option<Timestamp>,
-    ) {
-        let (ready, clock) = (turn.ready, &self.keeper.clock);
-        let (connection, now) = (&ready.connection, clock.now());
-        let contacts = leads.iter().map(|record| &record.lead.contact);
+    pub(super) async fn learn_fields(&self, delivery: &mut Delivery<'_>) {
+        let (connection, now) = (&delivery.turn.ready.connection, self.keeper.clock.now());
+        let contacts = delivery.leads.iter().map(|record| &record.lead.contact);
         let mut old = contacts.filter(|contact| connection.may_have_new_field_for(contact, now));
         if old.next().is_some() {
-            self.read_fields(turn, moment).await;
+            self.read_fields(delivery).await;
         }
     }
 
     /// Asks the account which custom fields it has, once per batch.
-    pub(super) async fn read_fields(&self, turn: &Turn<'_>, moment: &mut Option<Timestamp>) {
+    pub(super) async fn read_fields(&self, delivery: &mut Delivery<'_>) {
+        let turn = delivery.turn;
         let (ready, clock) = (turn.ready, &self.keeper.clock);
         let connection = &ready.connection;
         let reading = ready.reading_fields.lock().await;
@@ -108,7 +101,7 @@ impl<W: Wiring> Drain<W> {
             Err(CrmError::Forbidden) => Ok(None),
             answer => answer.map(Some),
         };
-        let answer = match self.ask(turn, moment.take(), look).await {
+        let answer = match self.ask(turn, delivery.moment.take(), look).await {
             Ok(answer) => answer,
             // No lead goes out either, and the next one that does may ask.
             Err(
@@ -139,9 +132,9 @@ impl<W: Wiring> Drain<W> {
         &self,
         turn: &Turn<'_>,
         signed_up: &SignedUp,
-        content: &SignUp,
+        sign_up: &SignUp,
     ) -> Permission {
-        let (ready, email) = (turn.ready, &content.contact.email);
+        let (ready, email) = (turn.ready, &sign_up.contact.email);
         if signed_up.action != DeliveryAction::Created {
             return match ready.permission_of_new() {
                 Permission::PendingConfirmation => self.permission_of_existing(turn, email).await,

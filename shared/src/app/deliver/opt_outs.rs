@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::ask::CallError;
+use super::call::Delivery;
 use super::outcome::Outcome;
 use super::same_address::SameAddress;
 use super::sign_up::Content;
@@ -100,7 +101,7 @@ impl<W: Wiring> Drain<W> {
         let list = async |token| crm.opt_outs_since(&token, since).await;
         let listed = self.ask(turn, Some(moment), list).await;
         match listed.map_err(CallError::for_read) {
-            Ok(Some(gone)) => Ok(ListedOptOuts::Known(gone)),
+            Ok(Some(opt_outs)) => Ok(ListedOptOuts::Known(opt_outs)),
             Ok(None) => Ok(ListedOptOuts::LookUpEach),
             Err(CallError::Failed(error)) => {
                 let customer = &turn.ready.customer.id;
@@ -118,26 +119,25 @@ impl<W: Wiring> Drain<W> {
     /// Whether the leads of an address may go out. A look-up takes the moment, so that the sign-up has to find another.
     pub(super) async fn check(
         &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
-        check: CheckKind,
-        moment: &mut Option<Timestamp>,
-        gone: &ListedOptOuts,
+        delivery: &mut Delivery<'_>,
         content: &Content,
     ) -> Result<OptOutCheck, Outcome> {
+        let Delivery {
+            turn, leads, check, ..
+        } = *delivery;
         let freshest = leads.freshest();
         let email = &freshest.lead.contact.email;
-        match (check, gone) {
+        match (check, delivery.opt_outs) {
             (CheckKind::Nothing, _) => return Ok(OptOutCheck::NotNeeded),
-            (CheckKind::List, ListedOptOuts::Known(gone)) => {
-                return verdict(freshest, gone.get(&email.key()));
+            (CheckKind::List, ListedOptOuts::Known(opt_outs)) => {
+                return verdict(freshest, opt_outs.get(&email.key()));
             }
             (CheckKind::List, ListedOptOuts::LookUpEach)
             | (CheckKind::LookUp | CheckKind::Arrival, _) => {}
         }
         let crm = &self.crm;
         let find = async |token| crm.find(&token, email).await;
-        let found = self.ask(turn, moment.take(), find).await;
+        let found = self.ask(turn, delivery.moment.take(), find).await;
         let found = match found.map_err(CallError::for_read) {
             Ok(found) => found,
             Err(CallError::Failed(error)) => {

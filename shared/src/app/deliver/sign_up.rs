@@ -18,49 +18,38 @@ pub(super) struct Content {
     labels: Vec<(RemoteId, String)>,
 }
 
-/// The call's content, given the person's leads `delivered_since`, or what the leads wait for.
-pub(super) fn content(
-    ready: &Ready,
-    leads: &SameAddress,
-    delivered_since: &[LeadRecord],
-) -> Result<Content, WaitReason> {
-    let lists = lists_of_all(ready, leads)?;
-    let (contact, mut notes) = leads.merged(delivered_since).for_remote();
-    notes.retain(|note| !leads.iter().any(|record| record.lead.notes.contains(note)));
-    let values = CustomFieldValues::of(&contact, ready.fields());
-    notes.extend(values.notes);
-    let fields = values.fields.into_iter();
-    let fields = fields.map(|(field, label, value)| {
-        let id = || field.id.clone();
-        ((id(), value.to_owned()), (id(), label.to_owned()))
-    });
-    let (custom_fields, labels) = fields.unzip();
-    Ok(Content {
-        sign_up: SignUp {
-            contact,
-            custom_fields,
-            lists,
-        },
-        notes,
-        labels,
-    })
-}
-
-/// The lists that leads join together, or what they wait for.
-pub(super) fn lists_of_all(
-    ready: &Ready,
-    leads: &SameAddress,
-) -> Result<Vec<RemoteId>, WaitReason> {
-    let mut lists = Vec::new();
-    for record in leads.iter() {
-        lists.extend(ready.lists_of(record)?);
-    }
-    lists.sort_unstable();
-    lists.dedup();
-    Ok(lists)
-}
-
 impl Content {
+    /// The content of a call for leads, given those `delivered_since` of the same person, or what the leads wait for.
+    pub(super) fn new(
+        ready: &Ready,
+        leads: &SameAddress,
+        delivered_since: &[LeadRecord],
+    ) -> Result<Self, WaitReason> {
+        let lists = lists_of_all(ready, leads)?;
+        let (contact, mut notes) = leads.merged(delivered_since).for_remote();
+        notes.retain(|note| {
+            let mut records = leads.iter();
+            !records.any(|record| record.lead.notes.contains(note))
+        });
+        let values = CustomFieldValues::of(&contact, ready.fields());
+        notes.extend(values.notes);
+        let fields = values.fields.into_iter();
+        let fields = fields.map(|(field, label, value)| {
+            let id = || field.id.clone();
+            ((id(), value.to_owned()), (id(), label.to_owned()))
+        });
+        let (custom_fields, labels) = fields.unzip();
+        Ok(Self {
+            sign_up: SignUp {
+                contact,
+                custom_fields,
+                lists,
+            },
+            notes,
+            labels,
+        })
+    }
+
     /// Leaves out the fields that a refusal blames; of the custom ones, only those that it names if it does. Says
     /// whether there were any.
     pub(super) fn leave_out_blamed(&mut self, fields: &[OptionalField], error: &CrmError) -> bool {
@@ -117,6 +106,20 @@ impl Content {
         }
         self.notes.len() > before
     }
+}
+
+/// The lists that leads join together, or what they wait for.
+pub(super) fn lists_of_all(
+    ready: &Ready,
+    leads: &SameAddress,
+) -> Result<Vec<RemoteId>, WaitReason> {
+    let mut lists = Vec::new();
+    for record in leads.iter() {
+        lists.extend(ready.lists_of(record)?);
+    }
+    lists.sort_unstable();
+    lists.dedup();
+    Ok(lists)
 }
 
 fn drop_field(sign_up: &mut SignUp, field: OptionalField) -> bool {

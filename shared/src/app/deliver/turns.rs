@@ -8,6 +8,7 @@ use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
 use super::Drain;
+use super::call::Delivery;
 use super::gates::{Gate, Waiting, in_turn};
 use super::opt_outs::{CheckKind, ListedOptOuts, Plan};
 use super::outcome::Outcome;
@@ -159,24 +160,33 @@ impl<W: Wiring> Drain<W> {
             },
             _ => Ok(ListedOptOuts::LookUpEach),
         };
-        let (gone, behind) = match listed {
-            Ok(gone) => (gone, behind),
+        let (opt_outs, behind) = match listed {
+            Ok(opt_outs) => (opt_outs, behind),
             Err(outcome) => (
                 ListedOptOuts::LookUpEach,
                 turn_away(behind, &plan.groups, &outcome),
             ),
         };
-        let (turn, gone) = (&turn, &gone);
+        let (turn, opt_outs) = (&turn, &opt_outs);
         let customer = Some(&turn.ready.customer);
         let calls = turn.ready.groups.iter().zip(plan.groups).zip(groups);
         let calls: Vec<_> = calls.collect();
         let deliver =
             calls.into_iter().map(
                 async |((leads, check), gate)| match self.opened(gate).await {
-                    Ok(moment) => self.deliver_group(turn, leads, check, moment, gone).await,
+                    Ok(moment) => {
+                        let delivery = Delivery {
+                            turn,
+                            leads,
+                            check,
+                            opt_outs,
+                            moment: Some(moment),
+                        };
+                        self.deliver_group(delivery).await;
+                    }
                     Err(outcome) => {
                         self.settle(customer, leads.iter(), turn.owner, &outcome)
-                            .await
+                            .await;
                     }
                 },
             );
@@ -185,16 +195,15 @@ impl<W: Wiring> Drain<W> {
 
     /// Delivers the leads of one address and writes down the outcome. If Constant Contact refuses what several say
     /// together, the newest goes at once by itself and the others later: a bad value costs only the lead that has it.
-    async fn deliver_group(
-        &self,
-        turn: &Turn<'_>,
-        leads: &SameAddress,
-        check: CheckKind,
-        moment: Timestamp,
-        gone: &ListedOptOuts,
-    ) {
+    async fn deliver_group(&self, together: Delivery<'_>) {
+        let Delivery {
+            turn,
+            leads,
+            opt_outs,
+            ..
+        } = together;
         let customer = Some(&turn.ready.customer);
-        let outcome = self.deliver(turn, leads, check, Some(moment), gone).await;
+        let outcome = self.deliver(together).await;
         let why = RefusalReason::CcRefused;
         let refused =
             matches!(&outcome.state, LeadState::Refused { why: actual, .. } if *actual == why);
@@ -207,8 +216,14 @@ impl<W: Wiring> Drain<W> {
         self.settle(customer, leads.older(), turn.owner, &later)
             .await;
         let newest = SameAddress::single(leads.newest().clone());
-        let check = CheckKind::of(&newest, self.keeper.clock.now());
-        let outcome = self.deliver(turn, &newest, check, None, gone).await;
+        let alone = Delivery {
+            turn,
+            leads: &newest,
+            check: CheckKind::of(&newest, self.keeper.clock.now()),
+            opt_outs,
+            moment: None,
+        };
+        let outcome = self.deliver(alone).await;
         self.settle(customer, newest.iter(), turn.owner, &outcome)
             .await;
     }
