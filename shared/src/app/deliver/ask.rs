@@ -194,7 +194,7 @@ impl<W: Wiring> Drain<W> {
     async fn pause(&self, turn: &Turn<'_>, pause: Pause) {
         let (meter, now) = (Meter::Api(turn.app(), turn.limits), self.keeper.clock.now());
         let paused = self.keeper.budget.pause(meter, now, pause).await;
-        self.warn_on_fail("pausing the budget", &turn.ready.customer.id, paused);
+        self.warn_on_fail("pausing the budget", &turn.customer().id, paused);
     }
 
     /// Gets a newer token than the refused one, which another call of the batch may have fetched already. If there is
@@ -203,7 +203,7 @@ impl<W: Wiring> Drain<W> {
         if turn.ready.access().generation > refused.generation {
             return Ok(true);
         }
-        let (customer, rejected) = (&turn.ready.customer.id, Some(refused.generation));
+        let (customer, rejected) = (&turn.customer().id, Some(refused.generation));
         let access = self.keeper.access(customer, rejected, turn.deadline).await;
         turn.ready
             .set_access(access.map_err(|error| self.without_token(customer, &error))?);
@@ -212,7 +212,7 @@ impl<W: Wiring> Drain<W> {
 
     /// After a 403: whether a right is missing, which is recorded, so that nobody calls in vain. Asked once per batch.
     async fn lacks_right(&self, turn: &Turn<'_>, access: &Access) -> bool {
-        let mut known = turn.ready.lacks_right.lock().await;
+        let mut known = turn.ready.findings.lacks_right.lock().await;
         if let Some(known) = *known {
             return known;
         }
@@ -240,7 +240,7 @@ impl<W: Wiring> Drain<W> {
                 Some(LimitedReason::MissingPrivilege)
             }
             Ok(_) => {
-                let customer = &turn.ready.customer.id;
+                let customer = &turn.customer().id;
                 tracing::warn!(customer.id = %customer, "a call was forbidden though no right is missing");
                 None
             }
@@ -249,7 +249,7 @@ impl<W: Wiring> Drain<W> {
 
     async fn limit(&self, turn: &Turn<'_>, access: &Access, reason: LimitedReason) {
         let status = ConnectionStatus::Limited { reason };
-        let (customer, now) = (&turn.ready.connection.customer, self.keeper.clock.now());
+        let (customer, now) = (&turn.connection().customer, self.keeper.clock.now());
         match self
             .directory
             .set_status(customer, access.generation, &status)

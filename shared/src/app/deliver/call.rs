@@ -121,7 +121,7 @@ impl<W: Wiring> Drain<W> {
         let fields = OptionalField::ALL.into_iter();
         let fields = fields.filter(|field| blames.contains(&Blame::Optional(*field)));
         let fields: Vec<_> = fields.collect();
-        let (connection, now) = (&delivery.turn.ready.connection, self.keeper.clock.now());
+        let (connection, now) = (delivery.turn.connection(), self.keeper.clock.now());
         if fields.contains(&OptionalField::CustomFields) && connection.custom_fields_are_stale(now)
         {
             self.read_fields(delivery).await; // one may have been made again since, for later leads

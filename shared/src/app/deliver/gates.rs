@@ -86,7 +86,7 @@ impl<W: Wiring> Drain<W> {
             let now = self.keeper.clock.now();
             let horizon = latest.min(now + AHEAD);
             let reserved = self.reserve(turn, want, now, horizon).await;
-            let customer = &turn.ready.customer.id;
+            let customer = &turn.customer().id;
             let later = |error| self.defer("reserving calls", customer, &error);
             match reserved.map_err(later)? {
                 Reservation::NotBefore {

@@ -29,9 +29,10 @@ impl<W: Wiring> Drain<W> {
         sign_up: &mut SignUp,
     ) -> Result<bool, Outcome> {
         let Delivery { turn, leads, .. } = *delivery;
-        let looking = turn.ready.looking_for_lists.lock().await;
+        let findings = &turn.ready.findings;
+        let looking = findings.looking_for_lists.lock().await;
         for list in &sign_up.lists {
-            if turn.ready.has_looked_for(list) {
+            if findings.has_looked_for(list) {
                 continue;
             }
             let look = async |token| self.crm.has_list(&token, list).await;
@@ -46,7 +47,7 @@ impl<W: Wiring> Drain<W> {
                 }
                 Err(CallError::Deferred(outcome)) => return Err(outcome),
             };
-            turn.ready.note_list(list, is_there);
+            findings.note_list(list, is_there);
             if !is_there {
                 self.publish_list_gone(turn, list).await;
             }
@@ -69,7 +70,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     async fn publish_list_gone(&self, turn: &Turn<'_>, list: &RemoteId) {
-        let (customer, now) = (&turn.ready.customer.id, self.keeper.clock.now());
+        let (customer, now) = (&turn.customer().id, self.keeper.clock.now());
         let marked =
             mark_list_gone(&self.directory, &self.keeper.events, customer, list, now).await;
         self.warn_on_fail("noting that a list is gone", customer, marked);
@@ -79,7 +80,7 @@ impl<W: Wiring> Drain<W> {
     /// failed, within a day; drains that do so at the same moment each read them. The look-up takes the moment, and
     /// costs the leads nothing if it fails.
     pub(super) async fn learn_fields(&self, delivery: &mut Delivery<'_>) {
-        let (connection, now) = (&delivery.turn.ready.connection, self.keeper.clock.now());
+        let (connection, now) = (delivery.turn.connection(), self.keeper.clock.now());
         let contacts = delivery.leads.iter().map(|record| &record.lead.contact);
         let mut old = contacts.filter(|contact| connection.may_have_new_field_for(contact, now));
         if old.next().is_some() {
@@ -90,10 +91,9 @@ impl<W: Wiring> Drain<W> {
     /// Asks the account which custom fields it has, once per batch.
     pub(super) async fn read_fields(&self, delivery: &mut Delivery<'_>) {
         let turn = delivery.turn;
-        let (ready, clock) = (turn.ready, &self.keeper.clock);
-        let connection = &ready.connection;
-        let reading = ready.reading_fields.lock().await;
-        if ready.fields_read.get().is_some() {
+        let (connection, findings) = (turn.connection(), &turn.ready.findings);
+        let reading = findings.reading_fields.lock().await;
+        if findings.fields_read.get().is_some() {
             return;
         }
         // A user who may sign people up but not see fields is no reason to stop.
@@ -113,15 +113,14 @@ impl<W: Wiring> Drain<W> {
             Err(CallError::Failed(_)) => None,
         };
         let (customer, since) = (&connection.customer, connection.connected_at);
-        let noted = self
-            .directory
-            .record_fields(customer, since, answer.as_deref(), clock.now());
+        let (fields, now) = (answer.as_deref(), self.keeper.clock.now());
+        let noted = self.directory.record_fields(customer, since, fields, now);
         self.warn_on_fail("noting the custom fields", customer, noted.await);
         if answer.is_none() {
             tracing::warn!(customer.id = %customer, "the custom fields could not be read");
         }
         let fields = answer.unwrap_or_else(|| connection.catalog.custom_fields.clone());
-        ready.fields_read.get_or_init(|| fields);
+        findings.fields_read.get_or_init(|| fields);
         drop(reading);
     }
 
@@ -141,12 +140,12 @@ impl<W: Wiring> Drain<W> {
                 other => other,
             };
         }
-        let known = ready.connection.learned.confirmed_opt_in;
-        let imports = ready.customer.bulk_import == BulkImport::WhenOverBudget;
+        let known = turn.connection().learned.confirmed_opt_in;
+        let imports = turn.customer().bulk_import == BulkImport::WhenOverBudget;
         let now = self.keeper.clock.now();
         let current = known.is_some_and(|seen| seen.is_current(imports, now));
         let shows = email.fits_sign_up() && !current;
-        let seen = if shows && !ready.looks_at_new.swap(true, Ordering::Relaxed) {
+        let seen = if shows && !ready.findings.looks_at_new.swap(true, Ordering::Relaxed) {
             self.look_at_new(turn, email).await
         } else {
             None
@@ -161,7 +160,7 @@ impl<W: Wiring> Drain<W> {
             on: permission == Permission::PendingConfirmation,
             seen_at: self.keeper.clock.now(),
         };
-        let (customer, since) = (&turn.ready.customer.id, turn.ready.connection.connected_at);
+        let (customer, since) = (&turn.customer().id, turn.connection().connected_at);
         let noted = self.directory.record_opt_in(customer, since, seen).await;
         self.warn_on_fail("noting how contacts are made", customer, noted);
         Some(seen)

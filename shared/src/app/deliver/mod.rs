@@ -1,12 +1,13 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
 //! [`batch`] says which leads a batch asks for, `claim` claims them, `same_address` holds those of one address
-//! together, `take` finds what they need to go out, `turns` gives every call its turn, `gates` hand out moments on the budget's clock, `calls_today` knows which customers have
-//! had many, `opt_outs` checks older consents against opt-outs, `person` looks for newer leads of the same person,
-//! `sign_up` makes the content of a call, `call` makes the one that delivers, `recheck` checks again before one that
-//! had to wait, `ask` repeats any call that can be fixed on the spot, `learn` finds out about the account what no
-//! answer says, [`outcome`] says what any other answer means for the lead, `give_up` what it finally means, `settle`
-//! writes it down and `events` publishes it.
+//! together, `take` finds what they need to go out, `turns` gives every call its turn, `gates` hand out moments on the
+//! budget's clock, `calls_today` knows which customers have had many, `opt_outs` checks older consents against
+//! opt-outs, `person` looks for newer leads of the same person, `sign_up` makes the content of a call, `call` makes the
+//! one that delivers, `recheck` checks again before one that had to wait, `ask` repeats any call that can be fixed on
+//! the spot, `learn` finds out about the account what no answer says, which `findings` keep for the batch, [`outcome`]
+//! says what any other answer means for the lead, `give_up` what it finally means, `settle` writes it down and `events`
+//! publishes it.
 
 mod ask;
 pub mod batch;
@@ -14,6 +15,7 @@ mod call;
 mod calls_today;
 mod claim;
 mod events;
+mod findings;
 mod gates;
 mod give_up;
 mod learn;

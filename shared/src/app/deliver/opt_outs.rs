@@ -104,7 +104,7 @@ impl<W: Wiring> Drain<W> {
             Ok(Some(opt_outs)) => Ok(ListedOptOuts::Known(opt_outs)),
             Ok(None) => Ok(ListedOptOuts::LookUpEach),
             Err(CallError::Failed(error)) => {
-                let customer = &turn.ready.customer.id;
+                let customer = &turn.customer().id;
                 tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
                 if let CrmError::Invalid(_) = error {
                     return Ok(ListedOptOuts::LookUpEach); // the list is refused, not the leads

@@ -26,7 +26,7 @@ pub(super) struct CheckedLeads<'a> {
 impl<'a> CheckedLeads<'a> {
     /// Leads as they were claimed.
     pub(super) fn claimed(leads: &'a SameAddress, turn: &Turn<'_>) -> Self {
-        let at = turn.ready.claimed_at;
+        let at = turn.ready.claimed.at;
         Self { leads, at }
     }
 
@@ -61,7 +61,7 @@ impl<W: Wiring> Drain<W> {
                 return Err(self.not_now());
             }
         }
-        let customer = &turn.ready.customer.id;
+        let customer = &turn.customer().id;
         if !self
             .suppressed(customer, checked_leads.leads.iter())
             .await?
@@ -73,7 +73,7 @@ impl<W: Wiring> Drain<W> {
     }
 
     async fn ensure_connected(&self, turn: &Turn<'_>) -> Result<(), Outcome> {
-        let customer = &turn.ready.customer.id;
+        let customer = &turn.customer().id;
         let later = |error| self.defer("looking at the connection once more", customer, &error);
         let connection = self.directory.connection(customer).await.map_err(later)?;
         let usable = match &connection {
@@ -81,7 +81,7 @@ impl<W: Wiring> Drain<W> {
             None => Err(WaitReason::NotConnected),
         };
         let Err(why) = usable else {
-            let other = |known: Connection| known.account.id != turn.ready.connection.account.id;
+            let other = |known: Connection| known.account.id != turn.connection().account.id;
             if connection.is_some_and(other) {
                 return Err(self.not_now()); // what was read about the account before does not apply to this one
             }

@@ -1,12 +1,12 @@
 //! Finding what the leads of a batch need to go out.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, OnceLock};
+use std::sync::Mutex;
 
 use jiff::Timestamp;
 
 use super::batch::LeadRequest;
+use super::findings::Findings;
 use super::outcome::Outcome;
 use super::same_address::{SameAddress, by_address};
 use super::{Drain, refused};
@@ -22,35 +22,19 @@ use crate::ports::{Clock, Connections, Customers, Forms, Suppressions, Wiring};
 
 /// A customer's leads of one batch, claimed, with everything they need to go out except a token.
 pub(super) struct Claimed {
-    customer: Customer,
-    connection: Connection,
+    pub(super) customer: Customer,
+    pub(super) connection: Connection,
     forms: BTreeMap<FormId, Form>,
-    groups: Vec<SameAddress>,
-    at: Timestamp,
+    pub(super) groups: Vec<SameAddress>,
+    /// When the leads were claimed.
+    pub(super) at: Timestamp,
 }
 
 /// A customer's leads of one batch, ready to go.
 pub(super) struct Ready {
-    pub(super) customer: Customer,
-    pub(super) connection: Connection,
+    pub(super) claimed: Claimed,
     access: Mutex<Access>,
-    /// Lists that this batch has looked up, and whether they exist.
-    lists_seen: Mutex<BTreeMap<RemoteId, bool>>,
-    /// Held by whichever lead of this batch looks up lists: the others wait for what it finds.
-    pub(super) looking_for_lists: futures_util::lock::Mutex<()>,
-    /// Custom fields, if this batch has read them again.
-    pub(super) fields_read: OnceLock<Vec<CustomField>>,
-    /// Held by whichever lead of this batch reads them, as above.
-    pub(super) reading_fields: futures_util::lock::Mutex<()>,
-    /// Whether a lead of this batch already looks at how the account makes new contacts.
-    pub(super) looks_at_new: AtomicBool,
-    /// Whether the connection was found to lack a right, once a lead of this batch has asked; held by the one that
-    /// asks.
-    pub(super) lacks_right: futures_util::lock::Mutex<Option<bool>>,
-    pub(super) forms: BTreeMap<FormId, Form>,
-    pub(super) groups: Vec<SameAddress>,
-    /// When the leads were claimed.
-    pub(super) claimed_at: Timestamp,
+    pub(super) findings: Findings,
 }
 
 impl Claimed {
@@ -80,26 +64,17 @@ impl Claimed {
         let others = groups.flat_map(|leads| leads.take_beyond_lists(lists));
         others.collect()
     }
-
-    fn with(self, access: Access) -> Ready {
-        Ready {
-            customer: self.customer,
-            connection: self.connection,
-            access: Mutex::new(access),
-            lists_seen: Mutex::default(),
-            looking_for_lists: Default::default(),
-            fields_read: OnceLock::new(),
-            reading_fields: Default::default(),
-            looks_at_new: AtomicBool::new(false),
-            lacks_right: Default::default(),
-            forms: self.forms,
-            groups: self.groups,
-            claimed_at: self.at,
-        }
-    }
 }
 
 impl Ready {
+    fn new(claimed: Claimed, access: Access) -> Self {
+        Self {
+            claimed,
+            access: Mutex::new(access),
+            findings: Findings::default(),
+        }
+    }
+
     /// The newest token that this batch knows.
     pub(super) fn access(&self) -> Access {
         locked(&self.access).clone()
@@ -109,33 +84,21 @@ impl Ready {
         *locked(&self.access) = access;
     }
 
-    /// Notes, for all leads of the batch, whether a list exists.
-    pub(super) fn note_list(&self, list: &RemoteId, is_there: bool) {
-        locked(&self.lists_seen).insert(list.clone(), is_there);
-    }
-
-    /// Whether this batch has looked up the list.
-    pub(super) fn has_looked_for(&self, list: &RemoteId) -> bool {
-        locked(&self.lists_seen).contains_key(list)
-    }
-
     /// The lists that a lead joins, as far as the batch knows by now, or what it waits for.
     pub(super) fn lists_of(&self, record: &LeadRecord) -> Result<Vec<RemoteId>, WaitReason> {
-        let seen = locked(&self.lists_seen);
-        let gone = seen.iter().filter(|(_, is_there)| !**is_there);
-        let gone: Vec<_> = gone.map(|(list, _)| list.clone()).collect();
-        lists_of(&self.connection, &gone, &self.forms, record)
+        let (claimed, gone) = (&self.claimed, self.findings.gone_lists());
+        lists_of(&claimed.connection, &gone, &claimed.forms, record)
     }
 
     /// The account's custom fields, as far as the batch knows by now.
     pub(super) fn fields(&self) -> &[CustomField] {
-        let known = &self.connection.catalog.custom_fields;
-        self.fields_read.get().unwrap_or(known)
+        let known = &self.claimed.connection.catalog.custom_fields;
+        self.findings.fields_read.get().unwrap_or(known)
     }
 
     /// The permission of a contact that is made now, as far as is known about the account.
     pub(super) fn permission_of_new(&self) -> Permission {
-        let seen = self.connection.learned.confirmed_opt_in;
+        let seen = self.claimed.connection.learned.confirmed_opt_in;
         seen.map_or(Permission::Explicit, |seen| seen.permission())
     }
 }
@@ -161,30 +124,55 @@ impl<W: Wiring> Drain<W> {
         deadline: Timestamp,
     ) -> (Option<Claimed>, Vec<String>) {
         let at = self.keeper.clock.now();
-        let (claimed, redeliver) = self.claim_all(&id, requests, owner, deadline).await;
-        if claimed.is_empty() {
-            return (None, redeliver);
+        let (leads, redeliver) = self.claim_all(&id, requests, owner, deadline).await;
+        (self.sort_out(&id, leads, owner, at).await, redeliver)
+    }
+
+    /// Settles those of the leads claimed at this time that cannot go out. Returns the others, if any.
+    async fn sort_out(
+        &self,
+        id: &CustomerId,
+        leads: Vec<LeadRecord>,
+        owner: &str,
+        at: Timestamp,
+    ) -> Option<Claimed> {
+        if leads.is_empty() {
+            return None;
         }
-        let customer = match self.directory.customer(&id).await {
+        let customer = match self.directory.customer(id).await {
             Ok(customer) => customer,
             Err(error) => {
-                let outcome = self.defer("reading the customer", &id, &error);
-                self.settle(None, &claimed, owner, &outcome).await;
-                return (None, redeliver);
+                let outcome = self.defer("reading the customer", id, &error);
+                self.settle(None, &leads, owner, &outcome).await;
+                return None;
             }
         };
-        let mut sendable = self
-            .settle_unsendable(&id, customer.as_ref(), claimed, owner)
+        let sendable = self
+            .settle_unsendable(id, customer.as_ref(), leads, owner)
             .await;
         if sendable.is_empty() {
-            return (None, redeliver);
+            return None;
         }
-        match self.load(&id, customer.clone(), &mut sendable, at).await {
-            Ok(loaded) => (self.settle_waiting(loaded, owner).await, redeliver),
+        let Some(customer) = customer else {
+            let outcome = refused(RefusalReason::CustomerDeleted);
+            self.settle(None, &sendable, owner, &outcome).await;
+            return None;
+        };
+        match self.load(id, &sendable).await {
+            Ok((connection, forms)) => {
+                let claimed = Claimed {
+                    customer,
+                    connection,
+                    forms,
+                    groups: by_address(sendable),
+                    at,
+                };
+                self.settle_waiting(claimed, owner).await
+            }
             Err(outcome) => {
-                let customer = customer.as_ref();
+                let customer = Some(&customer);
                 self.settle(customer, &sendable, owner, &outcome).await;
-                (None, redeliver)
+                None
             }
         }
     }
@@ -246,14 +234,19 @@ impl<W: Wiring> Drain<W> {
     ) -> Option<Ready> {
         let customer = &claimed.customer;
         let outcome = match self.keeper.access(&customer.id, None, deadline).await {
-            Ok(access) => return Some(claimed.with(access)),
+            Ok(access) => return Some(Ready::new(claimed, access)),
             Err(error) => self.without_token(&customer.id, &error),
         };
-        for leads in &claimed.groups {
-            self.settle(Some(customer), leads.iter(), owner, &outcome)
-                .await;
-        }
+        self.settle_all(&claimed, owner, &outcome).await;
         None
+    }
+
+    /// Settles all leads of a customer with one outcome.
+    pub(super) async fn settle_all(&self, claimed: &Claimed, owner: &str, outcome: &Outcome) {
+        let customer = Some(&claimed.customer);
+        for leads in &claimed.groups {
+            self.settle(customer, leads.iter(), owner, outcome).await;
+        }
     }
 
     /// The outcome of leads for which there is no token.
@@ -290,36 +283,23 @@ impl<W: Wiring> Drain<W> {
     async fn load(
         &self,
         id: &CustomerId,
-        customer: Option<Customer>,
-        claimed: &mut Vec<LeadRecord>,
-        at: Timestamp,
-    ) -> Result<Claimed, Outcome> {
+        leads: &[LeadRecord],
+    ) -> Result<(Connection, BTreeMap<FormId, Form>), Outcome> {
         let later = |error| self.defer("reading the connection or a form", id, &error);
-        let customer = customer.ok_or_else(|| refused(RefusalReason::CustomerDeleted))?;
         let connection = self.directory.connection(id).await.map_err(later)?;
         let connection = connection.ok_or(Outcome::waits(WaitReason::NotConnected, None))?;
         connection
             .ensure_usable()
             .map_err(|why| Outcome::waits(why, None))?;
         let mut forms = BTreeMap::new();
-        for record in claimed.iter() {
-            if !forms.contains_key(&record.lead.form)
-                && let Some(form) = self
-                    .directory
-                    .form(&record.lead.form)
-                    .await
-                    .map_err(later)?
+        for record in leads {
+            let id = &record.lead.form;
+            if !forms.contains_key(id)
+                && let Some(form) = self.directory.form(id).await.map_err(later)?
             {
                 forms.insert(form.id.clone(), form);
             }
         }
-        let groups = by_address(std::mem::take(claimed));
-        Ok(Claimed {
-            customer,
-            connection,
-            forms,
-            groups,
-            at,
-        })
+        Ok((connection, forms))
     }
 }

@@ -15,6 +15,8 @@ use super::outcome::Outcome;
 use super::same_address::SameAddress;
 use super::take::Ready;
 use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
+use crate::domain::connection::Connection;
+use crate::domain::customer::Customer;
 use crate::domain::ids::AppId;
 use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
 use crate::ports::{Apps, Budget, Clock, StoreError, Wiring};
@@ -41,17 +43,25 @@ struct Share<'a> {
     behind: VecDeque<Gate<'a>>,
 }
 
-impl Turn<'_> {
-    pub(super) fn app(&self) -> &AppId {
-        &self.ready.connection.app
+impl<'a> Turn<'a> {
+    pub(super) fn customer(&self) -> &'a Customer {
+        &self.ready.claimed.customer
+    }
+
+    pub(super) fn connection(&self) -> &'a Connection {
+        &self.ready.claimed.connection
+    }
+
+    pub(super) fn app(&self) -> &'a AppId {
+        &self.connection().app
     }
 }
 
 impl<'a> Share<'a> {
     /// The share of a turn, and its gates: that of the list, if the others need one, or those of all groups.
     fn new(turn: Turn<'a>, now: Timestamp) -> (Self, VecDeque<Gate<'a>>) {
-        let customer = &turn.ready.customer.id;
-        let plan = Plan::of(&turn.ready.groups, now);
+        let customer = &turn.customer().id;
+        let plan = Plan::of(&turn.ready.claimed.groups, now);
         let groups = plan.groups.iter().map(|_| Gate::new(customer));
         let (mut gates, groups): (VecDeque<_>, Vec<_>) = groups.unzip();
         let (mut list, mut behind) = (None, VecDeque::new());
@@ -75,7 +85,8 @@ impl<W: Wiring> Drain<W> {
     pub(super) async fn deliver_all(&self, ready: &[Ready], owner: &str, deadline: Timestamp) {
         let mut by_app: BTreeMap<&AppId, Vec<&Ready>> = BTreeMap::new();
         for ready in ready {
-            by_app.entry(&ready.connection.app).or_default().push(ready);
+            let app = &ready.claimed.connection.app;
+            by_app.entry(app).or_default().push(ready);
         }
         join_all(
             by_app
@@ -97,15 +108,18 @@ impl<W: Wiring> Drain<W> {
             Ok(limits) => limits,
             Err(error) => {
                 let settled = customers.into_iter().map(async |ready| {
-                    let customer = &ready.customer.id;
+                    let customer = &ready.claimed.customer.id;
                     let outcome = self.defer("reading the limits of calls", customer, &error);
-                    self.settle_groups(ready, owner, &outcome).await;
+                    self.settle_all(&ready.claimed, owner, &outcome).await;
                 });
                 join_all(settled).await;
                 return;
             }
         };
-        let class = |ready: &&Ready| self.calls_today.class(&ready.customer.id, limits, now);
+        let class = |ready: &&Ready| {
+            let customer = &ready.claimed.customer.id;
+            self.calls_today.class(customer, limits, now)
+        };
         let (few, many): (Vec<_>, Vec<_>) = customers
             .into_iter()
             .partition(|ready| class(ready) == CallClass::Delivery);
@@ -138,13 +152,6 @@ impl<W: Wiring> Drain<W> {
         join(hand_out, join_all(deliver)).await;
     }
 
-    async fn settle_groups(&self, ready: &Ready, owner: &str, outcome: &Outcome) {
-        for leads in &ready.groups {
-            self.settle(Some(&ready.customer), leads.iter(), owner, outcome)
-                .await;
-        }
-    }
-
     async fn deliver_customer(&self, share: Share<'_>) {
         let Share {
             turn,
@@ -168,9 +175,9 @@ impl<W: Wiring> Drain<W> {
             ),
         };
         let (turn, opt_outs) = (&turn, &opt_outs);
-        let customer = Some(&turn.ready.customer);
-        let calls = turn.ready.groups.iter().zip(plan.groups).zip(groups);
-        let calls: Vec<_> = calls.collect();
+        let customer = Some(turn.customer());
+        let addresses = turn.ready.claimed.groups.iter();
+        let calls: Vec<_> = addresses.zip(plan.groups).zip(groups).collect();
         let deliver =
             calls.into_iter().map(
                 async |((leads, check), gate)| match self.opened(gate).await {
@@ -202,7 +209,7 @@ impl<W: Wiring> Drain<W> {
             opt_outs,
             ..
         } = together;
-        let customer = Some(&turn.ready.customer);
+        let customer = Some(turn.customer());
         let outcome = self.deliver(together).await;
         let why = RefusalReason::CcRefused;
         let refused =
@@ -238,7 +245,7 @@ impl<W: Wiring> Drain<W> {
         take: SignedDuration,
     ) -> Result<Vec<Timestamp>, Outcome> {
         let reserved = self.reserve(turn, want, from, turn.deadline - take).await;
-        let customer = &turn.ready.customer.id;
+        let customer = &turn.customer().id;
         let later = |error| self.defer("reserving another call", customer, &error);
         let moments = self.granted(reserved.map_err(later)?)?;
         let given = moments.len();
