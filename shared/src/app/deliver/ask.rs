@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use super::Drain;
 use super::outcome::Outcome;
 use super::recheck::CheckedLeads;
+use super::settle::warn;
 use super::turns::Turn;
 use crate::app::connect::may_write_contacts;
 use crate::app::moment::{CALL_TAKES, LATE, Next, next_moment};
@@ -39,8 +40,19 @@ pub(super) enum CallError {
 }
 
 impl CallError {
+    /// The error.
+    ///
+    /// # Errors
+    /// The outcome of the lead, if it has to wait whatever the call was.
+    pub(super) fn failed(self) -> Result<CrmError, Outcome> {
+        match self {
+            Self::Failed(error) => Ok(error),
+            Self::Deferred(outcome) => Err(outcome),
+        }
+    }
+
     /// The same for a call that only reads: whether it arrived matters to no lead.
-    pub(super) fn for_read(self) -> Self {
+    fn for_read(self) -> Self {
         match self {
             Self::Failed(CrmError::AnswerLost) => Self::Failed(CrmError::Unavailable),
             other => other,
@@ -66,7 +78,8 @@ impl<W: Wiring> Drain<W> {
     where
         F: Future<Output = Result<T, CrmError>>,
     {
-        self.ask_for(turn, None, moment, 1, call).await
+        let answer = self.ask_for(turn, None, moment, 1, call).await;
+        answer.map_err(CallError::for_read)
     }
 
     /// The same for a call that changes something for leads, which are rechecked before it leaves. With more than one
@@ -260,7 +273,7 @@ impl<W: Wiring> Drain<W> {
                 publish_status(&self.keeper.events, customer, &status, now).await;
             }
             Ok(false) => {}
-            Err(error) => self.warn_on_fail("noting that rights are missing", customer, Err(error)),
+            Err(error) => warn("noting that rights are missing", customer, &error),
         }
     }
 }

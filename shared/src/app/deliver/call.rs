@@ -70,8 +70,7 @@ impl<W: Wiring> Drain<W> {
                         notes: content.notes,
                     }));
                 }
-                Err(CallError::Deferred(outcome)) => return Err(outcome),
-                Err(CallError::Failed(error)) => error,
+                Err(error) => error.failed()?,
             };
             let left_out = self.leave_out(&mut delivery, &mut content, &error);
             if !left_out.await? {

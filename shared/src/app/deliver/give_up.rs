@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use super::Drain;
 use super::outcome::Outcome;
 use super::same_address::SameAddress;
+use super::settle::warn;
 use crate::domain::crm::CrmError;
 use crate::domain::ids::CustomerId;
 use crate::domain::lead::{LeadRecord, LeadState, RefusalReason};
@@ -49,7 +50,7 @@ impl<W: Wiring> Drain<W> {
         match self.directory.tally_of(customer, of).await {
             Ok(tally) => tally.is_some_and(|tally| tally.delivered_singly() > 0),
             Err(error) => {
-                self.warn_on_fail("reading what was delivered", customer, Err(error));
+                warn("reading what was delivered", customer, &error);
                 false
             }
         }

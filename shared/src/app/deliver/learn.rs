@@ -36,16 +36,9 @@ impl<W: Wiring> Drain<W> {
                 continue;
             }
             let look = async |token| self.crm.has_list(&token, list).await;
-            let is_there = match self
-                .ask(turn, None, look)
-                .await
-                .map_err(CallError::for_read)
-            {
+            let is_there = match self.ask(turn, None, look).await {
                 Ok(is_there) => is_there,
-                Err(CallError::Failed(error)) => {
-                    return Err(self.outcome_of(&error, leads.newest()));
-                }
-                Err(CallError::Deferred(outcome)) => return Err(outcome),
+                Err(error) => return Err(self.outcome_of(&error.failed()?, leads.newest())),
             };
             findings.note_list(list, is_there);
             if !is_there {

@@ -5,7 +5,6 @@
 
 use jiff::Timestamp;
 
-use super::ask::CallError;
 use super::call::Delivery;
 use super::outcome::Outcome;
 use super::same_address::SameAddress;
@@ -99,21 +98,18 @@ impl<W: Wiring> Drain<W> {
     ) -> Result<ListedOptOuts, Outcome> {
         let crm = &self.crm;
         let list = async |token| crm.opt_outs_since(&token, since).await;
-        let listed = self.ask(turn, Some(moment), list).await;
-        match listed.map_err(CallError::for_read) {
-            Ok(Some(opt_outs)) => Ok(ListedOptOuts::Known(opt_outs)),
-            Ok(None) => Ok(ListedOptOuts::LookUpEach),
-            Err(CallError::Failed(error)) => {
-                let customer = &turn.customer().id;
-                tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
-                if let CrmError::Invalid(_) = error {
-                    return Ok(ListedOptOuts::LookUpEach); // the list is refused, not the leads
-                }
-                let now = self.keeper.clock.now();
-                Err(Outcome::of_error(&error, &[], now, self.jitter()))
-            }
-            Err(CallError::Deferred(outcome)) => Err(outcome),
+        let error = match self.ask(turn, Some(moment), list).await {
+            Ok(Some(opt_outs)) => return Ok(ListedOptOuts::Known(opt_outs)),
+            Ok(None) => return Ok(ListedOptOuts::LookUpEach),
+            Err(error) => error.failed()?,
+        };
+        let customer = &turn.customer().id;
+        tracing::warn!(customer.id = %customer, error = %error, "who has left was not listed");
+        if let CrmError::Invalid(_) = error {
+            return Ok(ListedOptOuts::LookUpEach); // the list is refused, not the leads
         }
+        let now = self.keeper.clock.now();
+        Err(Outcome::of_error(&error, &[], now, self.jitter()))
     }
 
     /// Whether the leads of an address may go out. A look-up takes the moment, so that the sign-up has to find another.
@@ -137,14 +133,13 @@ impl<W: Wiring> Drain<W> {
         }
         let crm = &self.crm;
         let find = async |token| crm.find(&token, email).await;
-        let found = self.ask(turn, delivery.moment.take(), find).await;
-        let found = match found.map_err(CallError::for_read) {
+        let found = match self.ask(turn, delivery.moment.take(), find).await {
             Ok(found) => found,
-            Err(CallError::Failed(error)) => {
+            Err(error) => {
+                let error = error.failed()?;
                 let outcome = self.outcome_of(&error, freshest);
                 return Err(self.give_up_if_hopeless(leads, &error, outcome).await);
             }
-            Err(CallError::Deferred(outcome)) => return Err(outcome),
         };
         let left = found.as_ref().and_then(|found| found.opted_out_at);
         let verdict = verdict(freshest, left.as_ref())?;

@@ -44,6 +44,11 @@ impl Outcome {
         Self::waits(WaitReason::Quota, Some(at + pause))
     }
 
+    /// Whether the lead is refused for this reason.
+    pub(super) fn is_refusal(&self, reason: RefusalReason) -> bool {
+        matches!(self.state, LeadState::Refused { why, .. } if why == reason)
+    }
+
     /// When a lead with this outcome is to be taken up again: after repeated trouble, at growing intervals.
     #[must_use]
     pub fn due_of(&self, record: &LeadRecord, now: Timestamp, jitter: u8) -> Option<Timestamp> {

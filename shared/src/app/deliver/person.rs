@@ -56,8 +56,7 @@ impl<W: Wiring> Drain<W> {
         leads: &SameAddress,
         outcome: Outcome,
     ) -> Outcome {
-        let why = RefusalReason::InvalidAddress;
-        if !matches!(&outcome.state, LeadState::Refused { why: actual, .. } if *actual == why) {
+        if !outcome.is_refusal(RefusalReason::InvalidAddress) {
             return outcome;
         }
         let others = match self.others(leads, Timestamp::UNIX_EPOCH).await {

@@ -107,9 +107,7 @@ impl<W: Wiring> Drain<W> {
                 self.mark_listed(customer).await;
             }
             Ok(_) => {}
-            Err(error) => {
-                self.warn_on_fail("looking whether a person has acted", customer, Err(error))
-            }
+            Err(error) => warn("looking whether a person has acted", customer, &error),
         }
     }
 
@@ -128,12 +126,17 @@ impl<W: Wiring> Drain<W> {
         result: Result<(), StoreError>,
     ) {
         if let Err(error) = result {
-            tracing::warn!(
-                what, customer.id = %customer, error = %causes(&error),
-                "something of use was not done"
-            );
+            warn(what, customer, &error);
         }
     }
+}
+
+/// Logs a failure as [`Drain::warn_on_fail`] does.
+pub(super) fn warn(what: &'static str, customer: &CustomerId, error: &StoreError) {
+    tracing::warn!(
+        what, customer.id = %customer, error = %causes(error),
+        "something of use was not done"
+    );
 }
 
 /// When somebody has to look at leads with this outcome. Also if a person has to act: they may do so after our look at

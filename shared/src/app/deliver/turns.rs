@@ -18,7 +18,7 @@ use crate::domain::budget::{CallClass, Limits, Meter, Reservation};
 use crate::domain::connection::Connection;
 use crate::domain::customer::Customer;
 use crate::domain::ids::AppId;
-use crate::domain::lead::{LeadState, RefusalReason, WaitReason};
+use crate::domain::lead::{RefusalReason, WaitReason};
 use crate::ports::{Apps, Budget, Clock, StoreError, Wiring};
 
 /// One customer's turn within a batch.
@@ -211,10 +211,7 @@ impl<W: Wiring> Drain<W> {
         } = together;
         let customer = Some(turn.customer());
         let outcome = self.deliver(together).await;
-        let why = RefusalReason::CcRefused;
-        let refused =
-            matches!(&outcome.state, LeadState::Refused { why: actual, .. } if *actual == why);
-        if !refused || leads.is_single() {
+        if leads.is_single() || !outcome.is_refusal(RefusalReason::CcRefused) {
             return self
                 .settle(customer, leads.iter(), turn.owner, &outcome)
                 .await;
