@@ -34,7 +34,8 @@ impl<W: Wiring> Drain<W> {
         let leads = delivery.leads;
         let call = self.call(delivery);
         match AssertUnwindSafe(call).catch_unwind().await {
-            Ok(delivered) => delivered.unwrap_or_else(|outcome| outcome),
+            Ok(Ok(delivered)) => Outcome::settled(delivered),
+            Ok(Err(outcome)) => outcome,
             Err(_) => {
                 let lead = Some(&leads.newest().lead.id);
                 tracing::error!(lead.id = ?lead, "a delivery broke off");
@@ -43,7 +44,11 @@ impl<W: Wiring> Drain<W> {
         }
     }
 
-    async fn call(&self, mut delivery: Delivery<'_>) -> Result<Outcome, Outcome> {
+    /// Makes the call and returns the state of the leads that it delivered.
+    ///
+    /// # Errors
+    /// The outcome, if there was no call or it delivered nothing.
+    async fn call(&self, mut delivery: Delivery<'_>) -> Result<LeadState, Outcome> {
         let Delivery { turn, leads, .. } = delivery;
         let newest = leads.newest();
         let delivered_since = self.newer(leads).await?;
@@ -52,24 +57,11 @@ impl<W: Wiring> Drain<W> {
         let mut content = content.map_err(|why| Outcome::waits(why, None))?;
         let opt_out_check = self.check(&mut delivery, &content).await?;
         let mut checked_leads = CheckedLeads::claimed(leads, turn);
-        loop {
+        let signed_up = loop {
             let (moment, sign_up) = (delivery.moment.take(), &content.sign_up);
             let made = self.make_or_update(turn, &mut checked_leads, moment, sign_up);
             let error = match made.await {
-                Ok(signed_up) => {
-                    if signed_up.contact.is_none() {
-                        tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
-                    }
-                    content.note_left_out(&signed_up.left_out);
-                    let permission = self.permission(turn, &signed_up, &content.sign_up).await;
-                    return Ok(Outcome::settled(LeadState::Delivered {
-                        contact: signed_up.contact,
-                        action: signed_up.action,
-                        permission,
-                        opt_out_check,
-                        notes: content.notes,
-                    }));
-                }
+                Ok(signed_up) => break signed_up,
                 Err(error) => error.failed()?,
             };
             let left_out = self.leave_out(&mut delivery, &mut content, &error);
@@ -78,7 +70,19 @@ impl<W: Wiring> Drain<W> {
                 let outcome = self.give_up_if_hopeless(leads, &error, outcome).await;
                 return Err(self.retry_later_if_held_back(leads, outcome).await);
             }
+        };
+        if signed_up.contact.is_none() {
+            tracing::warn!(lead.id = %newest.lead.id, "the answer to a delivery names no contact");
         }
+        content.note_left_out(&signed_up.left_out);
+        let permission = self.permission(turn, &signed_up, &content.sign_up).await;
+        Ok(LeadState::Delivered {
+            contact: signed_up.contact,
+            action: signed_up.action,
+            permission,
+            opt_out_check,
+            notes: content.notes,
+        })
     }
 
     /// Has the account make or update the contact: by a sign-up, or, if that does not accept the address, by making a
