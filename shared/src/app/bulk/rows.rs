@@ -12,7 +12,6 @@ use crate::domain::connection::{Connection, CustomFieldValues};
 use crate::domain::ids::LeadId;
 use crate::domain::import::{ImportJob, ImportRow};
 use crate::domain::lead::LeadRecord;
-use crate::domain::suppression::PersonId;
 use crate::ports::{Clock as _, Imports as _, StoreError, Suppressions as _, Wiring};
 
 /// A person in an import, from all of their leads in it.
@@ -125,9 +124,7 @@ impl<W: Wiring> Bulk<W> {
         job: &ImportJob,
         records: Vec<LeadRecord>,
     ) -> Result<Vec<LeadRecord>, StoreError> {
-        let person = |record: &LeadRecord| {
-            PersonId::of(&self.keys, &job.customer, &record.lead.contact.email)
-        };
+        let person = |record: &LeadRecord| record.lead.person(&self.keys);
         let people: BTreeSet<_> = records.iter().map(person).collect();
         let unwanted = self.directory.suppressed(&job.customer, &people).await?;
         let now = self.keeper.clock.now();

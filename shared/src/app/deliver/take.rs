@@ -201,7 +201,8 @@ impl<W: Wiring> Drain<W> {
         self.settle(customer, &old, owner, &outcome).await;
         let (settled, others, outcome) = match self.suppressed(id, &good).await {
             Ok(unwanted) => {
-                let is_unwanted = |record: &LeadRecord| unwanted.contains(&self.person(id, record));
+                let is_unwanted =
+                    |record: &LeadRecord| unwanted.contains(&record.lead.person(&self.keys));
                 let (settled, others) = good.into_iter().partition(is_unwanted);
                 (settled, others, refused(RefusalReason::Suppressed))
             }
@@ -264,19 +265,14 @@ impl<W: Wiring> Drain<W> {
         customer: &CustomerId,
         leads: impl IntoIterator<Item = &LeadRecord>,
     ) -> Result<BTreeSet<PersonId>, Outcome> {
-        let people = leads
-            .into_iter()
-            .map(|record| self.person(customer, record));
+        let leads = leads.into_iter();
+        let people = leads.map(|record| record.lead.person(&self.keys));
         let people: BTreeSet<_> = people.collect();
         if people.is_empty() {
             return Ok(people);
         }
         let listed = self.directory.suppressed(customer, &people).await;
         listed.map_err(|error| self.defer("reading who is never mailed", customer, &error))
-    }
-
-    fn person(&self, customer: &CustomerId, record: &LeadRecord) -> PersonId {
-        PersonId::of(&self.keys, customer, &record.lead.contact.email)
     }
 
     /// What a customer's leads need to go out, or the outcome of all of them if it is missing.

@@ -21,6 +21,7 @@ use super::consent::Consent;
 use super::contact::{Contact, Note};
 use super::ids::{CustomerId, FormId, ImportId, LeadId};
 use super::keys::{Seal, SigningKeys};
+use super::suppression::PersonId;
 
 /// One submission by one person, with proven consent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,12 @@ impl Lead {
     pub fn sealed(self, keys: &SigningKeys) -> Self {
         let seal = keys.seal(&self.sealed_text());
         Self { seal, ..self }
+    }
+
+    /// The person it is of, as lists of people name them.
+    #[must_use]
+    pub fn person(&self, keys: &SigningKeys) -> PersonId {
+        PersonId::of(keys, &self.customer, &self.contact.email)
     }
 
     /// The text that the seal covers: who agreed to what, for which brand, when and where, and when it was received, in

@@ -13,7 +13,6 @@ use super::selection::{Selection, was_opted_out};
 use crate::domain::customer::kept_for;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
 use crate::domain::lead::LeadRecord;
-use crate::domain::suppression::PersonId;
 use crate::domain::tally::{EXPORTED, TallyChanges, counted_as};
 use crate::ports::{
     Clock as _, Exits as _, Forms as _, LeadFilter, Ledger as _, Page, StoreError,
@@ -278,9 +277,8 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         leads: &[&'r LeadRecord],
     ) -> Result<Vec<&'r LeadRecord>, StoreError> {
-        let person =
-            |record: &&LeadRecord| PersonId::of(&self.keys, customer, &record.lead.contact.email);
-        let people: Vec<PersonId> = leads.iter().map(person).collect();
+        let people = leads.iter().map(|record| record.lead.person(&self.keys));
+        let people: Vec<_> = people.collect();
         let distinct: BTreeSet<_> = people.iter().cloned().collect();
         let suppressed = self.directory.suppressed(customer, &distinct).await?;
         let known = leads.iter().copied().zip(people);
