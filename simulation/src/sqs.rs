@@ -1,7 +1,7 @@
 //! A model of SQS: at-least-once delivery in no order, limited retention, and dead letters.
 
 use jiff::{SignedDuration, Timestamp};
-use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::Message;
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::task::Task;
 use leadfeed_shared::fakes::MemoryQueue;

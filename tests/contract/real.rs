@@ -12,7 +12,7 @@ use leadfeed_shared::adapters::{
     ConstantContact, DynamoDirectory, DynamoLedger, Http, HttpTimeouts, OsRandom, SecretsApps,
     SecretsVault, SqsQueue, TokenEndpoint,
 };
-use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::Message;
 use leadfeed_shared::domain::budget::Limits;
 use leadfeed_shared::domain::connection::Connection;
 use leadfeed_shared::domain::customer::Customer;

@@ -10,7 +10,7 @@ use std::process::Command;
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, RequestExt as _};
 use leadfeed_shared::app::admin::Properties;
-use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::Message;
 use leadfeed_shared::domain::connection::{Connection, Learned};
 use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::ids::{CustomerId, ImportId, LeadId};

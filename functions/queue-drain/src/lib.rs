@@ -6,8 +6,7 @@
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent};
 use jiff::Timestamp;
 use lambda_runtime::{Error, LambdaEvent};
-use leadfeed_shared::app::deliver::batch::Message;
-use leadfeed_shared::app::deliver::{Drain, MARGIN};
+use leadfeed_shared::app::deliver::{Drain, MARGIN, Message};
 use leadfeed_shared::ports::Wiring;
 
 /// Delivers one batch.

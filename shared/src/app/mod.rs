@@ -21,7 +21,7 @@ pub(crate) mod log;
 mod moment;
 pub mod observe;
 mod publish;
-pub mod requeue;
+mod requeue;
 #[cfg(test)]
 mod scene;
 pub mod scheduler;

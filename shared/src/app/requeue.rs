@@ -8,11 +8,11 @@ use crate::domain::task::Task;
 use crate::ports::{Claims, Lanes, Queue, Requeue, StoreError, causes};
 
 /// When the scheduler checks a lead that the queue has: long after a drain should have had it.
-pub const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
+pub(super) const CHECK_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 /// How long a lead that was written may be missing among those that wait, as a rule. If its mark is used up sooner, it
 /// is left to the look at its lane an hour later.
-pub const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Leads written at a time.
 const WRITTEN: usize = 32;
@@ -27,14 +27,14 @@ const LOOKED_AT: u16 = 100;
 const CHANGE_CHECK: SignedDuration = SignedDuration::from_mins(2);
 
 /// A lead to be put back, and its state as it was seen.
-pub type ToRequeue = (LeadId, Requeue);
+pub(super) type ToRequeue = (LeadId, Requeue);
 
 /// Makes the scheduler look soon, before a change is made that frees leads: if a function died between the change and
 /// [`release_waiting`], nobody would take them up.
 ///
 /// # Errors
 /// [`StoreError`]; then the change must not be made.
-pub async fn mark_lane_soon(
+pub(super) async fn mark_lane_soon(
     ledger: &impl Lanes,
     customer: &CustomerId,
     now: Timestamp,
@@ -47,7 +47,7 @@ pub async fn mark_lane_soon(
 ///
 /// # Errors
 /// [`StoreError`] if not even the mark was made; then nobody would look at the leads.
-pub async fn release_waiting(
+pub(super) async fn release_waiting(
     ledger: &(impl Lanes + Claims),
     queue: &impl Queue,
     customer: &CustomerId,
@@ -86,7 +86,7 @@ async fn send_first(
 ///
 /// # Errors
 /// [`StoreError`]: leads not counted may have been sent; they still wait.
-pub async fn requeue_all(
+pub(super) async fn requeue_all(
     ledger: &impl Claims,
     queue: &impl Queue,
     customer: &CustomerId,

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::deliver::batch::Message;
+use crate::app::deliver::Message;
 use crate::app::intake::{Accepted, Arrival, IntakeError};
 use crate::domain::budget::BudgetState;
 use crate::domain::connection::Connection;

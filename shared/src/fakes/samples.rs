@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::STACK;
-use crate::app::deliver::batch::Message;
+use crate::app::deliver::Message;
 use crate::app::intake::{Arrival, Channel};
 use crate::domain::connection::{
     Account, Catalog, ConfirmedOptIn, Connection, ConnectionStatus, Learned, Terms,

@@ -11,8 +11,7 @@ use super::{
 use crate::app::admin::Admin;
 use crate::app::bulk::Bulk;
 use crate::app::connect::Connect;
-use crate::app::deliver::Drain;
-use crate::app::deliver::batch::Message;
+use crate::app::deliver::{Drain, Message};
 use crate::app::intake::{Accepted, Intake};
 use crate::app::scheduler::Released;
 use crate::app::scheduler::Scheduler;

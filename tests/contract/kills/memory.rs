@@ -1,5 +1,5 @@
 use jiff::SignedDuration;
-use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::Message;
 use leadfeed_shared::domain::connection::Connection;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::fakes::{Call, Memory, Ports, samples};

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use aws_config::SdkConfig;
 use jiff::SignedDuration;
-use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::Message;
 use leadfeed_shared::app::intake::{Accepted, Arrival, IntakeError};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::lead::LeadState;

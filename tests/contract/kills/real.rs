@@ -3,7 +3,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use jiff::SignedDuration;
-use leadfeed_shared::app::deliver::batch::Message;
+use leadfeed_shared::app::deliver::Message;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::CustomerId;
 use leadfeed_shared::fakes::{self, Ports, VirtualClock};

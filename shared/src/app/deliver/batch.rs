@@ -17,19 +17,20 @@ pub struct Message {
 
 /// One lead that the batch asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeadRequest {
+pub(super) struct LeadRequest {
     /// Which.
-    pub lead: LeadId,
+    pub(super) lead: LeadId,
     /// The lead itself, if a message carried it; of several copies the newest, since the person may have been erased
     /// before it came.
-    pub carried: Option<Box<Lead>>,
+    pub(super) carried: Option<Box<Lead>>,
     /// The messages that ask for it.
-    pub messages: Vec<String>,
+    pub(super) messages: Vec<String>,
 }
 
 /// Sorts a batch by customer, each lead once, and returns the messages that nobody can read.
-#[must_use]
-pub fn sort(messages: Vec<Message>) -> (BTreeMap<CustomerId, Vec<LeadRequest>>, Vec<String>) {
+pub(super) fn sort(
+    messages: Vec<Message>,
+) -> (BTreeMap<CustomerId, Vec<LeadRequest>>, Vec<String>) {
     let mut sorted: BTreeMap<CustomerId, Vec<LeadRequest>> = BTreeMap::new();
     let mut unreadable = Vec::new();
     for message in messages {

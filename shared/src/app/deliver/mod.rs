@@ -1,16 +1,16 @@
 //! Draining the queue: every lead arrives once, within the budget, and nobody is re-subscribed.
 //!
-//! [`batch`] says which leads a batch asks for, `claim` claims them, `same_address` holds those of one address
+//! `batch` says which leads a batch asks for, `claim` claims them, `same_address` holds those of one address
 //! together, `take` finds what they need to go out, `turns` gives every call its turn, `gates` hand out moments on the
 //! budget's clock, `calls_today` knows which customers have had many, `opt_outs` checks older consents against
 //! opt-outs, `person` looks for newer leads of the same person, `sign_up` makes the content of a call, `call` makes the
 //! one that delivers, `recheck` checks again before one that had to wait, `ask` repeats any call that can be fixed on
-//! the spot, `learn` finds out about the account what no answer says, which `findings` keep for the batch, [`outcome`]
+//! the spot, `learn` finds out about the account what no answer says, which `findings` keep for the batch, `outcome`
 //! says what any other answer means for the lead, `give_up` what it finally means, `settle` writes it down and `events`
 //! publishes it.
 
 mod ask;
-pub mod batch;
+mod batch;
 mod call;
 mod calls_today;
 mod claim;
@@ -20,7 +20,7 @@ mod gates;
 mod give_up;
 mod learn;
 mod opt_outs;
-pub mod outcome;
+mod outcome;
 mod person;
 mod recheck;
 mod same_address;
@@ -34,10 +34,10 @@ mod turns;
 use futures_util::future::{join, join_all};
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::batch::Message;
 pub use self::calls_today::CallsToday;
 pub use self::events::PendingEvents;
 
-use self::batch::Message;
 use self::outcome::Outcome;
 use self::take::Claimed;
 use crate::app::tally_buffer::TallyBuffer;

@@ -9,17 +9,16 @@ use crate::domain::retry::backoff;
 
 /// How a delivery ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// The state the lead enters.
-    pub state: LeadState,
+    pub(super) state: LeadState,
     /// When it is to be taken up again at the earliest, if time alone may help.
-    pub due_at: Option<Timestamp>,
+    pub(super) due_at: Option<Timestamp>,
 }
 
 impl Outcome {
     /// The lead is done with.
-    #[must_use]
-    pub fn settled(state: LeadState) -> Self {
+    pub(super) fn settled(state: LeadState) -> Self {
         Self {
             state,
             due_at: None,
@@ -27,8 +26,7 @@ impl Outcome {
     }
 
     /// The lead waits: for a person, or until `due_at`.
-    #[must_use]
-    pub fn waits(why: WaitReason, due_at: Option<Timestamp>) -> Self {
+    pub(super) fn waits(why: WaitReason, due_at: Option<Timestamp>) -> Self {
         Self {
             state: LeadState::waiting(why),
             due_at,
@@ -38,8 +36,7 @@ impl Outcome {
     /// The lead waits for the next day of the budget, which begins at `at`, and up to a minute more: the other side's
     /// day may begin a little later. Leads that wait for the next free moment need no such spreading, since no more of
     /// them are released than there are moments.
-    #[must_use]
-    pub fn waits_for_day(at: Timestamp, jitter: u8) -> Self {
+    pub(super) fn waits_for_day(at: Timestamp, jitter: u8) -> Self {
         let pause = SignedDuration::from_millis(235 * i64::from(jitter));
         Self::waits(WaitReason::Quota, Some(at + pause))
     }
@@ -50,8 +47,12 @@ impl Outcome {
     }
 
     /// When a lead with this outcome is to be taken up again: after repeated trouble, at growing intervals.
-    #[must_use]
-    pub fn due_of(&self, record: &LeadRecord, now: Timestamp, jitter: u8) -> Option<Timestamp> {
+    pub(super) fn due_of(
+        &self,
+        record: &LeadRecord,
+        now: Timestamp,
+        jitter: u8,
+    ) -> Option<Timestamp> {
         let (Self { state, due_at }, later) =
             (self, backoff(record.transient_failures() + 1, jitter));
         match state {
@@ -62,8 +63,7 @@ impl Outcome {
 
     /// What an error that was not fixed on the spot means for the lead, given what it blames. That a list is gone is
     /// known by now, and is not the reason.
-    #[must_use]
-    pub fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, jitter: u8) -> Self {
+    pub(super) fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, jitter: u8) -> Self {
         match error {
             CrmError::Invalid(words) => {
                 let why = if blames.contains(&Blame::Address) {

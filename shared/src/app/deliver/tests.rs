@@ -18,7 +18,7 @@ mod turns;
 
 use jiff::SignedDuration;
 
-use super::batch::Message;
+use super::Message;
 use crate::app::log::Log;
 use crate::app::scene::{ACCOUNT, Scene};
 use crate::domain::crm::{CrmError, Refusal};
