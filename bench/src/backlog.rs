@@ -14,6 +14,7 @@ use leadfeed_shared::domain::crm::CrmError;
 use leadfeed_shared::domain::customer::BulkImport;
 use leadfeed_shared::domain::ids::{AppId, RemoteId};
 use leadfeed_shared::domain::lead::{LeadState, WaitReason};
+use leadfeed_shared::domain::tally::Label;
 use leadfeed_shared::fakes::{Call, Memory, RemoteLimits, STACK, VirtualClock};
 use leadfeed_shared::ports::{
     Clock as _, Contacts as _, Customers as _, Forms as _, Lanes as _, Ledger as _,
@@ -169,7 +170,7 @@ async fn schedule(
         let tallies = memory.directory.tallies(&fixtures.customer).await?;
         let delivered = tallies
             .iter()
-            .filter_map(|tally| tally.counts.get("delivered"));
+            .filter_map(|tally| tally.counts.get(&Label::Delivered));
         if delivered.sum::<i64>() >= i64::from(leads) {
             done.set(true);
             return Ok(());

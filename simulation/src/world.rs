@@ -12,7 +12,7 @@ use leadfeed_shared::app::scheduler::Scheduler;
 use leadfeed_shared::domain::budget::{BudgetState, Limits};
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::{AppId, CustomerId, RemoteId};
-use leadfeed_shared::domain::tally::Counts;
+use leadfeed_shared::domain::tally::{Counts, Outcome};
 use leadfeed_shared::fakes::{Memory, RemoteLimits, TokenKind, VirtualClock, run_ready};
 use leadfeed_shared::locked;
 use leadfeed_shared::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
@@ -351,10 +351,9 @@ impl World {
 }
 
 /// Counters that are not zero. A quarantined lead is only counted with the next change of its day.
-fn comparable(counts: Counts) -> Counts {
-    let is_compared =
-        |(label, count): &(String, i64)| *count != 0 && !label.starts_with("quarantined");
-    counts.into_iter().filter(is_compared).collect()
+fn comparable(mut counts: Counts) -> Counts {
+    counts.retain(|label, count| *count != 0 && label.outcome() != Some(Outcome::Quarantined));
+    counts
 }
 
 /// Sets the limits that Constant Contact enforces.

@@ -8,7 +8,7 @@ use leadfeed_shared::domain::keys::SigningKeys;
 use leadfeed_shared::domain::lead::{
     DeliveryAction, Lead, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
 };
-use leadfeed_shared::domain::tally::{TallyChanges, label};
+use leadfeed_shared::domain::tally::{Label, TallyChanges};
 use leadfeed_shared::ports::{Claim, Claims, Ledger, Settlement, Tallies};
 
 /// Sign-ups of each day of a month, oldest first: delivered, waiting, refused.
@@ -125,7 +125,7 @@ fn month(now: Timestamp) -> TallyChanges {
         LeadState::waiting(WaitReason::Quota),
         refused,
     ];
-    let labels = labels.map(|state| label(&state));
+    let labels = labels.map(|state| Label::of(&state));
     let mut changes = TallyChanges::default();
     for (days_ago, (delivered, waiting, refused)) in (0_i32..).zip(DAYS.iter().rev()) {
         let day = today - days_ago.days();

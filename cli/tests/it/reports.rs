@@ -22,7 +22,7 @@ async fn deployment_with_looms() -> Deployment {
 async fn count(deployment: &Deployment, customer: &str, day: i8, label: &str, number: usize) {
     let mut changes = TallyChanges::default();
     for _ in 0..number {
-        changes.count(date(2026, 11, day), None, Some(label.to_owned()));
+        changes.count(date(2026, 11, day), None, Some(label.into()));
     }
     let customer = customer.parse().unwrap();
     let directory = &deployment.memory.directory;

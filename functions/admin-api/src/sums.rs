@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use leadfeed_shared::domain::tally::Tally;
+use leadfeed_shared::domain::tally::{Label, Outcome, Tally};
 
 /// How many leads there are in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -19,14 +19,16 @@ impl Sums {
     pub fn of<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> Self {
         let mut sums = Self::default();
         for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
-            let sum = match label.split('.').next() {
-                _ if label == "delivered" => &mut sums.delivered,
-                Some("delivered") => continue, // part of `delivered`
-                Some("waiting") => &mut sums.waiting,
-                Some("refused") => &mut sums.refused,
-                Some("quarantined") => &mut sums.aside,
-                Some("exported") => &mut sums.exported,
-                _ => &mut sums.erased,
+            if label.is_part_of_delivered() {
+                continue;
+            }
+            let sum = match label.outcome() {
+                Some(Outcome::Delivered) => &mut sums.delivered,
+                Some(Outcome::Waiting) => &mut sums.waiting,
+                Some(Outcome::Refused) => &mut sums.refused,
+                Some(Outcome::Quarantined) => &mut sums.aside,
+                Some(Outcome::Exported) => &mut sums.exported,
+                Some(Outcome::Erased) | None => &mut sums.erased,
             };
             *sum += count;
         }
@@ -50,8 +52,8 @@ impl Sums {
 }
 
 /// How many leads are counted under each label, over all these days.
-pub fn by_label<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> BTreeMap<&'t str, i64> {
-    let mut sums = BTreeMap::<&str, i64>::new();
+pub fn by_label<'t>(tallies: impl IntoIterator<Item = &'t Tally>) -> BTreeMap<&'t Label, i64> {
+    let mut sums = BTreeMap::<&Label, i64>::new();
     for (label, count) in tallies.into_iter().flat_map(|tally| &tally.counts) {
         *sums.entry(label).or_default() += count;
     }

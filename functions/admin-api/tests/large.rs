@@ -10,7 +10,7 @@ use admin_api::{Api, handle};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
-use leadfeed_shared::app::admin::words;
+use leadfeed_shared::app::admin::descriptions;
 use leadfeed_shared::app::admin::{Admin, AdminAuth, Properties};
 use leadfeed_shared::domain::consent::Origin;
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
@@ -191,7 +191,7 @@ fn expected_row(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
         let state = &record.state;
         let status = match record.exported_at {
             Some(_) => "Exported",
-            None => words::status(state),
+            None => descriptions::status(state),
         };
         let text = |words: Option<&str>| words.unwrap_or_default().to_owned();
         let at = record.lead.received_at.to_zoned(TimeZone::UTC);
@@ -199,9 +199,9 @@ fn expected_row(record: &LeadRecord, sheet: bool) -> BTreeMap<String, String> {
             ("Signed up on", at.date().to_string()),
             ("Signed up at (UTC)", at.time().to_string()),
             ("Status", status.to_owned()),
-            ("Reason", text(words::reason(state))),
+            ("Reason", text(descriptions::reason(state))),
             ("Form", "News".to_owned()),
-            ("Permission", text(words::permission(state))),
+            ("Permission", text(descriptions::permission(state))),
             ("Notes", String::new()),
         ]);
     } else {
@@ -282,7 +282,7 @@ fn expected_chart_label(records: &[LeadRecord], today: Date) -> String {
 fn stored_size(tally: &Tally) -> usize {
     let counters = tally.counts.keys();
     counters
-        .map(|label| "n.".len() + label.len() + 21)
+        .map(|label| "n.".len() + label.to_string().len() + 21)
         .sum::<usize>()
         + 200
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::domain::tally::{TallyChanges, counted_as, label};
+use crate::domain::tally::{Label, TallyChanges, counted_as};
 use crate::locked;
 use crate::ports::{Tallies, causes};
 
@@ -27,7 +27,7 @@ impl TallyBuffer {
     /// A lead entered a state.
     pub(crate) fn settled(&self, record: &LeadRecord, state: &LeadState) {
         let lead = &record.lead;
-        let (from, to) = (counted_as(record), label(state));
+        let (from, to) = (counted_as(record), Label::of(state));
         let mut changes = locked(&self.0);
         let changes = changes.entry(lead.customer.clone()).or_default();
         changes.count(lead.id.day(), from, to);
@@ -51,7 +51,7 @@ impl TallyBuffer {
     pub(crate) fn left_import(&self, customer: &CustomerId, lead: &LeadId, state: &LeadState) {
         let mut changes = locked(&self.0);
         let changes = changes.entry(customer.clone()).or_default();
-        changes.count(lead.day(), label(&IMPORT), label(state));
+        changes.count(lead.day(), Label::of(&IMPORT), Label::of(state));
     }
 
     /// Writes the changes. Nobody knows whether a failed write took effect, so only the doubt of it is kept, for the

@@ -28,5 +28,6 @@ pub mod suppression;
 pub mod tally;
 pub mod task;
 pub mod token;
+mod word_enum;
 
 pub use day::utc_day;

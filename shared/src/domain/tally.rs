@@ -4,36 +4,27 @@
 //! is not counted yet; one that was put back into the queue still counts as what it was before. One that was delivered
 //! with another permission than `explicit` counts as delivered, and also by that permission.
 
+mod label;
+
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use jiff::civil::Date;
-use serde::Serialize;
 
+pub use self::label::{Label, Outcome};
 use super::customer::quarantined_for;
-use super::lead::{LeadRecord, LeadState, Permission, TimelineEntry};
+use super::lead::{LeadRecord, TimelineEntry};
 
-/// What leads count as, by label, such as `delivered` or `waiting.quota`.
-///
-/// `delivered.implicit` and `delivered.pending_confirmation` are parts of `delivered`; days counted by a version that
-/// did not tell them apart lack them.
-pub type Counts = BTreeMap<String, i64>;
-
-/// The label of all delivered leads.
-const DELIVERED: &str = "delivered";
+/// How many leads count as what. Days counted by a version that did not tell the permissions apart lack the parts of
+/// [`Label::Delivered`].
+pub type Counts = BTreeMap<Label, i64>;
 
 /// Adds to the counter of a label, and to the counter that it is a part of.
-pub fn add(counts: &mut Counts, label: String, change: i64) {
-    if label != DELIVERED && is_delivered(&label) {
-        *counts.entry(DELIVERED.to_owned()).or_default() += change;
+pub fn add(counts: &mut Counts, label: Label, change: i64) {
+    if label.is_part_of_delivered() {
+        *counts.entry(Label::Delivered).or_default() += change;
     }
     *counts.entry(label).or_default() += change;
-}
-
-/// Whether a label means delivered, with whatever permission.
-#[must_use]
-pub fn is_delivered(label: &str) -> bool {
-    label.split('.').next() == Some(DELIVERED)
 }
 
 /// The counters of one day.
@@ -52,9 +43,9 @@ impl Tally {
     pub fn recounted(&self, kept: Counts, kept_for: SignedDuration, today: Date) -> Self {
         let mut counts = kept;
         let age = today.duration_since(self.day);
-        let may_be_gone = |label: &str| match label.split_once('.') {
-            Some(("waiting", _)) => false,
-            Some(("quarantined", _)) => age >= quarantined_for(kept_for),
+        let may_be_gone = |label: &Label| match label.outcome() {
+            Some(Outcome::Waiting) => false,
+            Some(Outcome::Quarantined) => age >= quarantined_for(kept_for),
             _ => age >= kept_for,
         };
         for (label, shown) in self.counts.iter().filter(|(label, _)| may_be_gone(label)) {
@@ -68,53 +59,27 @@ impl Tally {
     /// How many of the day's leads were certainly delivered singly: imports give the implicit permission.
     #[must_use]
     pub fn delivered_singly(&self) -> i64 {
-        let of = |label| self.counts.get(label).copied().unwrap_or(0);
-        of(DELIVERED) - of("delivered.implicit")
+        let of = |label| self.counts.get(&label).copied().unwrap_or(0);
+        of(Label::Delivered) - of(Label::DeliveredImplicit)
     }
 }
-
-/// What a state counts as: its word and, if it has one, its reason or its permission. `None` for a lead that is on its
-/// way.
-#[must_use]
-pub fn label(state: &LeadState) -> Option<String> {
-    let word = state.as_str();
-    match state {
-        LeadState::Received | LeadState::Queued | LeadState::Sending { .. } => None,
-        LeadState::Erased => Some(word.to_owned()),
-        LeadState::Delivered { permission, .. } => Some(match permission {
-            Permission::Explicit => word.to_owned(),
-            other => with_reason(word, other),
-        }),
-        LeadState::Waiting { why } => Some(with_reason(word, why)),
-        LeadState::Refused { why, .. } => Some(with_reason(word, why)),
-        LeadState::Quarantined { why } => Some(with_reason(word, why)),
-    }
-}
-
-/// What a lead counts as that went out in a file, until it is delivered or erased after all.
-pub const EXPORTED: &str = "exported";
 
 /// What a lead with this timeline counts as.
 #[must_use]
-pub fn counted(timeline: &[TimelineEntry], exported: bool) -> Option<String> {
-    let last = timeline.iter().rev().find_map(|line| label(&line.state));
+pub fn counted(timeline: &[TimelineEntry], exported: bool) -> Option<Label> {
+    let mut states = timeline.iter().rev().map(|line| &line.state);
+    let last = states.find_map(Label::of);
     match last {
-        Some(label) if is_delivered(&label) || label == "erased" => Some(label),
-        _ if exported => Some(EXPORTED.to_owned()),
+        Some(label) if label.is_delivered() || label == Label::Erased => Some(label),
+        _ if exported => Some(Label::Exported),
         last => last,
     }
 }
 
 /// What a lead counts as.
 #[must_use]
-pub fn counted_as(record: &LeadRecord) -> Option<String> {
+pub fn counted_as(record: &LeadRecord) -> Option<Label> {
     counted(&record.timeline, record.exported_at.is_some())
-}
-
-fn with_reason(word: &str, why: &impl Serialize) -> String {
-    let why = serde_json::to_value(why).ok();
-    let why = why.as_ref().and_then(serde_json::Value::as_str);
-    format!("{word}.{}", why.unwrap_or("unknown"))
 }
 
 /// Changes to the counters of several days, added up before they are written.
@@ -123,7 +88,7 @@ pub struct TallyChanges(BTreeMap<Date, Counts>);
 
 impl TallyChanges {
     /// A lead that counted as `from` counts as `to` now.
-    pub fn count(&mut self, day: Date, from: Option<String>, to: Option<String>) {
+    pub fn count(&mut self, day: Date, from: Option<Label>, to: Option<Label>) {
         self.doubt(day);
         let counts = self.0.entry(day).or_default();
         for (label, change) in [(from, -1), (to, 1)] {
@@ -152,7 +117,9 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::lead::{DeliveryAction, OptOutCheck, RefusalReason, WaitReason};
+    use crate::domain::lead::{
+        DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason, WaitReason,
+    };
 
     #[test]
     fn lead_counts_as_its_last_outcome_even_if_requeued_since() {
@@ -171,22 +138,19 @@ mod tests {
         let timeline: Vec<_> = states.iter().map(line).collect();
 
         assert_eq!(counted(&timeline[..1], false), None);
-        assert_eq!(counted(&timeline[..3], true).as_deref(), Some(EXPORTED));
+        assert_eq!(counted(&timeline[..3], true), Some(Label::Exported));
         assert_eq!(
-            counted(&timeline[..3], false).as_deref(),
-            Some("waiting.no_list")
+            counted(&timeline[..3], false),
+            Some(Label::Waiting(WaitReason::NoList))
         );
-        assert_eq!(
-            counted(&timeline, false).as_deref(),
-            Some("refused.cc_refused")
-        );
+        assert_eq!(counted(&timeline, false), Some(Label::Refused(why)));
     }
 
     #[test]
     fn non_explicit_deliveries_count_as_delivered_and_by_their_permission() {
         let day: Date = "2026-11-23".parse().unwrap();
         let mut changes = TallyChanges::default();
-        let waits = || Some("waiting.import".to_owned());
+        let waits = || Some(Label::Waiting(WaitReason::Import));
         for permission in [
             Permission::Explicit,
             Permission::PendingConfirmation,
@@ -200,15 +164,17 @@ mod tests {
                 opt_out_check: OptOutCheck::NotNeeded,
                 notes: vec![],
             };
-            changes.count(day, waits(), label(&state));
+            changes.count(day, waits(), Label::of(&state));
             let line = TimelineEntry {
                 at: Timestamp::UNIX_EPOCH,
                 state,
             };
-            assert_eq!(counted(slice::from_ref(&line), true), label(&line.state));
+            assert_eq!(
+                counted(slice::from_ref(&line), true),
+                Label::of(&line.state)
+            );
         }
-        let imported = Some("delivered.implicit".to_owned());
-        changes.count(day, imported, label(&LeadState::Erased));
+        changes.count(day, Some(Label::DeliveredImplicit), Some(Label::Erased));
 
         let expected = [
             ("delivered", 3),
@@ -217,13 +183,13 @@ mod tests {
             ("erased", 1),
             ("waiting.import", -4),
         ];
-        let expected = Counts::from(expected.map(|(label, count)| (label.to_owned(), count)));
+        let expected = Counts::from(expected.map(|(label, count)| (label.into(), count)));
         assert_eq!(changes.days().next(), Some((day, &expected)));
     }
 
     #[test]
     fn recount_keeps_settled_counts_once_their_leads_may_have_expired() {
-        let counts = |pairs: [(&str, i64); 3]| Counts::from(pairs.map(|(l, n)| (l.to_owned(), n)));
+        let counts = |pairs: [(&str, i64); 3]| Counts::from(pairs.map(|(l, n)| (l.into(), n)));
         let day: Date = "2026-11-23".parse().unwrap();
         let shown = counts([("delivered", 5), ("erased", 0), ("waiting.quota", 2)]);
         let tally = Tally { day, counts: shown };
@@ -240,7 +206,7 @@ mod tests {
 
     #[test]
     fn recount_keeps_quarantined_counts_from_the_ninetieth_day_on() {
-        let counts = |count| Counts::from([("quarantined.honeypot".to_owned(), count)]);
+        let counts = |count| Counts::from([("quarantined.honeypot".into(), count)]);
         let tally = Tally {
             day: "2026-08-01".parse().unwrap(),
             counts: counts(3),
@@ -257,7 +223,7 @@ mod tests {
     fn delivered_singly_excludes_imported_leads() {
         let counts = |pairs: &[(&str, i64)]| Tally {
             day: "2026-11-23".parse().unwrap(),
-            counts: pairs.iter().map(|(l, n)| ((*l).to_owned(), *n)).collect(),
+            counts: pairs.iter().map(|(l, n)| ((*l).into(), *n)).collect(),
         };
 
         let both = counts(&[("delivered", 5), ("delivered.implicit", 3)]);
@@ -268,7 +234,7 @@ mod tests {
     #[test]
     fn changes_are_summed_per_day_and_a_doubted_day_has_none() {
         let day = |text: &str| text.parse::<Date>().unwrap();
-        let label = |text: &str| Some(text.to_owned());
+        let label = |text: &str| Some(Label::from(text));
         let mut changes = TallyChanges::default();
 
         changes.count(day("2026-11-23"), None, label("delivered"));

@@ -2,7 +2,7 @@
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{LeadState, RefusalReason, WaitReason};
-use leadfeed_shared::domain::tally::{Counts, EXPORTED};
+use leadfeed_shared::domain::tally::{Counts, Label};
 use leadfeed_shared::ports::{Claim, Due, Requeue, Settlement};
 
 use super::Leads;
@@ -57,7 +57,7 @@ async fn lead_is_exported_once_and_is_then_no_longer_due<L: Leads>(ledger: L) {
     let none = async || ledger.waiting(&customer, None, 10).await.unwrap();
     assert_eq!(eventually(none, Vec::is_empty).await, []);
     let counts = ledger.count(&customer, queued.id.day()).await.unwrap();
-    assert_eq!(counts, Counts::from([(EXPORTED.to_owned(), 3)]));
+    assert_eq!(counts, Counts::from([(Label::Exported, 3)]));
 }
 
 async fn claimed_delivered_importing_or_opted_out_lead_is_not_exported<L: Leads>(ledger: L) {

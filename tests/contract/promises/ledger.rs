@@ -199,7 +199,7 @@ async fn leads_of_a_day_are_counted_by_tally_label<L: Leads>(ledger: L) {
         ("delivered.implicit", 1),
         ("waiting.quota", 1),
     ];
-    let expected = expected.map(|(label, count)| (label.to_owned(), count));
+    let expected = expected.map(|(label, count)| (label.into(), count));
     assert_eq!(counts, Counts::from(expected));
     assert_eq!(ledger.count(&customer, other).await.unwrap(), Counts::new());
 }

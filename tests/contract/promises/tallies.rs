@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::tally::{Counts, Tally, TallyChanges};
+use leadfeed_shared::domain::tally::{Counts, Label, Tally, TallyChanges};
 use leadfeed_shared::ports::{Tallies, Unsettled};
 
 use crate::promise::{eventually, run_concurrently};
@@ -21,14 +21,14 @@ promises! { Tallies:
 const MONDAY: Date = date(2026, 11, 23);
 const SUNDAY: Date = date(2026, 11, 22);
 
-fn label(text: &str) -> Option<String> {
-    Some(text.to_owned())
+fn label(text: &str) -> Option<Label> {
+    Some(text.into())
 }
 
 fn counts(pairs: &[(&str, i64)]) -> Counts {
     let pairs = pairs.iter().filter(|(_, count)| *count != 0);
     pairs
-        .map(|(label, count)| ((*label).to_owned(), *count))
+        .map(|(label, count)| ((*label).into(), *count))
         .collect()
 }
 

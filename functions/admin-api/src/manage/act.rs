@@ -2,8 +2,9 @@
 
 use askama::Template;
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use leadfeed_shared::app::admin::words::{self, Words};
+use leadfeed_shared::app::admin::descriptions::{Description, describe};
 use leadfeed_shared::app::admin::{Admin, Exported, Properties, Replayed};
+use leadfeed_shared::domain::tally::{Label, Outcome};
 use leadfeed_shared::ports::Wiring;
 use leadfeed_shared::web::{Problem, see_other};
 use serde_json::{Map, Value};
@@ -34,13 +35,12 @@ pub async fn act<W: Wiring>(
         }
         "retry" => {
             let fields = fields(request)?;
-            let (label, cursor) = (field(&fields, "label"), field(&fields, "cursor"));
-            let replayed = admin
-                .replay(customer, replay_request(label, cursor, false)?)
-                .await?;
+            let label = Label::from(field(&fields, "label"));
+            let request = replay_request(&label, field(&fields, "cursor"), false)?;
+            let replayed = admin.replay(customer, request).await?;
             let tried = replayed.count();
             Ok(match replayed.next.as_deref() {
-                Some(next) => holder.redirect_to_next_leads(label, next, tried),
+                Some(next) => holder.redirect_to_next_leads(&label, next, tried),
                 None => holder.redirect_to_page("retried", tried),
             })
         }
@@ -117,21 +117,20 @@ async fn preview_retry<W: Wiring>(
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let query = request.query_string_parameters();
-    let label = query.first("label").unwrap_or_default();
+    let label = Label::from(query.first("label").unwrap_or_default());
     let cursor = query.first("cursor").unwrap_or_default();
-    let dry_run = replay_request(label, cursor, true)?;
+    let dry_run = replay_request(&label, cursor, true)?;
     let replayed = admin.replay(&holder.customer, dry_run).await?;
     let next = replayed.next.as_deref();
-    let blocked = replayed.blocked.as_ref();
     let template = Retry {
         base: holder.base,
-        label,
+        label: &label,
         cursor,
         tried: query.first("tried").and_then(|tried| tried.parse().ok()),
-        words: words::of(label),
+        description: describe(&label),
         replayed: &replayed,
-        further: next.map(|next| encoded([("label", label), ("cursor", next)])),
-        blocked: blocked.map(|why| words::of(&format!("waiting.{}", serialized(why)))),
+        further: next.map(|next| encoded([("label", &*label.to_string()), ("cursor", next)])),
+        blocked: replayed.blocked.map(|why| describe(&Label::Waiting(why))),
     };
     Ok(holder.page(&template))
 }
@@ -165,16 +164,16 @@ async fn preview_file<W: Wiring>(
 #[template(path = "retry.html")]
 struct Retry<'a> {
     base: &'a str,
-    label: &'a str,
+    label: &'a Label,
     /// Where the search began.
     cursor: &'a str,
     /// How many leads were retried just now, before this place.
     tried: Option<u32>,
-    words: Words,
+    description: Description,
     replayed: &'a Replayed,
     /// The query that continues the search after them.
     further: Option<String>,
-    blocked: Option<Words>,
+    blocked: Option<Description>,
 }
 
 #[derive(Template)]
@@ -198,16 +197,16 @@ struct FilePage<'a> {
 }
 
 /// A request to retry the leads counted as `label`, from a cursor on. Only the operator releases quarantined leads.
-fn replay_request(label: &str, cursor: &str, dry_run: bool) -> Result<Properties, Refused> {
-    let (status, reason) = label.split_once('.').unwrap_or((label, ""));
-    if status == "quarantined" {
+fn replay_request(label: &Label, cursor: &str, dry_run: bool) -> Result<Properties, Refused> {
+    let (status, reason) = label.parts();
+    if label.outcome() == Some(Outcome::Quarantined) {
         return Err(Problem::not_found("page").into());
     }
     let mut properties = Map::from_iter([
         ("status".to_owned(), Value::from(status)),
         ("dry_run".to_owned(), Value::from(dry_run)),
     ]);
-    for (name, value) in [("reason", reason), ("cursor", cursor)] {
+    for (name, value) in [("reason", reason.unwrap_or_default()), ("cursor", cursor)] {
         if !value.is_empty() {
             properties.insert(name.to_owned(), value.into());
         }
@@ -240,12 +239,6 @@ fn field<'f>(fields: &'f [(String, String)], name: &str) -> &'f str {
     found.map_or("", |(_, value)| value)
 }
 
-fn serialized(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).ok();
-    let word = value.as_ref().and_then(Value::as_str);
-    word.unwrap_or_default().to_owned()
-}
-
 impl LinkHolder<'_> {
     /// Redirects to the page, which says what was done.
     fn redirect_to_page(&self, done: &str, count: i64) -> Response<Body> {
@@ -253,9 +246,9 @@ impl LinkHolder<'_> {
     }
 
     /// Redirects to the leads that can be retried after those just retried.
-    fn redirect_to_next_leads(&self, label: &str, next: &str, tried: i64) -> Response<Body> {
-        let tried = tried.to_string();
-        let query = encoded([("label", label), ("cursor", next), ("tried", &tried)]);
+    fn redirect_to_next_leads(&self, label: &Label, next: &str, tried: i64) -> Response<Body> {
+        let (label, tried) = (label.to_string(), tried.to_string());
+        let query = encoded([("label", &*label), ("cursor", next), ("tried", &tried)]);
         see_other(&format!("{}/retry?{query}", self.base))
     }
 }

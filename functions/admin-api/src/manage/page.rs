@@ -3,14 +3,16 @@
 use askama::Template;
 use jiff::{Timestamp, tz::TimeZone};
 use lambda_http::{Request, RequestExt as _};
-use leadfeed_shared::app::admin::words::{self, Remedy, Words};
+use leadfeed_shared::app::admin::descriptions::{
+    self, Description, Remedy, describe, describe_state,
+};
 use leadfeed_shared::app::admin::{Admin, Overview};
 use leadfeed_shared::domain::connection::{Connection, ConnectionStatus, LimitedReason};
 use leadfeed_shared::domain::email::EmailAddress;
 use leadfeed_shared::domain::form::Form;
 use leadfeed_shared::domain::ids::FormId;
 use leadfeed_shared::domain::lead::{LeadRecord, LeadState, TimelineEntry};
-use leadfeed_shared::domain::tally::{Tally, is_delivered};
+use leadfeed_shared::domain::tally::{Label, Outcome, Tally};
 use leadfeed_shared::domain::utc_day;
 use leadfeed_shared::ports::{Clock as _, Wiring};
 use leadfeed_shared::web::{Problem, day};
@@ -27,7 +29,7 @@ pub struct Page<'a> {
     notice: Option<Notice>,
     connection: Connected<'a>,
     sums: Sums,
-    reasons: Vec<Reason>,
+    reasons: Vec<Reason<'a>>,
     chart: Chart,
     forms: Vec<FormCard<'a>>,
     leads: Vec<LeadLine>,
@@ -112,43 +114,44 @@ impl<'a> Connected<'a> {
 }
 
 /// Leads that are held back for one reason, or were delivered with a permission other than explicit.
-struct Reason {
-    label: String,
+struct Reason<'a> {
+    label: &'a Label,
     count: i64,
-    words: Words,
+    description: Description,
 }
 
-impl Reason {
+impl Reason<'_> {
     fn is_waiting(&self) -> bool {
-        self.label.starts_with("waiting.")
+        self.label.outcome() == Some(Outcome::Waiting)
     }
 
     fn class(&self) -> &'static str {
-        match self.label.as_str() {
-            label if is_delivered(label) => "delivered",
-            _ if self.is_waiting() => "waiting",
+        match self.label.outcome() {
+            Some(Outcome::Delivered) => "delivered",
+            Some(Outcome::Waiting) => "waiting",
             _ => "refused",
         }
     }
 
     fn can_retry(&self) -> bool {
-        self.is_waiting() || self.words.remedy == Remedy::Retry
+        self.is_waiting() || self.description.remedy == Remedy::Retry
     }
 }
 
-fn reasons(tallies: &[Tally]) -> Vec<Reason> {
-    let is_shown = |label: &str| !matches!(label, "delivered" | "exported" | "erased");
+fn reasons(tallies: &[Tally]) -> Vec<Reason<'_>> {
+    let is_shown =
+        |label: &Label| !matches!(label, Label::Delivered | Label::Exported | Label::Erased);
     let mut reasons: Vec<_> = by_label(tallies)
         .into_iter()
         .filter(|(label, count)| is_shown(label) && *count > 0)
         .map(|(label, count)| Reason {
-            label: label.to_owned(),
+            label,
             count,
-            words: words::of(label),
+            description: describe(label),
         })
         .collect();
     reasons.sort_by_key(|reason| {
-        let delivered = is_delivered(&reason.label);
+        let delivered = reason.label.is_delivered();
         (delivered, !reason.is_waiting(), -reason.count)
     });
     reasons
@@ -205,7 +208,7 @@ impl LeadLine {
             LeadState::Refused { detail, .. } => detail.as_deref(),
             _ => None,
         };
-        let notes = words::notes(record.notes()).into_iter();
+        let notes = descriptions::notes(record.notes()).into_iter();
         let notes = notes.map(|note| mask_address(&note, email));
         let who = if erased {
             "Erased".to_owned()
@@ -216,11 +219,11 @@ impl LeadLine {
             who,
             when: format_time(record.lead.received_at),
             class: class(&record.state),
-            state: words::status(&record.state),
-            why: words::reason(&record.state),
+            state: descriptions::status(&record.state),
+            why: descriptions::reason(&record.state),
             detail: detail.map(|text| mask_address(text, email)),
             exported: record.exported_at.map(format_time),
-            permission: words::permission(&record.state),
+            permission: descriptions::permission(&record.state),
             notes: notes.collect(),
             timeline: record.timeline.iter().map(timeline_line).collect(),
         }
@@ -228,7 +231,7 @@ impl LeadLine {
 }
 
 fn timeline_line(entry: &TimelineEntry) -> (String, &'static str) {
-    (format_time(entry.at), words::of_state(&entry.state))
+    (format_time(entry.at), describe_state(&entry.state))
 }
 
 /// Text that is not ours and may quote the address, showing no more of the address than the rest of the page does.

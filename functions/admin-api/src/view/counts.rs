@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use leadfeed_shared::app::admin::Counted;
 use leadfeed_shared::domain::ids::CustomerId;
-use leadfeed_shared::domain::tally::{Tally, is_delivered};
+use leadfeed_shared::domain::tally::{Label, Tally};
 use serde::Serialize;
 
 use crate::sums::{Sums, by_label};
@@ -13,20 +13,20 @@ pub struct CountsView<'a> {
     customer_id: &'a CustomerId,
     since: Date,
     until: Date,
-    total: SumsView<'a>,
-    days: Vec<DayView<'a>>,
+    total: SumsView,
+    days: Vec<DayView>,
 }
 
 #[derive(Serialize)]
-struct DayView<'a> {
+struct DayView {
     day: Date,
     #[serde(flatten)]
-    sums: SumsView<'a>,
+    sums: SumsView,
 }
 
 /// The same totals as on the customer's page.
 #[derive(Serialize)]
-struct SumsView<'a> {
+struct SumsView {
     submitted: i64,
     delivered: i64,
     waiting: i64,
@@ -34,11 +34,11 @@ struct SumsView<'a> {
     quarantined: i64,
     exported: i64,
     erased: i64,
-    reasons: BTreeMap<&'a str, i64>,
+    reasons: BTreeMap<String, i64>,
 }
 
-pub fn counts<'a>(customer: &'a CustomerId, counted: &'a Counted) -> CountsView<'a> {
-    let day = |tally: &'a Tally| DayView {
+pub fn counts<'a>(customer: &'a CustomerId, counted: &Counted) -> CountsView<'a> {
+    let day = |tally: &Tally| DayView {
         day: tally.day,
         sums: sums([tally]),
     };
@@ -52,10 +52,14 @@ pub fn counts<'a>(customer: &'a CustomerId, counted: &'a Counted) -> CountsView<
     }
 }
 
-fn sums<'a>(tallies: impl IntoIterator<Item = &'a Tally> + Clone) -> SumsView<'a> {
+fn sums<'a>(tallies: impl IntoIterator<Item = &'a Tally> + Clone) -> SumsView {
     let sums = Sums::of(tallies.clone());
-    let mut reasons = by_label(tallies);
-    reasons.retain(|label, count| label.contains('.') && !is_delivered(label) && *count > 0);
+    let is_shown = |label: &Label| label.reason().is_some() && !label.is_delivered();
+    let reasons = by_label(tallies)
+        .into_iter()
+        .filter(|(label, count)| is_shown(label) && *count > 0)
+        .map(|(label, count)| (label.to_string(), count))
+        .collect();
     SumsView {
         submitted: sums.all() + sums.erased,
         delivered: sums.delivered,

@@ -1,12 +1,13 @@
+use std::collections::BTreeMap;
+
 use leadfeed_shared::app::admin::Replayed;
 use leadfeed_shared::domain::lead::WaitReason;
-use leadfeed_shared::domain::tally::Counts;
 use serde::Serialize;
 
 #[derive(Serialize)]
 pub struct ReplayedView<'a> {
     dry_run: bool,
-    leads: &'a Counts,
+    leads: &'a BTreeMap<String, i64>,
     exported: u32,
     others: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

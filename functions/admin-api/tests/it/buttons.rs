@@ -117,7 +117,7 @@ async fn every_link_leads_to_what_it_says() {
     stage.sign_up(&form, "bob@example.com").await;
     let (now, mut changes) = (stage.memory.clock.now(), TallyChanges::default());
     let today = now.to_zoned(TimeZone::UTC).date();
-    changes.count(today, None, Some("waiting.quota".to_owned()));
+    changes.count(today, None, Some("waiting.quota".into()));
     let customer = "engines".parse().unwrap();
     let tallied = stage.memory.directory.tally(&customer, &changes, now);
     tallied.await.unwrap();

@@ -14,7 +14,7 @@ const COUNTS: &str = "/v1/customers/engines/counts";
 async fn count(stage: &Stage, day: Date, label: &str, number: usize) {
     let mut changes = TallyChanges::default();
     for _ in 0..number {
-        changes.count(day, None, Some(label.to_owned()));
+        changes.count(day, None, Some(label.into()));
     }
     let engines = "engines".parse().unwrap();
     let directory = &stage.memory.directory;

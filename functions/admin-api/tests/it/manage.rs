@@ -10,7 +10,7 @@ use leadfeed_shared::domain::lead::{
     DeliveryAction, LeadState, OptOutCheck, Permission, RefusalReason,
 };
 use leadfeed_shared::domain::link::{Link, LinkKind};
-use leadfeed_shared::domain::tally::{TallyChanges, label};
+use leadfeed_shared::domain::tally::{Label, TallyChanges};
 use leadfeed_shared::ports::{Clock as _, Connections as _, Tallies as _};
 
 use crate::connections::connect;
@@ -94,7 +94,7 @@ async fn page_counts_delivered_leads_awaiting_confirmation_and_imported_ones() {
         let (now, mut changes) = (stage.memory.clock.now(), TallyChanges::default());
         for permission in permissions {
             let day = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-            changes.count(day, None, label(&delivered(*permission)));
+            changes.count(day, None, Label::of(&delivered(*permission)));
         }
         let directory = &stage.memory.directory;
         directory.tally(&customer, &changes, now).await.unwrap();

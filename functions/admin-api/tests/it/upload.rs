@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use lambda_http::http::header::{CONTENT_DISPOSITION, LINK};
 use leadfeed_shared::domain::lead::{Lead, LeadState};
-use leadfeed_shared::domain::tally::Counts;
+use leadfeed_shared::domain::tally::{Counts, Label};
 use leadfeed_shared::fakes::samples;
 use leadfeed_shared::ports::{Lanes as _, Ledger as _, Tallies as _};
 use serde_json::json;
@@ -223,7 +223,7 @@ async fn downloading_a_file_twice_returns_the_same_people_without_newer_leads() 
     assert!(later.contains("bo@example.com") && !later.contains("ada@example.com"));
     let customer = "engines".parse().unwrap();
     let tallies = stage.memory.directory.tallies(&customer).await.unwrap();
-    let exported: i64 = tallies.iter().map(|day| day.counts["exported"]).sum();
+    let exported: i64 = tallies.iter().map(|day| day.counts[&Label::Exported]).sum();
     assert_eq!(exported, 2);
 }
 

@@ -8,7 +8,7 @@ use super::directory::DynamoDirectory;
 use super::keys;
 use super::table::{Item, millis, number, text};
 use crate::domain::ids::CustomerId;
-use crate::domain::tally::{Tally, TallyChanges};
+use crate::domain::tally::{Label, Tally, TallyChanges};
 use crate::ports::{StoreError, Tallies, Unsettled};
 
 /// Prefix that sets counters apart from other attributes.
@@ -83,8 +83,8 @@ impl Tallies for DynamoDirectory {
 
 fn tally_of(row: &Item) -> Option<Tally> {
     let counter = |(name, value): (&String, &AttributeValue)| {
-        let label = name.strip_prefix(COUNTER)?;
-        Some((label.to_owned(), value.as_n().ok()?.parse().ok()?))
+        let label = Label::from(name.strip_prefix(COUNTER)?);
+        Some((label, value.as_n().ok()?.parse().ok()?))
     };
     Some(Tally {
         day: keys::day_of(row)?,

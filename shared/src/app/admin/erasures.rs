@@ -11,8 +11,8 @@ use super::values::email;
 use super::{Admin, AdminError, Properties};
 use crate::domain::customer::kept_for;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, LeadState};
-use crate::domain::tally::{TallyChanges, counted_as, label};
+use crate::domain::lead::LeadRecord;
+use crate::domain::tally::{Label, TallyChanges, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
     Clock as _, Customers as _, DeadLetters as _, Exits as _, HIDDEN_FOR, Ledger as _, Locks as _,
@@ -201,7 +201,7 @@ impl<W: Wiring> Admin<W> {
         for (record, done) in records.iter().zip(join_all(erasures).await) {
             match done {
                 Ok(true) => {
-                    let to = label(&LeadState::Erased);
+                    let to = Some(Label::Erased);
                     changes.count(record.lead.id.day(), counted_as(record), to);
                     erased += 1;
                 }

@@ -8,6 +8,7 @@ mod counts;
 mod csv;
 mod cursor;
 mod customers;
+pub mod descriptions;
 mod erasures;
 mod fields;
 mod forms;
@@ -22,7 +23,6 @@ mod replays;
 mod screening;
 mod suppressions;
 mod values;
-pub mod words;
 
 pub use apps::{AppSettings, Spending};
 pub use auth::{AdminAuth, AdminAuthError};

@@ -2,7 +2,7 @@
 
 mod search;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::{Admin, AdminError, Properties, cursor};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::actions::can_replay;
 use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
-use crate::domain::tally::{Counts, EXPORTED, TallyChanges, counted, counted_as};
+use crate::domain::tally::{Label, TallyChanges, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
     Claims as _, Clock as _, Connections as _, LeadFilter, Queue as _, Requeue, StoreError,
@@ -31,8 +31,8 @@ const CHECK_AFTER: SignedDuration = SignedDuration::from_secs(120);
 pub struct Replayed {
     /// Whether nothing was changed.
     pub dry_run: bool,
-    /// Leads that are tried again, by what they count as.
-    pub leads: Counts,
+    /// How many leads are tried again: by what they count as, or by their state if they do not count yet.
+    pub leads: BTreeMap<String, i64>,
     /// Leads left alone because they went out in a file; request these with `exported`.
     pub exported: u32,
     /// Leads left alone because they are on their way, or done with.
@@ -81,9 +81,10 @@ impl<W: Wiring> Admin<W> {
         let request = self.parse_replay(customer, body)?;
         let connection = self.directory.connection(customer).await?;
         let found = self.find(customer, &request).await?;
-        let mut leads = Counts::new();
+        let mut leads = BTreeMap::new();
         for record in &found.chosen {
-            let label = counted_as(record).unwrap_or_else(|| record.state.as_str().to_owned());
+            let uncounted = || record.state.as_str().to_owned();
+            let label = counted_as(record).map_or_else(uncounted, |label| label.to_string());
             *leads.entry(label).or_default() += 1;
         }
         if !request.dry_run {
@@ -106,7 +107,7 @@ impl<W: Wiring> Admin<W> {
         mut body: Properties,
     ) -> Result<ReplayRequest, AdminError> {
         let status = body.optional("status", |value| {
-            let known = ["waiting", "refused", "received", EXPORTED, QUARANTINED];
+            let known = ["waiting", "refused", "received", "exported", QUARANTINED];
             one_of(known.map(|word| (word, word)))(value).map(str::to_owned)
         });
         let reason = body.optional("reason", |value: &Value| text(60)(value));
@@ -115,8 +116,8 @@ impl<W: Wiring> Admin<W> {
         let until = body.optional("until", moment);
         let exported = body.optional("exported", flag);
         let dry_run = body.optional("dry_run", flag);
-        let again = exported.unwrap_or(false) || status.as_deref() == Some(EXPORTED);
-        let word = status.as_deref().filter(|word| *word != EXPORTED);
+        let again = exported.unwrap_or(false) || status.as_deref() == Some("exported");
+        let word = status.as_deref().filter(|word| *word != "exported");
         let filter = LeadFilter {
             status: word.map(str::to_owned),
             since,
@@ -223,13 +224,13 @@ impl ReplayRequest {
     }
 
     fn matches(&self, record: &LeadRecord) -> bool {
-        let label = counted(&record.timeline, false).unwrap_or_default();
-        let reason = label.split_once('.').map(|(_, reason)| reason);
+        let label = counted(&record.timeline, false);
+        let reason = label.as_ref().and_then(Label::reason);
         let received_at = record.lead.received_at;
         let status = self.filter.status.as_deref();
         status.is_none_or(|word| record.state.as_str() == word)
             && (self.reason.is_none() || self.reason.as_deref() == reason)
-            && (self.status.as_deref() != Some(EXPORTED) || record.exported_at.is_some())
+            && (self.status.as_deref() != Some("exported") || record.exported_at.is_some())
             && self.filter.since.is_none_or(|since| received_at >= since)
             && self.until.is_none_or(|until| received_at < until)
     }

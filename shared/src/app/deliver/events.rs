@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::Drain;
 use crate::app::publish::publish;
 use crate::domain::lead::{LeadRecord, LeadState};
-use crate::domain::tally::{counted_as, label};
+use crate::domain::tally::{Label, counted_as};
 use crate::locked;
 use crate::ports::{Event, LeadEvent, Wiring};
 
@@ -21,7 +21,7 @@ impl PendingEvents {
         let Some(event) = LeadEvent::of(state) else {
             return;
         };
-        if counted_as(record) == label(state) {
+        if counted_as(record) == Label::of(state) {
             return;
         }
         let event = Event::Lead {

@@ -51,8 +51,8 @@ mod tests {
 
     use crate::app::admin::Properties;
     use crate::app::scene::Scene;
-    use crate::domain::lead::LeadState;
-    use crate::domain::tally::{Counts, TallyChanges};
+    use crate::domain::lead::{LeadState, WaitReason};
+    use crate::domain::tally::{Counts, Label, TallyChanges};
     use crate::domain::utc_day;
     use crate::fakes::Fault;
     use crate::ports::{Clock as _, Customers as _, Ledger as _, Tallies as _};
@@ -68,7 +68,7 @@ mod tests {
     }
 
     fn one(label: &str) -> Vec<Counts> {
-        vec![Counts::from([(label.to_owned(), 1)])]
+        vec![Counts::from([(label.into(), 1)])]
     }
 
     #[tokio::test]
@@ -179,7 +179,8 @@ mod tests {
         assert_eq!(recount(&scene).await, 1);
 
         let shown = counts(&scene).await.remove(0);
-        assert_eq!((shown["delivered"], shown.get("waiting.quota")), (3, None));
+        let quota = Label::Waiting(WaitReason::Quota);
+        assert_eq!((shown[&Label::Delivered], shown.get(&quota)), (3, None));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::contact::Note;
 use crate::domain::ids::RemoteId;
+use crate::domain::word_enum::word_enum;
 
 /// What became of a lead. Each variant carries only what that state has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,26 +114,26 @@ pub enum Permission {
     PendingConfirmation,
 }
 
-/// What a lead waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WaitReason {
-    /// The customer has not connected an account.
-    NotConnected,
-    /// The connection died; the customer has to connect again.
-    Reconnect,
-    /// The connected user or application lacks a right.
-    Rights,
-    /// No list is chosen, or the chosen one is gone.
-    NoList,
-    /// The budget for calls is spent.
-    Quota,
-    /// Constant Contact, or something on the way to it, is out of order.
-    Upstream,
-    /// The call's answer was lost; the lead goes out again once it is certain that the person has not left since.
-    AnswerLost,
-    /// A bulk import has taken it.
-    Import,
+word_enum! {
+    /// What a lead waits for.
+    pub enum WaitReason {
+        /// The customer has not connected an account.
+        NotConnected = "not_connected",
+        /// The connection died; the customer has to connect again.
+        Reconnect = "reconnect",
+        /// The connected user or application lacks a right.
+        Rights = "rights",
+        /// No list is chosen, or the chosen one is gone.
+        NoList = "no_list",
+        /// The budget for calls is spent.
+        Quota = "quota",
+        /// Constant Contact, or something on the way to it, is out of order.
+        Upstream = "upstream",
+        /// The call's answer was lost; the lead goes out again once it is certain that the person has not left since.
+        AnswerLost = "answer_lost",
+        /// A bulk import has taken it.
+        Import = "import",
+    }
 }
 
 impl WaitReason {
@@ -152,41 +153,41 @@ impl WaitReason {
     }
 }
 
-/// Why a lead will not go out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalReason {
-    /// The person opted out, or the account deleted the contact, after this consent was given.
-    OptedOutAfterConsent,
-    /// Constant Contact does not accept the address.
-    InvalidAddress,
-    /// Constant Contact refuses the lead for good, or has neither accepted nor refused it for days on which it accepted
-    /// others.
-    CcRefused,
-    /// The address is on the customer's suppression list.
-    Suppressed,
-    /// The customer was deleted.
-    CustomerDeleted,
-    /// The consent record was changed after it was sealed.
-    SealBroken,
-    /// The lead has waited until its consent was older than two years.
-    ConsentTooOld,
+word_enum! {
+    /// Why a lead will not go out.
+    pub enum RefusalReason {
+        /// The person opted out, or the account deleted the contact, after this consent was given.
+        OptedOutAfterConsent = "opted_out_after_consent",
+        /// Constant Contact does not accept the address.
+        InvalidAddress = "invalid_address",
+        /// Constant Contact refuses the lead for good, or has neither accepted nor refused it for days on which it accepted
+        /// others.
+        CcRefused = "cc_refused",
+        /// The address is on the customer's suppression list.
+        Suppressed = "suppressed",
+        /// The customer was deleted.
+        CustomerDeleted = "customer_deleted",
+        /// The consent record was changed after it was sealed.
+        SealBroken = "seal_broken",
+        /// The lead has waited until its consent was older than two years.
+        ConsentTooOld = "consent_too_old",
+    }
 }
 
-/// Why a lead was set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum QuarantineReason {
-    /// The field that people do not see was filled in.
-    Honeypot,
-    /// Filled in faster than people type.
-    TooFast,
-    /// The captcha failed or could not be checked.
-    Captcha,
-    /// Its address was submitted too often by the form on one day.
-    RepeatedAddress,
-    /// The form had already let out as many leads as it may in a day.
-    DailyLimit,
+word_enum! {
+    /// Why a lead was set aside.
+    pub enum QuarantineReason {
+        /// The field that people do not see was filled in.
+        Honeypot = "honeypot",
+        /// Filled in faster than people type.
+        TooFast = "too_fast",
+        /// The captcha failed or could not be checked.
+        Captcha = "captcha",
+        /// Its address was submitted too often by the form on one day.
+        RepeatedAddress = "repeated_address",
+        /// The form had already let out as many leads as it may in a day.
+        DailyLimit = "daily_limit",
+    }
 }
 
 impl LeadState {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-use super::super::words;
+use super::super::descriptions;
 use super::export::Names;
 use crate::domain::contact::{Contact, cut, is_phone};
 use crate::domain::lead::{LeadRecord, LeadState, MAX_CUSTOM_CHARS, in_two_lines};
@@ -212,9 +212,9 @@ fn lead_cells(record: &LeadRecord, forms: &Names) -> [String; 7] {
     let (at, form) = (record.lead.received_at, &record.lead.form);
     let exported = record.exported_at.is_some();
     let status = match &record.state {
-        state @ LeadState::Delivered { .. } => words::status(state),
+        state @ LeadState::Delivered { .. } => descriptions::status(state),
         _ if exported => "Exported",
-        state => words::status(state),
+        state => descriptions::status(state),
     };
     let name = forms.get(form).cloned();
     [
@@ -223,16 +223,16 @@ fn lead_cells(record: &LeadRecord, forms: &Names) -> [String; 7] {
         status.to_owned(),
         reason(&record.state),
         name.unwrap_or_else(|| form.to_string()),
-        words::permission(&record.state)
+        descriptions::permission(&record.state)
             .unwrap_or_default()
             .to_owned(),
-        words::notes(record.notes()).join("; "),
+        descriptions::notes(record.notes()).join("; "),
     ]
 }
 
 /// Why a lead does not go out, with Constant Contact's own words if there are any.
 fn reason(state: &LeadState) -> String {
-    let reason = words::reason(state).unwrap_or_default();
+    let reason = descriptions::reason(state).unwrap_or_default();
     match state {
         LeadState::Refused {
             detail: Some(detail),

@@ -13,7 +13,7 @@ use super::selection::{Selection, was_opted_out};
 use crate::domain::customer::kept_for;
 use crate::domain::ids::{CustomerId, FormId, LeadId};
 use crate::domain::lead::LeadRecord;
-use crate::domain::tally::{EXPORTED, TallyChanges, counted_as};
+use crate::domain::tally::{Label, TallyChanges, counted_as};
 use crate::ports::{
     Clock as _, Exits as _, Forms as _, LeadFilter, Ledger as _, Page, StoreError,
     Suppressions as _, Tallies as _, Wiring,
@@ -307,7 +307,7 @@ impl<W: Wiring> Admin<W> {
         for (record, done) in leads.iter().copied().zip(marks) {
             if done? {
                 let day = record.lead.id.day();
-                let to = Some(EXPORTED.to_owned());
+                let to = Some(Label::Exported);
                 filling.changes.count(day, counted_as(record), to);
                 marked.push(record);
             }

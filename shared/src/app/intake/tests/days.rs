@@ -8,7 +8,7 @@ use crate::app::intake::{Accepted, Arrival, Channel, Intake};
 use crate::app::scene::Scene;
 use crate::domain::form::Form;
 use crate::domain::screening::Rates;
-use crate::domain::tally::label;
+use crate::domain::tally::Label;
 use crate::fakes::{Fault, Memory, samples};
 
 const ADA: &str = "ada@example.com";
@@ -53,7 +53,7 @@ fn states(scene: &Scene) -> BTreeMap<String, usize> {
     let mut states = BTreeMap::new();
     for record in scene.memory.ledger.all() {
         *states
-            .entry(label(&record.state).unwrap_or_default())
+            .entry(Label::of(&record.state).map_or_else(String::new, |label| label.to_string()))
             .or_default() += 1;
     }
     states

@@ -1,9 +1,9 @@
 //! What became of a lead, in plain words for a customer's page and files, and what can be done about it.
 
 use crate::domain::contact::{Note, NoteKind};
-use crate::domain::lead::{LeadState, Permission};
+use crate::domain::lead::{LeadState, Permission, QuarantineReason, RefusalReason, WaitReason};
 use crate::domain::names::CONTACT;
-use crate::domain::tally::label;
+use crate::domain::tally::{Label, Outcome};
 
 /// What helps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Remedy {
 
 /// A reason as people read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Words {
+pub struct Description {
     /// What is the matter.
     pub what: &'static str,
     /// What to do.
@@ -31,123 +31,128 @@ pub struct Words {
     pub remedy: Remedy,
 }
 
-const fn words(what: &'static str, advice: &'static str, remedy: Remedy) -> Words {
-    Words {
+const fn description(what: &'static str, advice: &'static str, remedy: Remedy) -> Description {
+    Description {
         what,
         advice,
         remedy,
     }
 }
 
-/// The words for the label that leads count under.
+const LIKE_A_ROBOT: Description = description(
+    "Looks like a robot filled in the form",
+    "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
+    Remedy::Ask,
+);
+
+/// Describes what leads count as.
 #[must_use]
-pub fn of(label: &str) -> Words {
+pub fn describe(label: &Label) -> Description {
     use Remedy::{Ask, Connect, Nothing, Retry, Wait};
     match label {
-        "delivered" => words("Delivered to Constant Contact", "", Nothing),
-        "delivered.pending_confirmation" => words(
+        Label::Delivered => description("Delivered to Constant Contact", "", Nothing),
+        Label::DeliveredPending => description(
             "Delivered, and asked by Constant Contact to confirm first",
             "They can be mailed once they have confirmed. Constant Contact shows whether they did; we are not told.",
             Nothing,
         ),
-        "delivered.implicit" => words(
+        Label::DeliveredImplicit => description(
             "Delivered by bulk import, with implied permission",
             "An import records no other permission. The proof that they ticked your box is kept here.",
             Nothing,
         ),
-        "erased" => words("Erased on request", "", Nothing),
-        "waiting.not_connected" => words(
+        Label::Erased => description("Erased on request", "", Nothing),
+        Label::Waiting(WaitReason::NotConnected) => description(
             "No Constant Contact account is connected",
             "Connect your account. Waiting sign-ups are then delivered automatically.",
             Connect,
         ),
-        "waiting.reconnect" => words(
+        Label::Waiting(WaitReason::Reconnect) => description(
             "The connection to Constant Contact has ended",
             "Connect again. No sign-up is lost in the meantime.",
             Connect,
         ),
-        "waiting.rights" => words(
+        Label::Waiting(WaitReason::Rights) => description(
             "The connection cannot add contacts at the moment",
             "Connect again: if another account is connected, confirm it; if the user may not add contacts, sign in as the account’s owner or as an account manager. If that does not help, tell whoever runs this service.",
             Connect,
         ),
-        "waiting.no_list" => words(
+        Label::Waiting(WaitReason::NoList) => description(
             "No list is chosen, or the chosen one is gone",
             "Connect again and choose a list.",
             Connect,
         ),
-        "waiting.quota" => words(
+        Label::Waiting(WaitReason::Quota) => description(
             "Constant Contact’s limit is reached",
             "Nothing to do: they are sent automatically as the limit allows. The daily limit resets at midnight UTC.",
             Wait,
         ),
-        "waiting.upstream" => words(
+        Label::Waiting(WaitReason::Upstream) => description(
             "Constant Contact could not accept them for now",
             "Nothing to do: we retry automatically.",
             Wait,
         ),
-        "waiting.answer_lost" => words(
+        Label::Waiting(WaitReason::AnswerLost) => description(
             "Constant Contact’s answer was lost on the way",
             "Nothing to do: we retry automatically.",
             Wait,
         ),
-        "waiting.import" => words(
+        Label::Waiting(WaitReason::Import) => description(
             "Being imported together with others",
             "Nothing to do: an import can take a few hours.",
             Wait,
         ),
-        "refused.opted_out_after_consent" => words(
+        Label::Refused(RefusalReason::OptedOutAfterConsent) => description(
             "Unsubscribed, or was deleted by you, after signing up",
             "Nothing to do: they get your mail again once they sign up again.",
             Nothing,
         ),
-        "refused.invalid_address" => words(
+        Label::Refused(RefusalReason::InvalidAddress) => description(
             "Constant Contact does not accept the address",
             "It is most likely mistyped. Constant Contact also blocks an address for two days if it signs up many times in one day; try again after that.",
             Retry,
         ),
-        "refused.cc_refused" => words(
+        Label::Refused(RefusalReason::CcRefused) => description(
             "Constant Contact did not accept the contact",
             "Its reason, where it gave one, is in the file for a spreadsheet and with the newest sign-ups below. Try again once that is fixed.",
             Retry,
         ),
-        "refused.suppressed" => words("On your do-not-contact list", "Nothing to do.", Nothing),
-        "refused.seal_broken" => words(
+        Label::Refused(RefusalReason::Suppressed) => {
+            description("On your do-not-contact list", "Nothing to do.", Nothing)
+        }
+        Label::Refused(RefusalReason::SealBroken) => description(
             "The proof of consent was changed afterwards",
             "They are held back. Please tell whoever runs this service.",
             Ask,
         ),
-        "refused.consent_too_old" => words(
+        Label::Refused(RefusalReason::ConsentTooOld) => description(
             "They agreed more than two years ago",
             "Nothing to do: after so long, people may be mailed only once they sign up again.",
             Nothing,
         ),
-        "refused.customer_deleted" => words(
+        Label::Refused(RefusalReason::CustomerDeleted) => description(
             "The service for this form had ended",
             "Try again if they should still be delivered.",
             Retry,
         ),
-        "quarantined.captcha" => words(
+        Label::Quarantined(QuarantineReason::Captcha) => description(
             "The robot check was not passed, or could not be run",
             "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
             Ask,
         ),
-        "quarantined.repeated_address" => words(
+        Label::Quarantined(QuarantineReason::RepeatedAddress) => description(
             "The address signed up very often on one day",
             "Set aside and not sent. Please tell whoever runs this service if it is a real person’s.",
             Ask,
         ),
-        "quarantined.daily_limit" => words(
+        Label::Quarantined(QuarantineReason::DailyLimit) => description(
             "More sign-ups in a day than your form lets through",
             "Set aside and not sent, as robots may have found the form. Please ask whoever runs this service to let them through.",
             Ask,
         ),
-        _ if label.starts_with("quarantined.") => words(
-            "Looks like a robot filled in the form",
-            "Set aside and not sent. Please tell whoever runs this service if one of them is a real person.",
-            Ask,
-        ),
-        _ => words(
+        Label::Quarantined(QuarantineReason::Honeypot | QuarantineReason::TooFast) => LIKE_A_ROBOT,
+        Label::Unknown(_) if label.outcome() == Some(Outcome::Quarantined) => LIKE_A_ROBOT,
+        Label::Exported | Label::Unknown(_) => description(
             "Held back for another reason",
             "Please ask whoever runs this service.",
             Ask,
@@ -155,16 +160,17 @@ pub fn of(label: &str) -> Words {
     }
 }
 
-/// A state on a timeline.
+/// Describes a state on a timeline.
 #[must_use]
-pub fn of_state(state: &LeadState) -> &'static str {
-    match (label(state), state.as_str()) {
-        (Some(label), _) => of(&label).what,
-        (None, "received") => "Received",
-        (None, "queued") => "On the way",
-        (None, "sending") => "Being sent",
-        (None, _) => "Kept",
-    }
+pub fn describe_state(state: &LeadState) -> &'static str {
+    let Some(label) = Label::of(state) else {
+        return match state {
+            LeadState::Received => "Received",
+            LeadState::Sending { .. } => "Being sent",
+            _ => "On the way",
+        };
+    };
+    describe(&label).what
 }
 
 /// Where a lead stands, in a word or two.
@@ -187,7 +193,7 @@ pub fn reason(state: &LeadState) -> Option<&'static str> {
         state,
         LeadState::Waiting { .. } | LeadState::Refused { .. } | LeadState::Quarantined { .. }
     );
-    is_held.then(|| of_state(state))
+    is_held.then(|| describe_state(state))
 }
 
 /// The permission with which a delivered lead's person can be mailed.
@@ -252,48 +258,24 @@ fn field(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::lead::{RefusalReason, WaitReason};
 
     #[test]
     fn every_reason_has_its_own_description() {
-        use RefusalReason as R;
-        use WaitReason as W;
-        let word = |value: serde_json::Value| value.as_str().unwrap().to_owned();
-        let waits = [
-            W::NotConnected,
-            W::Reconnect,
-            W::Rights,
-            W::NoList,
-            W::Quota,
-            W::Upstream,
-            W::AnswerLost,
-            W::Import,
-        ];
-        let refusals = [
-            R::OptedOutAfterConsent,
-            R::InvalidAddress,
-            R::CcRefused,
-            R::Suppressed,
-            R::CustomerDeleted,
-            R::SealBroken,
-            R::ConsentTooOld,
-        ];
-        let waits = waits.map(|why| format!("waiting.{}", word(serde_json::json!(why))));
-        let refusals = refusals.map(|why| format!("refused.{}", word(serde_json::json!(why))));
-        let quarantines = ["captcha", "honeypot", "repeated_address", "daily_limit"];
-        let quarantines = quarantines.map(|why| format!("quarantined.{why}"));
-        let mut descriptions: Vec<_> = waits
-            .iter()
-            .chain(&refusals)
-            .chain(&quarantines)
-            .map(|label| of(label).what)
+        let waits = WaitReason::ALL.map(Label::Waiting);
+        let refusals = RefusalReason::ALL.map(Label::Refused);
+        let quarantines = QuarantineReason::ALL.map(Label::Quarantined);
+        let as_honeypot = Label::Quarantined(QuarantineReason::TooFast);
+        let reasons = waits.iter().chain(&refusals).chain(&quarantines);
+        let mut descriptions: Vec<_> = reasons
+            .filter(|label| **label != as_honeypot)
+            .map(|label| describe(label).what)
             .collect();
         let all = descriptions.len();
         descriptions.sort_unstable();
         descriptions.dedup();
 
         assert_eq!(descriptions.len(), all);
-        assert!(!descriptions.contains(&of("waiting.unheard_of").what));
+        assert!(!descriptions.contains(&describe(&"waiting.unheard_of".into()).what));
     }
 
     #[test]
