@@ -132,8 +132,8 @@ impl Ledger for MemoryLedger {
             let more = older.next().is_some();
             let last = read.last().map(|record| record.lead.id.to_string());
             let fits = |record: &&LeadRecord| {
-                let status = filter.status.as_deref();
-                status.is_none_or(|word| record.state.as_str() == word)
+                let status = record.state.status();
+                filter.status.is_none_or(|wanted| status == wanted)
                     && filter
                         .since
                         .is_none_or(|since| record.lead.received_at >= since)

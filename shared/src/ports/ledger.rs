@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use super::{Page, StoreError};
 use crate::domain::email::EmailAddress;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, QuarantineReason};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, LeadStatus, QuarantineReason};
 use crate::domain::tally::Counts;
 
 /// The result of recording a lead.
@@ -21,8 +21,8 @@ pub enum Recorded {
 /// Which leads of a customer to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeadFilter {
-    /// Only those in this state (its word).
-    pub status: Option<String>,
+    /// Only those in this state.
+    pub status: Option<LeadStatus>,
     /// Only those received at or after this moment.
     pub since: Option<Timestamp>,
 }

@@ -2,7 +2,7 @@
 
 use leadfeed_shared::domain::ids::LeadId;
 use leadfeed_shared::domain::lead::{
-    LeadRecord, LeadState, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
+    LeadRecord, LeadState, LeadStatus, MAX_LINES, QuarantineReason, TimelineEntry, WaitReason,
 };
 use leadfeed_shared::domain::tally::Counts;
 use leadfeed_shared::ports::{Due, LeadFilter, Recorded, Requeue};
@@ -113,9 +113,9 @@ async fn filter_excludes_other_states_and_earlier_leads<L: Leads>(ledger: L) {
     settled(&ledger, &customer, &delivered()).await;
     record(&ledger, &customer, 5).await;
     let late = record(&ledger, &customer, 6).await;
-    let list = async |status: &str, since| {
+    let list = async |status, since| {
         let filter = LeadFilter {
-            status: Some(status.into()),
+            status: Some(status),
             since: Some(at(since)),
         };
         let page = ledger.leads(&customer, &filter, None, 10).await.unwrap();
@@ -125,11 +125,11 @@ async fn filter_excludes_other_states_and_earlier_leads<L: Leads>(ledger: L) {
             .collect::<Vec<_>>()
     };
 
-    assert_eq!(list("queued", 6).await, [late.id]);
-    assert_eq!(list("queued", 0).await.len(), 2);
-    assert_eq!(list("delivered", 0).await.len(), 1);
-    assert_eq!(list("delivered", 1).await, []);
-    assert_eq!(list("refused", 0).await, []);
+    assert_eq!(list(LeadStatus::Queued, 6).await, [late.id]);
+    assert_eq!(list(LeadStatus::Queued, 0).await.len(), 2);
+    assert_eq!(list(LeadStatus::Delivered, 0).await.len(), 1);
+    assert_eq!(list(LeadStatus::Delivered, 1).await, []);
+    assert_eq!(list(LeadStatus::Refused, 0).await, []);
 }
 
 async fn since_filter_uses_the_arrival_time_even_if_the_lead_id_is_older<L: Leads>(ledger: L) {

@@ -4,11 +4,11 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::keys;
-use super::lead_row::{due, due_millis, line, record};
+use super::lead_row::{due, due_millis, line, record, status};
 use super::ledger::DynamoLedger;
 use super::table::{Change, Item, Values, Write, millis, number, seconds, text, value};
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadState, MAX_LINES, shortened};
+use crate::domain::lead::{LeadState, LeadStatus, MAX_LINES, WaitReason, shortened};
 use crate::ports::{Claim, Claims, Requeue, Settlement, StoreError, causes};
 
 /// [`LeadState::is_claimable`] as a DynamoDB condition: a claim's deadline is its `due_at`.
@@ -35,9 +35,9 @@ const REPLAYABLE_AGAIN: &str = "(#state.#status = :queued AND attribute_exists(e
 /// The values used by the conditions for claiming and for stuck leads.
 fn status_values(now: Timestamp) -> [(&'static str, AttributeValue); 4] {
     [
-        (":received", text("received")),
-        (":queued", text("queued")),
-        (":sending", text("sending")),
+        (":received", status(LeadStatus::Received)),
+        (":queued", status(LeadStatus::Queued)),
+        (":sending", status(LeadStatus::Sending)),
         (":now", millis(now)),
     ]
 }
@@ -61,8 +61,8 @@ impl Claims for DynamoLedger {
             (":until", millis(until)),
             (":shard", text(keys::shard_of(lead))),
             (":one", number(1)),
-            (":waiting", text("waiting")),
-            (":import", text("import")),
+            (":waiting", status(LeadStatus::Waiting)),
+            (":import", text(WaitReason::Import.as_str())),
         ];
         values.extend(status_values(now));
         let change = Change {
@@ -99,7 +99,7 @@ impl Claims for DynamoLedger {
             (":state", value(state)?),
             (":line", line(*at, state)?),
             (":none", AttributeValue::L(Vec::new())),
-            (":sending", text("sending")),
+            (":sending", status(LeadStatus::Sending)),
             (":owner", text(owner)),
         ];
         let mut set =
@@ -210,25 +210,25 @@ impl DynamoLedger {
 /// The condition on a lead for each kind of requeue, and its values.
 fn condition_for(from: Requeue, at: Timestamp) -> (&'static str, Values) {
     let mut replay_values = vec![
-        (":received", text("received")),
-        (":refused", text("refused")),
-        (":waiting", text("waiting")),
-        (":import", text("import")),
+        (":received", status(LeadStatus::Received)),
+        (":refused", status(LeadStatus::Refused)),
+        (":waiting", status(LeadStatus::Waiting)),
+        (":import", text(WaitReason::Import.as_str())),
     ];
     match from {
         Requeue::Waits(seen) => {
             let seen = number(due_millis(seen));
-            let values = vec![(":waiting", text("waiting")), (":seen", seen)];
+            let values = vec![(":waiting", status(LeadStatus::Waiting)), (":seen", seen)];
             (WAITS_AS_SEEN, values)
         }
         Requeue::Stuck => (STUCK, status_values(at).into()),
         Requeue::Quarantined => {
-            let values = vec![(":quarantined", text("quarantined"))];
+            let values = vec![(":quarantined", status(LeadStatus::Quarantined))];
             ("#state.#status = :quarantined", values)
         }
         Requeue::OnRequest { again: false } => (REPLAYABLE, replay_values),
         Requeue::OnRequest { again: true } => {
-            replay_values.push((":queued", text("queued")));
+            replay_values.push((":queued", status(LeadStatus::Queued)));
             (REPLAYABLE_AGAIN, replay_values)
         }
     }

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 
 use super::keys;
+use super::lead_row::status;
 use super::ledger::DynamoLedger;
 use super::table::{Change, seconds, text, value};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::actions::erased_timeline;
-use crate::domain::lead::{Lead, LeadState};
+use crate::domain::lead::{Lead, LeadState, LeadStatus, RefusalReason, WaitReason};
 use crate::ports::{Exits, StoreError};
 
 /// [`can_export`](crate::domain::lead::actions::can_export) as a DynamoDB condition.
@@ -27,13 +28,16 @@ impl Exits for DynamoLedger {
         let values = vec![
             (":at", value(&at)?),
             (":expires", seconds(expires_at)),
-            (":received", text("received")),
-            (":queued", text("queued")),
-            (":refused", text("refused")),
-            (":waiting", text("waiting")),
-            (":import", text("import")),
-            (":cc_refused", text("cc_refused")),
-            (":customer_deleted", text("customer_deleted")),
+            (":received", status(LeadStatus::Received)),
+            (":queued", status(LeadStatus::Queued)),
+            (":refused", status(LeadStatus::Refused)),
+            (":waiting", status(LeadStatus::Waiting)),
+            (":import", text(WaitReason::Import.as_str())),
+            (":cc_refused", text(RefusalReason::CcRefused.as_str())),
+            (
+                ":customer_deleted",
+                text(RefusalReason::CustomerDeleted.as_str()),
+            ),
         ];
         let change = Change {
             set: "SET exported_at = :at, expires_at = :expires REMOVE due_at, due_shard",
@@ -57,7 +61,7 @@ impl Exits for DynamoLedger {
             (":state", value(&LeadState::Erased)?),
             (":timeline", value(&erased_timeline(blank, at))?),
             (":expires", seconds(expires_at)),
-            (":erased", text("erased")),
+            (":erased", status(LeadStatus::Erased)),
         ];
         let change = Change {
             set: "SET #lead = :lead, #state = :state, timeline = :timeline, expires_at = :expires \

@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::lead_row::line;
+use super::lead_row::{line, status};
 use super::ledger::DynamoLedger;
 use super::table::{Change, Item, Write, millis, number, read, row, seconds, text, value};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
 use crate::domain::import::{ImportJob, Stage};
-use crate::domain::lead::{LeadState, WaitReason};
+use crate::domain::lead::{LeadState, LeadStatus, WaitReason};
 use crate::ports::{Imports, Settlement, StoreError};
 
 /// How long a closed import is kept: longer than Constant Contact lists its activity.
@@ -122,9 +122,9 @@ impl Imports for DynamoLedger {
                 (":at", millis(at)),
                 (":none", AttributeValue::L(Vec::new())),
                 (":line", line(at, &state)?),
-                (":waiting", text("waiting")),
-                (":import", text("import")),
-                (":answer_lost", text("answer_lost")),
+                (":waiting", status(LeadStatus::Waiting)),
+                (":import", text(WaitReason::Import.as_str())),
+                (":answer_lost", text(WaitReason::AnswerLost.as_str())),
             ],
         };
         let key = keys::lead(customer, lead);
@@ -148,8 +148,8 @@ impl Imports for DynamoLedger {
         let mut values = vec![
             (":state", value(&settlement.state)?),
             (":line", line(settlement.at, &settlement.state)?),
-            (":waiting", text("waiting")),
-            (":import", text("import")),
+            (":waiting", status(LeadStatus::Waiting)),
+            (":import", text(WaitReason::Import.as_str())),
             (":by", text(import.as_str())),
         ];
         let mut set = "SET #state = :state, timeline = list_append(timeline, :line)".to_owned();

@@ -5,9 +5,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::keys;
-use super::table::{Item, read, value};
+use super::table::{Item, read, text, value};
 use crate::domain::ids::{CustomerId, ImportId, LeadId};
-use crate::domain::lead::{Lead, LeadRecord, LeadState, TimelineEntry};
+use crate::domain::lead::{Lead, LeadRecord, LeadState, LeadStatus, TimelineEntry};
 use crate::ports::{Due, StoreError, causes};
 
 /// A lead as it is stored.
@@ -112,6 +112,11 @@ pub(super) fn due(
         LeadState::Quarantined { .. } => Some((keys::aside_shard_of(lead), at?.as_millisecond())),
         LeadState::Delivered { .. } | LeadState::Refused { .. } | LeadState::Erased => None,
     }
+}
+
+/// A status as it is stored in the state.
+pub(super) fn status(status: LeadStatus) -> AttributeValue {
+    text(status.as_str())
 }
 
 pub(super) fn record(item: Item) -> Result<Box<LeadRecord>, StoreError> {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::keys;
-use super::lead_row::{LeadRow, readable, record};
+use super::lead_row::{LeadRow, readable, record, status};
 use super::table::{BATCH, Table, Write, millis, read, row, seconds, text};
 use crate::adapters::sdk_error::failed;
 use crate::domain::email::EmailAddress;
@@ -104,12 +104,12 @@ impl Ledger for DynamoLedger {
             .scan_index_forward(false)
             .limit(i32::from(limit));
         let mut fits = Vec::new();
-        if let Some(status) = &filter.status {
+        if let Some(wanted) = filter.status {
             fits.push("#state.#status = :status");
             request = request
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_names("#status", "status")
-                .expression_attribute_values(":status", text(status));
+                .expression_attribute_values(":status", status(wanted));
         }
         if let Some(since) = filter.since {
             fits.push("received_at >= :since");

@@ -4,7 +4,7 @@ use super::values::{moment, one_of};
 use super::{Admin, AdminError, Properties};
 use crate::app::intake::RECEIVED_CHECK;
 use crate::domain::ids::{CustomerId, LeadId};
-use crate::domain::lead::{LeadRecord, LeadState};
+use crate::domain::lead::{LeadRecord, LeadStatus};
 use crate::domain::task::Task;
 use crate::ports::{
     Claims as _, Clock as _, LeadFilter, Ledger as _, Page, Queue as _, Requeue, StoreError,
@@ -34,9 +34,8 @@ impl<W: Wiring> Admin<W> {
         self.require_ever_existed(customer).await?;
         let listing = format!("leads:{customer}");
         let (from, limit) = self.page_request(&listing, &mut query);
-        let status = query.optional("status", |value| {
-            one_of(LeadState::WORDS.map(|word| (word, word)))(value).map(str::to_owned)
-        });
+        let statuses = LeadStatus::ALL.map(|status| (status.as_str(), status));
+        let status = query.optional("status", one_of(statuses));
         let since = query.optional("since", moment);
         let filter = query.finish(Some(LeadFilter { status, since }))?;
         let page = self.look_for(customer, &filter, from, limit).await?;

@@ -12,16 +12,13 @@ use super::values::{flag, id, list, moment, one_of, text};
 use super::{Admin, AdminError, Properties, cursor};
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::actions::can_replay;
-use crate::domain::lead::{LeadRecord, LeadState, WaitReason};
+use crate::domain::lead::{LeadRecord, LeadState, LeadStatus, WaitReason};
 use crate::domain::tally::{Label, TallyChanges, counted, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
     Claims as _, Clock as _, Connections as _, LeadFilter, Queue as _, Requeue, StoreError,
     Tallies as _, Wiring, causes,
 };
-
-/// The status of leads that are set aside. They are tried only on explicit request.
-const QUARANTINED: &str = "quarantined";
 
 /// When the scheduler checks a lead whose message was not sent. By then drains have had most that were.
 const CHECK_AFTER: SignedDuration = SignedDuration::from_secs(120);
@@ -51,13 +48,46 @@ impl Replayed {
     }
 }
 
+/// The leads that a replay can ask for by their status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReplayTarget {
+    /// Those in this state. Quarantined ones are tried only on explicit request.
+    Status(LeadStatus),
+    /// Those that went out in a file.
+    Exported,
+}
+
+impl ReplayTarget {
+    const ALL: [Self; 5] = [
+        Self::Status(LeadStatus::Waiting),
+        Self::Status(LeadStatus::Refused),
+        Self::Status(LeadStatus::Received),
+        Self::Exported,
+        Self::Status(LeadStatus::Quarantined),
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Status(status) => status.as_str(),
+            Self::Exported => "exported",
+        }
+    }
+
+    fn includes(self, record: &LeadRecord) -> bool {
+        match self {
+            Self::Status(status) => record.state.status() == status,
+            Self::Exported => record.exported_at.is_some(),
+        }
+    }
+}
+
 /// Which leads are requested.
 struct ReplayRequest {
     /// Only these.
     ids: Option<BTreeSet<LeadId>>,
-    status: Option<String>,
+    target: Option<ReplayTarget>,
     reason: Option<String>,
-    filter: LeadFilter,
+    since: Option<Timestamp>,
     until: Option<Timestamp>,
     again: bool,
     dry_run: bool,
@@ -106,29 +136,21 @@ impl<W: Wiring> Admin<W> {
         customer: &CustomerId,
         mut body: Properties,
     ) -> Result<ReplayRequest, AdminError> {
-        let status = body.optional("status", |value| {
-            let known = ["waiting", "refused", "received", "exported", QUARANTINED];
-            one_of(known.map(|word| (word, word)))(value).map(str::to_owned)
-        });
+        let targets = ReplayTarget::ALL.map(|target| (target.as_str(), target));
+        let target = body.optional("status", one_of(targets));
         let reason = body.optional("reason", |value: &Value| text(60)(value));
         let ids = body.optional("lead_ids", list(100, id));
         let since = body.optional("since", moment);
         let until = body.optional("until", moment);
         let exported = body.optional("exported", flag);
         let dry_run = body.optional("dry_run", flag);
-        let again = exported.unwrap_or(false) || status.as_deref() == Some("exported");
-        let word = status.as_deref().filter(|word| *word != "exported");
-        let filter = LeadFilter {
-            status: word.map(str::to_owned),
-            since,
-        };
         let mut request = ReplayRequest {
             ids: ids.map(BTreeSet::from_iter),
-            status,
+            target,
             reason,
-            filter,
+            since,
             until,
-            again,
+            again: exported.unwrap_or(false) || target == Some(ReplayTarget::Exported),
             dry_run: dry_run.unwrap_or(false),
             from: None,
             listing: String::new(),
@@ -208,7 +230,7 @@ impl<W: Wiring> Admin<W> {
 
 impl ReplayRequest {
     fn is_for_quarantined(&self) -> bool {
-        self.status.as_deref() == Some(QUARANTINED)
+        self.target == Some(ReplayTarget::Status(LeadStatus::Quarantined))
     }
 
     fn can_take(&self, record: &LeadRecord) -> bool {
@@ -220,18 +242,28 @@ impl ReplayRequest {
 
     /// Whether all wanted leads wait in the customer's lane. Leads that went out in a file are in no lane.
     fn is_in_lane(&self) -> bool {
-        self.filter.status.as_deref() == Some("waiting") && !self.again
+        self.target == Some(ReplayTarget::Status(LeadStatus::Waiting)) && !self.again
+    }
+
+    /// What the ledger is to list if they are not all in the lane.
+    fn filter(&self) -> LeadFilter {
+        let status = match self.target {
+            Some(ReplayTarget::Status(status)) => Some(status),
+            Some(ReplayTarget::Exported) | None => None,
+        };
+        LeadFilter {
+            status,
+            since: self.since,
+        }
     }
 
     fn matches(&self, record: &LeadRecord) -> bool {
         let label = counted(&record.timeline, false);
         let reason = label.as_ref().and_then(Label::reason);
         let received_at = record.lead.received_at;
-        let status = self.filter.status.as_deref();
-        status.is_none_or(|word| record.state.as_str() == word)
+        self.target.is_none_or(|target| target.includes(record))
             && (self.reason.is_none() || self.reason.as_deref() == reason)
-            && (self.status.as_deref() != Some("exported") || record.exported_at.is_some())
-            && self.filter.since.is_none_or(|since| received_at >= since)
+            && self.since.is_none_or(|since| received_at >= since)
             && self.until.is_none_or(|until| received_at < until)
     }
 }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub use self::parse::{FieldError, ParsedLead, Rejection};
 pub use self::remote::{MAX_CUSTOM_CHARS, MAX_CUSTOM_FIELDS, in_two_lines};
 pub use self::state::{
-    DeliveryAction, LeadState, OptOutCheck, Permission, QuarantineReason, RefusalReason, WaitReason,
+    DeliveryAction, LeadState, LeadStatus, OptOutCheck, Permission, QuarantineReason,
+    RefusalReason, WaitReason,
 };
 pub use self::timeline::{MAX_LINES, TimelineEntry, shortened};
 use super::consent::Consent;

@@ -57,6 +57,28 @@ pub enum LeadState {
     Erased,
 }
 
+word_enum! {
+    /// A [`LeadState`] without what it carries.
+    pub enum LeadStatus {
+        /// [`LeadState::Received`].
+        Received = "received",
+        /// [`LeadState::Queued`].
+        Queued = "queued",
+        /// [`LeadState::Sending`].
+        Sending = "sending",
+        /// [`LeadState::Delivered`].
+        Delivered = "delivered",
+        /// [`LeadState::Waiting`].
+        Waiting = "waiting",
+        /// [`LeadState::Refused`].
+        Refused = "refused",
+        /// [`LeadState::Quarantined`].
+        Quarantined = "quarantined",
+        /// [`LeadState::Erased`].
+        Erased = "erased",
+    }
+}
+
 /// What a delivery did to the contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -191,18 +213,6 @@ word_enum! {
 }
 
 impl LeadState {
-    /// The words of all states.
-    pub const WORDS: [&str; 8] = [
-        "received",
-        "queued",
-        "sending",
-        "delivered",
-        "waiting",
-        "refused",
-        "quarantined",
-        "erased",
-    ];
-
     /// It waits for this.
     #[must_use]
     pub const fn waiting(why: WaitReason) -> Self {
@@ -215,19 +225,25 @@ impl LeadState {
         Self::Refused { why, detail: None }
     }
 
+    /// Which state it is, without what that state carries.
+    #[must_use]
+    pub fn status(&self) -> LeadStatus {
+        match self {
+            Self::Received => LeadStatus::Received,
+            Self::Queued => LeadStatus::Queued,
+            Self::Sending { .. } => LeadStatus::Sending,
+            Self::Delivered { .. } => LeadStatus::Delivered,
+            Self::Waiting { .. } => LeadStatus::Waiting,
+            Self::Refused { .. } => LeadStatus::Refused,
+            Self::Quarantined { .. } => LeadStatus::Quarantined,
+            Self::Erased => LeadStatus::Erased,
+        }
+    }
+
     /// The stable word of this state.
     #[must_use]
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::Queued => "queued",
-            Self::Sending { .. } => "sending",
-            Self::Delivered { .. } => "delivered",
-            Self::Waiting { .. } => "waiting",
-            Self::Refused { .. } => "refused",
-            Self::Quarantined { .. } => "quarantined",
-            Self::Erased => "erased",
-        }
+        self.status().as_str()
     }
 
     /// Whether a drain may take the lead up at `now`: it is on its way and nobody else holds it.
@@ -277,5 +293,37 @@ mod tests {
         assert!(!LeadState::Erased.is_claimable(Timestamp::MAX));
         assert!(!claimed.is_claimable(Timestamp::MIN));
         assert!(claimed.is_claimable(Timestamp::UNIX_EPOCH));
+    }
+
+    #[test]
+    fn state_is_stored_under_the_word_of_its_status() {
+        let sending = LeadState::Sending {
+            owner: "a".into(),
+            until: Timestamp::UNIX_EPOCH,
+        };
+        let delivered = LeadState::Delivered {
+            contact: None,
+            action: DeliveryAction::Created,
+            permission: Permission::Explicit,
+            opt_out_check: OptOutCheck::NotNeeded,
+            notes: vec![],
+        };
+        let why = QuarantineReason::Honeypot;
+        let states = [
+            LeadState::Received,
+            LeadState::Queued,
+            sending,
+            delivered,
+            LeadState::waiting(WaitReason::Quota),
+            LeadState::refused(RefusalReason::Suppressed),
+            LeadState::Quarantined { why },
+            LeadState::Erased,
+        ];
+
+        assert_eq!(states.each_ref().map(LeadState::status), LeadStatus::ALL);
+        for state in states {
+            let stored = serde_json::to_value(&state).unwrap();
+            assert_eq!(stored["status"], state.as_str());
+        }
     }
 }

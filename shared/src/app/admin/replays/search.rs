@@ -114,11 +114,11 @@ impl<W: Wiring> Admin<W> {
         until: Timestamp,
     ) -> Result<Found, StoreError> {
         let mut found = Found::default();
-        let mut from = request.from.clone();
+        let (filter, mut from) = (request.filter(), request.from.clone());
         loop {
             let page = self
                 .ledger
-                .leads(customer, &request.filter, from.as_deref(), PAGE)
+                .leads(customer, &filter, from.as_deref(), PAGE)
                 .await?;
             for record in page
                 .items
