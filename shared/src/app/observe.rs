@@ -29,6 +29,9 @@ const IMPORTS: u16 = 200;
 /// How many applications are measured.
 const APPS: u16 = 1_000;
 
+/// How many lost connections are looked for.
+pub const LOST: u16 = 1_000;
+
 /// How many quarantined leads are counted.
 pub const QUARANTINED: u16 = 1_000;
 

@@ -12,9 +12,6 @@ use crate::ports::{
     SecureRandom as _, StoreError, Wiring, causes,
 };
 
-/// How many lost connections are looked for.
-const LOST: u16 = 1_000;
-
 /// How many customers or applications are named.
 const NAMED: usize = 10;
 
@@ -52,27 +49,40 @@ impl<W: Wiring> Admin<W> {
         let nobody = LeadId::at(self.clock.now(), self.random.number());
         let ledger = self.ledger.owner_of(&nobody).await;
         let queue = self.queue.depth().await.map(|_| None);
-        let (lost, connections) = match self.directory.lost(LOST).await {
+        let (lost, connections) = match self.directory.lost(observe::LOST).await {
             Ok(lost) => {
                 let finding = check_lost(&lost);
                 (lost, Ok(finding))
             }
             Err(error) => (Vec::new(), Err(error)),
         };
+        let unread = "This could not be checked: see the function's log and permissions.";
         let checks = [
-            ("app", self.check_app().await),
-            ("directory", directory),
-            ("ledger", ledger.map(|_| None)),
-            ("queue", queue),
-            ("dead_letters", self.check_dead_letters().await),
-            ("connections", connections),
-            ("deliveries", self.check_deliveries().await),
-            ("budget", self.check_budget().await),
-            ("quarantine", self.check_quarantine().await),
+            ("app", unread, self.check_app().await),
+            (
+                "directory",
+                "The table of customers and forms could not be read: see the function's log.",
+                directory,
+            ),
+            (
+                "ledger",
+                "The table of leads could not be read: see the function's log.",
+                ledger.map(|_| None),
+            ),
+            (
+                "queue",
+                "The queue of leads could not be looked at: see the function's log.",
+                queue,
+            ),
+            ("dead_letters", unread, self.check_dead_letters().await),
+            ("connections", unread, connections),
+            ("deliveries", unread, self.check_deliveries().await),
+            ("budget", unread, self.check_budget().await),
+            ("quarantine", unread, self.check_quarantine().await),
         ];
-        let check = |(name, looked)| Check {
+        let check = |(name, unread, looked)| Check {
             name,
-            finding: finding_of(name, looked),
+            finding: finding_of(name, unread, looked),
         };
         Health {
             checks: checks.into_iter().map(check).collect(),
@@ -199,20 +209,18 @@ fn obstacle(status: &ConnectionStatus) -> &'static str {
 /// What is wrong, if anything; or that it could not be checked.
 type Finding = Result<Option<Cow<'static, str>>, StoreError>;
 
-fn finding_of(check: &'static str, looked: Finding) -> Option<Cow<'static, str>> {
+/// What was found, or the text that says that it is `unread`.
+fn finding_of(
+    check: &'static str,
+    unread: &'static str,
+    looked: Finding,
+) -> Option<Cow<'static, str>> {
     looked.unwrap_or_else(|error| {
         tracing::warn!(
             check,
             error = %causes(&error),
             "a health check failed"
         );
-        Some(Cow::Borrowed(match check {
-            "directory" => {
-                "The table of customers and forms could not be read: see the function's log."
-            }
-            "ledger" => "The table of leads could not be read: see the function's log.",
-            "queue" => "The queue of leads could not be looked at: see the function's log.",
-            _ => "This could not be checked: see the function's log and permissions.",
-        }))
+        Some(unread.into())
     })
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::Scheduler;
 use crate::app::canary::Canary;
-use crate::app::observe::{applications, oldest_under_way, quarantined};
+use crate::app::observe::{LOST, applications, oldest_under_way, quarantined};
 use crate::domain::budget::BudgetState;
 use crate::domain::ids::AppId;
 use crate::ports::{
@@ -15,8 +15,6 @@ use crate::ports::{
     StoreError, Wiring,
 };
 
-/// How many lost connections are counted.
-const LOST: u16 = 1_000;
 
 impl<W: Wiring> Scheduler<W> {
     /// Measures everything once and records it, then runs the canary, if there is one, and records how late it is. Its
