@@ -1,7 +1,7 @@
 //! The inputs that the pages of a form show.
 
 use super::form::Form;
-use super::names::{custom_label, is_contact};
+use super::names::{contact_field, custom_label, is_contact};
 
 /// A field that a person types into.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,21 +18,6 @@ pub struct Input<'a> {
     pub required: bool,
 }
 
-/// Name, label, type and autofill token.
-const KNOWN: [(&str, &str, &str, &str); 11] = [
-    ("email", "Email address", "email", "email"),
-    ("first_name", "First name", "text", "given-name"),
-    ("last_name", "Last name", "text", "family-name"),
-    ("job_title", "Job title", "text", "organization-title"),
-    ("company_name", "Company", "text", "organization"),
-    ("phone_number", "Phone", "tel", "tel"),
-    ("street", "Street", "text", "street-address"),
-    ("city", "City", "text", "address-level2"),
-    ("state", "State", "text", "address-level1"),
-    ("postal_code", "Postal code", "text", "postal-code"),
-    ("country", "Country", "text", "country-name"),
-];
-
 impl Form {
     /// The inputs for these fields of ours, each once and in this order. Fields that the form itself sets are not asked
     /// for.
@@ -48,10 +33,9 @@ impl Form {
     }
 
     fn input<'a>(&self, name: &'a str) -> Input<'a> {
-        let known = KNOWN.iter().find(|(known, ..)| *known == name);
-        let (label, kind, autocomplete) = match known {
-            Some((_, label, kind, autocomplete)) => ((*label).to_owned(), *kind, *autocomplete),
-            None => (custom_label(name).unwrap_or(name).to_owned(), "text", "on"),
+        let (label, kind, autocomplete) = match contact_field(name) {
+            Some(field) => (field.label, field.input_type, field.autofill),
+            None => (custom_label(name).unwrap_or(name), "text", "on"),
         };
         Input {
             name,

@@ -2,20 +2,47 @@
 
 use super::contact::is_invisible;
 
+/// A field of what a lead says about a person, and how a form asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContactField {
+    /// Our name for it.
+    pub name: &'static str,
+    /// The label that people read beside it.
+    pub label: &'static str,
+    /// The `type` of its `input` element.
+    pub input_type: &'static str,
+    /// Its autofill token (HTML Living Standard, 4.10.18.7).
+    pub autofill: &'static str,
+}
+
 /// What a lead says about a person. Other values go by `custom_fields[Label]`.
-pub const CONTACT: [&str; 11] = [
-    "email",
-    "first_name",
-    "last_name",
-    "job_title",
-    "company_name",
-    "phone_number",
-    "street",
-    "city",
-    "state",
-    "postal_code",
-    "country",
+pub const CONTACT: [ContactField; 11] = [
+    field("email", "Email address", "email", "email"),
+    field("first_name", "First name", "text", "given-name"),
+    field("last_name", "Last name", "text", "family-name"),
+    field("job_title", "Job title", "text", "organization-title"),
+    field("company_name", "Company", "text", "organization"),
+    field("phone_number", "Phone", "tel", "tel"),
+    field("street", "Street", "text", "street-address"),
+    field("city", "City", "text", "address-level2"),
+    field("state", "State", "text", "address-level1"),
+    field("postal_code", "Postal code", "text", "postal-code"),
+    field("country", "Country", "text", "country-name"),
 ];
+
+const fn field(
+    name: &'static str,
+    label: &'static str,
+    input_type: &'static str,
+    autofill: &'static str,
+) -> ContactField {
+    ContactField {
+        name,
+        label,
+        input_type,
+        autofill,
+    }
+}
 
 /// How the consent was given.
 pub const PROOF: [&str; 24] = [
@@ -62,6 +89,12 @@ pub const TECHNICAL: [&str; 13] = [
     "recordType",
 ];
 
+/// The contact's field of this name.
+#[must_use]
+pub fn contact_field(name: &str) -> Option<ContactField> {
+    CONTACT.into_iter().find(|field| field.name == name)
+}
+
 /// The label in a custom field's name.
 #[must_use]
 pub fn custom_label(name: &str) -> Option<&str> {
@@ -72,7 +105,7 @@ pub fn custom_label(name: &str) -> Option<&str> {
 /// Whether a name is that of a contact's field or of a custom field.
 #[must_use]
 pub fn is_contact(name: &str) -> bool {
-    CONTACT.contains(&name) || custom_label(name).is_some()
+    contact_field(name).is_some() || custom_label(name).is_some()
 }
 
 /// Whether a field is for us to read, not for a person to fill in.
@@ -87,7 +120,7 @@ mod tests {
 
     #[test]
     fn each_field_name_has_one_meaning() {
-        let mut all = [CONTACT.as_slice(), &PROOF, &TECHNICAL].concat();
+        let mut all = [&CONTACT.map(|field| field.name)[..], &PROOF, &TECHNICAL].concat();
         let count = all.len();
         all.sort_unstable();
         all.dedup();

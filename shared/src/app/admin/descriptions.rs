@@ -2,7 +2,7 @@
 
 use crate::domain::contact::{Note, NoteKind};
 use crate::domain::lead::{LeadState, Permission, QuarantineReason, RefusalReason, WaitReason};
-use crate::domain::names::CONTACT;
+use crate::domain::names::contact_field;
 use crate::domain::tally::{Label, Outcome};
 
 /// What helps.
@@ -248,7 +248,7 @@ fn sentence(kind: NoteKind, fields: &str) -> String {
 
 /// A field as people call it; a field of their own keeps the name they gave it.
 fn field(name: &str) -> String {
-    if CONTACT.contains(&name) {
+    if contact_field(name).is_some() {
         name.replace('_', " ")
     } else {
         name.to_owned()

@@ -64,7 +64,7 @@ fn field(value: &Value) -> Result<String, Fault> {
     }
     let message = format!(
         "one of {} or custom_fields[Label] is needed",
-        CONTACT.join(", ")
+        CONTACT.map(|field| field.name).join(", ")
     );
     Err(Fault::new("unknown_field", message))
 }
