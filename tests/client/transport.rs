@@ -247,13 +247,13 @@ async fn all_errors_of_a_response_are_read() {
         .await
         .unwrap_err();
 
-    let parts = [OptionalField::Phone, OptionalField::Address];
+    let parts = [OptionalField::Phone, OptionalField::StreetAddress];
     let blames = refused.blames(&lead.contact.email);
     assert_eq!(blames, parts.map(Blame::Optional));
-    let CrmError::Invalid(words) = refused else {
+    let CrmError::Invalid(refusal) = refused else {
         panic!("{refused:?}")
     };
-    assert_eq!(words.words(), messages.join("; "));
+    assert_eq!(refusal.message(), messages.join("; "));
 }
 
 #[tokio::test]

@@ -109,7 +109,7 @@ impl CrmError {
     #[must_use]
     pub fn blames(&self, email: &EmailAddress) -> Vec<Blame> {
         match self {
-            Self::Invalid(words) => words.blames(email),
+            Self::Invalid(refusal) => refusal.blames(email),
             Self::NotFound(_) => vec![Blame::List],
             _ => vec![],
         }

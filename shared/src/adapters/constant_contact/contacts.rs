@@ -159,7 +159,7 @@ impl Contacts for ConstantContact {
                 ..signed_up(&answer)
             })),
             Err(CrmError::Conflict(refusal)) => {
-                let known = contact_id_in(&refusal.words()).map(CreateOutcome::Known);
+                let known = contact_id_in(&refusal.message()).map(CreateOutcome::Known);
                 known.ok_or(CrmError::Conflict(refusal))
             }
             Err(error) => Err(error),

@@ -151,7 +151,7 @@ impl Person {
         let mut left_out: Vec<_> = fields.into_iter().filter_map(field).collect();
         let parts = [
             (OptionalField::Phone, !phones.is_empty()),
-            (OptionalField::Address, !addresses.is_empty()),
+            (OptionalField::StreetAddress, !addresses.is_empty()),
         ];
         let parts = parts.into_iter().filter(|(_, has_no_room)| *has_no_room);
         left_out.extend(parts.map(|(part, _)| LeftOut::Part(part)));

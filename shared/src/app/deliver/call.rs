@@ -129,7 +129,7 @@ impl<W: Wiring> Drain<W> {
         {
             self.read_fields(delivery).await; // one may have been made again since, for later leads
         }
-        let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Address);
+        let unclear = blames.contains(&Blame::Unclear) && !blames.contains(&Blame::Email);
         let fewer_lists = (unclear || blames.contains(&Blame::List))
             && self.leave_out_lists(delivery, &mut content.sign_up).await?;
         let changed = content.leave_out_blamed(&fields, error) || fewer_lists;

@@ -34,13 +34,13 @@ impl<W: Wiring> Drain<W> {
             return outcome;
         }
         tracing::warn!(lead.id = %lead.id, customer.id = %customer, error = %error, "a lead is given up");
-        let words = match error {
-            CrmError::NotFound(words) | CrmError::Conflict(words) => Some(words.words()),
+        let message = match error {
+            CrmError::NotFound(refusal) | CrmError::Conflict(refusal) => Some(refusal.message()),
             _ => None,
         };
         Outcome::settled(LeadState::Refused {
             why: RefusalReason::CcRefused,
-            detail: words.filter(|words| !words.is_empty()),
+            detail: message.filter(|message| !message.is_empty()),
         })
     }
 

@@ -65,15 +65,15 @@ impl Outcome {
     /// known by now, and is not the reason.
     pub(super) fn of_error(error: &CrmError, blames: &[Blame], now: Timestamp, jitter: u8) -> Self {
         match error {
-            CrmError::Invalid(words) => {
-                let why = if blames.contains(&Blame::Address) {
+            CrmError::Invalid(refusal) => {
+                let why = if blames.contains(&Blame::Email) {
                     RefusalReason::InvalidAddress
                 } else {
                     RefusalReason::CcRefused
                 };
                 Self::settled(LeadState::Refused {
                     why,
-                    detail: Some(words.words()),
+                    detail: Some(refusal.message()),
                 })
             }
             CrmError::Forbidden => Self::waits(WaitReason::Rights, None),

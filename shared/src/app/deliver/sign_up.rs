@@ -63,11 +63,11 @@ impl Content {
     /// Leaves out the custom fields that a refusal names by their ids; says whether there were any. Only the first
     /// refusal is followed so closely: an address that signs up often in a day is held back.
     fn leave_out_named(&mut self, error: &CrmError) -> bool {
-        let CrmError::Invalid(words) = error else {
+        let CrmError::Invalid(refusal) = error else {
             return false;
         };
-        let words = words.messages.join(" ").to_lowercase();
-        let is_named = |id: &RemoteId| words.contains(&id.as_str().to_lowercase());
+        let messages = refusal.messages.join(" ").to_lowercase();
+        let is_named = |id: &RemoteId| messages.contains(&id.as_str().to_lowercase());
         let fields = &mut self.sign_up.custom_fields;
         let before = fields.len();
         if before < self.labels.len() {
@@ -126,6 +126,8 @@ fn drop_field(sign_up: &mut SignUp, field: OptionalField) -> bool {
     match field {
         OptionalField::Phone => !std::mem::take(&mut sign_up.contact.phone_number).is_empty(),
         OptionalField::CustomFields => !std::mem::take(&mut sign_up.custom_fields).is_empty(),
-        OptionalField::Address => !std::mem::take(&mut sign_up.contact.street_address).is_empty(),
+        OptionalField::StreetAddress => {
+            !std::mem::take(&mut sign_up.contact.street_address).is_empty()
+        }
     }
 }

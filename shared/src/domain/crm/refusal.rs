@@ -9,7 +9,7 @@ use crate::domain::email::EmailAddress;
 const MOST_COMPLAINTS: usize = 20;
 
 /// The most characters of an answer's messages that are kept.
-const MOST_WORDS: usize = 500;
+const MAX_MESSAGE_CHARS: usize = 500;
 
 /// Constant Contact's own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,8 +23,8 @@ pub struct Refusal {
 /// What is wrong with a lead, as far as an answer says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Blame {
-    /// The address.
-    Address,
+    /// The email address.
+    Email,
     /// A list, which may be gone.
     List,
     /// A part that the lead can go without.
@@ -39,15 +39,15 @@ impl Blame {
         ("phone", OptionalField::Phone),
         ("custom_field", OptionalField::CustomFields),
         ("customfield", OptionalField::CustomFields),
-        ("street_address", OptionalField::Address),
-        ("postal_code", OptionalField::Address),
+        ("street_address", OptionalField::StreetAddress),
+        ("postal_code", OptionalField::StreetAddress),
     ];
 
     /// The others, in the order in which they are believed.
     const NEEDED: [(&str, Self); 3] = [
         ("list", Self::List),
-        ("email", Self::Address),
-        ("e_mail", Self::Address),
+        ("email", Self::Email),
+        ("e_mail", Self::Email),
     ];
 
     /// What one complaint blames; it may quote the lead's address.
@@ -81,14 +81,14 @@ impl Refusal {
 
     /// All messages as one text.
     #[must_use]
-    pub fn words(&self) -> String {
-        cut(&self.messages.join("; "), MOST_WORDS).to_owned()
+    pub fn message(&self) -> String {
+        cut(&self.messages.join("; "), MAX_MESSAGE_CHARS).to_owned()
     }
 
     /// What the messages blame.
     pub(super) fn blames(&self, email: &EmailAddress) -> Vec<Blame> {
         let each = self.messages.iter();
-        let mut all: Vec<_> = each.flat_map(|words| Blame::of(words, email)).collect();
+        let mut all: Vec<_> = each.flat_map(|message| Blame::of(message, email)).collect();
         if all.is_empty() {
             all.push(Blame::Unclear);
         }
@@ -146,12 +146,12 @@ pub enum OptionalField {
     /// All custom fields.
     CustomFields,
     /// The postal address.
-    Address,
+    StreetAddress,
 }
 
 impl OptionalField {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Phone, Self::CustomFields, Self::Address];
+    pub const ALL: [Self; 3] = [Self::Phone, Self::CustomFields, Self::StreetAddress];
 
     /// The field's name in a note.
     #[must_use]
@@ -159,7 +159,7 @@ impl OptionalField {
         match self {
             Self::Phone => "phone_number",
             Self::CustomFields => "custom_fields",
-            Self::Address => "street_address",
+            Self::StreetAddress => "street_address",
         }
     }
 }
@@ -176,11 +176,11 @@ mod tests {
 
         assert_eq!(read(r#"[{"error_key":"k","error_message":"m"}]"#), expected);
         assert_eq!(read(r#"{"error_key":"k","error_message":"m"}"#), expected);
-        assert_eq!(read(r#"{"message":"Forbidden"}"#).words(), "Forbidden");
+        assert_eq!(read(r#"{"message":"Forbidden"}"#).message(), "Forbidden");
         let two =
             r#"[{"error_key":"k","error_message":"m"},{"error_key":"l","error_message":"n"}]"#;
         assert_eq!(
-            (read(two).key, read(two).words()),
+            (read(two).key, read(two).message()),
             ("k".into(), "m; n".into())
         );
         for unreadable in ["", "[]", "<html>", "{", "null", "[1]"] {
@@ -214,11 +214,11 @@ mod tests {
             ),
             (
                 "street address: too long",
-                Blame::Optional(OptionalField::Address),
+                Blame::Optional(OptionalField::StreetAddress),
             ),
             ("list_memberships: no such list", Blame::List),
-            ("email_address is invalid", Blame::Address),
-            ("Not an e-mail address", Blame::Address),
+            ("email_address is invalid", Blame::Email),
+            ("Not an e-mail address", Blame::Email),
             ("first_name is invalid", Blame::Unclear),
             ("", Blame::Unclear),
         ] {
@@ -238,11 +238,11 @@ mod tests {
     #[test]
     fn all_messages_and_all_optional_fields_they_name_are_blamed() {
         let phone = Blame::Optional(OptionalField::Phone);
-        let address = Blame::Optional(OptionalField::Address);
+        let address = Blame::Optional(OptionalField::StreetAddress);
         for (complaints, expected) in [
             (
                 &["phone_number is invalid", "email_address is invalid"][..],
-                &[phone, Blame::Address][..],
+                &[phone, Blame::Email][..],
             ),
             (
                 &["phone_number is invalid, street_address is too long"],
@@ -261,8 +261,8 @@ mod tests {
     #[test]
     fn quoted_address_is_not_mistaken_for_a_keyword() {
         let refusals = [
-            ("{} is not a valid email address", Blame::Address),
-            ("email_address: {}.", Blame::Address),
+            ("{} is not a valid email address", Blame::Email),
+            ("email_address: {}.", Blame::Email),
             ("A list was not found for {}", Blame::List),
             ("{}?", Blame::Unclear),
         ];
@@ -279,7 +279,7 @@ mod tests {
             let (local, domain) = email.split_once('@').unwrap();
             for part in [local, domain] {
                 let message = format!("email_address: {part} is refused");
-                assert_eq!(blames(&[&message], email), [Blame::Address], "{message}");
+                assert_eq!(blames(&[&message], email), [Blame::Email], "{message}");
             }
         }
     }

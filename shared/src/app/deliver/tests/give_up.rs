@@ -40,12 +40,12 @@ fn upstream() -> LeadState {
 /// Starts at noon.
 #[tokio::test]
 async fn lead_that_keeps_failing_is_refused_once_others_of_a_whole_day_were_accepted() {
-    let words = Refusal::of("", "no such contact");
+    let refusal = Refusal::of("", "no such contact");
     for (error, detail) in [
         (CrmError::BadRequest(403), None),
         (CrmError::Forbidden, None),
         (CrmError::Unavailable, None),
-        (CrmError::NotFound(words.clone()), Some(words.words())),
+        (CrmError::NotFound(refusal.clone()), Some(refusal.message())),
     ] {
         let scene = Scene::connected().await;
         let lead = submit_failing(&scene, &error).await;
