@@ -38,10 +38,16 @@ static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
 /// That is a brand for the people who sign up with it, the service for its customers, and `None` if neither is known.
 /// Templates extend `base.html`; other styles than its own are blocked.
 #[must_use]
-pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -> Response<Body> {
-    let whose = whose.map(str::to_owned);
-    let whose = whose.as_ref().map(|name| ("whose", name as &dyn Any));
-    match template.render_with_values(&whose) {
+pub fn page(
+    sender_name: Option<&str>,
+    status: StatusCode,
+    template: &impl Template,
+) -> Response<Body> {
+    let sender_name = sender_name.map(str::to_owned);
+    let value = sender_name
+        .as_ref()
+        .map(|name| ("sender_name", name as &dyn Any));
+    match template.render_with_values(&value) {
         Ok(html) => with_headers(status, html),
         Err(error) => {
             tracing::error!(
@@ -56,12 +62,12 @@ pub fn page(whose: Option<&str>, status: StatusCode, template: &impl Template) -
 /// The same, for a page that also loads scripts, styles and frames from `sources`.
 #[must_use]
 pub fn page_with(
-    whose: Option<&str>,
+    sender_name: Option<&str>,
     status: StatusCode,
     template: &impl Template,
     sources: &str,
 ) -> Response<Body> {
-    let mut response = page(whose, status, template);
+    let mut response = page(sender_name, status, template);
     let policy = POLICY.to_str().unwrap_or_default();
     let policy = policy.replace("style-src", &format!("style-src {sources}"));
     let policy =

@@ -135,16 +135,16 @@ impl Problem {
 
     /// In the format that the caller reads: a page for a browser, problem details for a program.
     #[must_use]
-    pub fn answer(self, request_headers: &HeaderMap, whose: Option<&str>) -> Response<Body> {
+    pub fn answer(self, request_headers: &HeaderMap, sender_name: Option<&str>) -> Response<Body> {
         match audience(request_headers) {
-            Audience::Browser => self.into_page(whose),
+            Audience::Browser => self.into_page(sender_name),
             Audience::Program => self.into_response(),
         }
     }
 
     /// As a page.
     #[must_use]
-    pub fn into_page(self, whose: Option<&str>) -> Response<Body> {
+    pub fn into_page(self, sender_name: Option<&str>) -> Response<Body> {
         let title = match self.status {
             StatusCode::NOT_FOUND => "There is nothing here",
             status if status.is_server_error() => "That did not work",
@@ -155,7 +155,7 @@ impl Problem {
             detail: &self.detail,
             errors: &self.extensions.errors,
         };
-        self.with_code_and_headers(page(whose, self.status, &template))
+        self.with_code_and_headers(page(sender_name, self.status, &template))
     }
 
     /// As `application/problem+json`.
