@@ -155,7 +155,7 @@ async fn quarantined_lead_expires_unless_it_is_released(tables: Tables) {
     };
     let why = QuarantineReason::Honeypot;
 
-    ledger.set_aside(&lead, why, far_future()).await.unwrap();
+    ledger.quarantine(&lead, why, far_future()).await.unwrap();
     let quarantined = item().await;
     let released = ledger.requeue(&customer, &lead.id, Requeue::Quarantined, at(10), at(70));
     assert!(released.await.unwrap());

@@ -65,7 +65,7 @@ pub async fn record_quarantined_leads(
         let now = Timestamp::now();
         let lead = history::lead(&customer, &form, "aside@example.com", now, number);
         let until = now + SignedDuration::from_hours(24);
-        ledger.set_aside(&lead, why, until).await?;
+        ledger.quarantine(&lead, why, until).await?;
         leads.push(lead.id);
     }
     Ok(leads)

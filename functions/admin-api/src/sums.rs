@@ -10,7 +10,7 @@ pub struct Sums {
     pub delivered: i64,
     pub waiting: i64,
     pub refused: i64,
-    pub aside: i64,
+    pub quarantined: i64,
     pub exported: i64,
     pub erased: i64,
 }
@@ -26,7 +26,7 @@ impl Sums {
                 Some(Outcome::Delivered) => &mut sums.delivered,
                 Some(Outcome::Waiting) => &mut sums.waiting,
                 Some(Outcome::Refused) => &mut sums.refused,
-                Some(Outcome::Quarantined) => &mut sums.aside,
+                Some(Outcome::Quarantined) => &mut sums.quarantined,
                 Some(Outcome::Exported) => &mut sums.exported,
                 Some(Outcome::Erased) | None => &mut sums.erased,
             };
@@ -36,7 +36,7 @@ impl Sums {
             &mut sums.delivered,
             &mut sums.waiting,
             &mut sums.refused,
-            &mut sums.aside,
+            &mut sums.quarantined,
             &mut sums.exported,
             &mut sums.erased,
         ] {
@@ -47,7 +47,7 @@ impl Sums {
 
     /// The leads that a bar of the chart shows.
     pub fn all(&self) -> i64 {
-        self.delivered + self.waiting + self.refused + self.aside + self.exported
+        self.delivered + self.waiting + self.refused + self.quarantined + self.exported
     }
 }
 

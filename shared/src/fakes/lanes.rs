@@ -35,8 +35,8 @@ impl Lanes for MemoryLedger {
         limit: u16,
     ) -> Result<Vec<(CustomerId, LeadId)>, StoreError> {
         let list = |rows: &mut Rows| {
-            let aside = rows.aside.iter().skip_while(|(at, _)| *at < since);
-            let leads = aside.map(|(_, key)| key.clone());
+            let quarantined = rows.quarantined.iter().skip_while(|(at, _)| *at < since);
+            let leads = quarantined.map(|(_, key)| key.clone());
             leads.take(usize::from(limit)).collect()
         };
         self.0.step(list).await
@@ -117,9 +117,9 @@ pub(super) fn stuck_at(record: &LeadRecord) -> Option<Timestamp> {
 }
 
 /// When a quarantined lead came in.
-pub(super) fn aside_at(record: &LeadRecord) -> Option<Timestamp> {
-    let aside = matches!(record.state, LeadState::Quarantined { .. });
-    aside.then_some(record.lead.received_at)
+pub(super) fn quarantined_at(record: &LeadRecord) -> Option<Timestamp> {
+    let is_quarantined = matches!(record.state, LeadState::Quarantined { .. });
+    is_quarantined.then_some(record.lead.received_at)
 }
 
 fn overdue(rows: &Rows, now: Timestamp, limit: usize) -> Vec<(CustomerId, LeadId)> {

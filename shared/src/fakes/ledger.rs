@@ -72,14 +72,14 @@ impl Ledger for MemoryLedger {
             .await
     }
 
-    async fn set_aside(
+    async fn quarantine(
         &self,
         lead: &Lead,
         why: QuarantineReason,
         expires_at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let state = LeadState::Quarantined { why };
-        let set_aside = |rows: &mut Rows| {
+        let quarantine = |rows: &mut Rows| {
             let recorded = rows.record(lead, &state, None);
             if recorded == Recorded::New {
                 let key = key(&lead.customer, &lead.id);
@@ -87,7 +87,7 @@ impl Ledger for MemoryLedger {
             }
             recorded
         };
-        self.0.step(set_aside).await
+        self.0.step(quarantine).await
     }
 
     async fn lead(

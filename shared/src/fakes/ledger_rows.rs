@@ -26,7 +26,7 @@ pub(super) struct Rows {
     /// When to look at each lead that is in no lane.
     pub(super) stuck: LeadsByTime,
     /// When each quarantined lead came in.
-    pub(super) aside: LeadsByTime,
+    pub(super) quarantined: LeadsByTime,
     pub(super) lanes: BTreeMap<CustomerId, Lane>,
     pub(super) keys: BTreeMap<(CustomerId, String), KeyClaim>,
     pub(super) counters: BTreeMap<(CustomerId, String), u64>,
@@ -94,10 +94,15 @@ impl Rows {
     ) -> Option<R> {
         let key = key(customer, lead);
         let record = self.leads.get_mut(&key)?;
-        let (stuck, aside) = (lanes::stuck_at(record), lanes::aside_at(record));
+        let (stuck, quarantined) = (lanes::stuck_at(record), lanes::quarantined_at(record));
         let changed = change(record);
         move_lead(&mut self.stuck, &key, stuck, lanes::stuck_at(record));
-        move_lead(&mut self.aside, &key, aside, lanes::aside_at(record));
+        move_lead(
+            &mut self.quarantined,
+            &key,
+            quarantined,
+            lanes::quarantined_at(record),
+        );
         Some(changed)
     }
 
@@ -142,7 +147,12 @@ impl Rows {
     fn insert(&mut self, record: LeadRecord) {
         let key = key(&record.lead.customer, &record.lead.id);
         move_lead(&mut self.stuck, &key, None, lanes::stuck_at(&record));
-        move_lead(&mut self.aside, &key, None, lanes::aside_at(&record));
+        move_lead(
+            &mut self.quarantined,
+            &key,
+            None,
+            lanes::quarantined_at(&record),
+        );
         let person = (key.0.clone(), record.lead.contact.email.key());
         self.by_person
             .entry(person)
@@ -172,10 +182,15 @@ impl Rows {
     pub(super) fn tamper(&mut self, change: impl FnMut(&mut LeadRecord)) {
         self.leads.values_mut().for_each(change);
         self.stuck.clear();
-        self.aside.clear();
+        self.quarantined.clear();
         for (key, record) in &self.leads {
             move_lead(&mut self.stuck, key, None, lanes::stuck_at(record));
-            move_lead(&mut self.aside, key, None, lanes::aside_at(record));
+            move_lead(
+                &mut self.quarantined,
+                key,
+                None,
+                lanes::quarantined_at(record),
+            );
         }
     }
 }

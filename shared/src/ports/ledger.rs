@@ -40,7 +40,7 @@ pub trait Ledger: Send + Sync {
 
     /// Records a lead as quarantined, unless one with its id exists. The row is kept until `expires_at`, unless the
     /// lead is released before.
-    fn set_aside(
+    fn quarantine(
         &self,
         lead: &Lead,
         why: QuarantineReason,

@@ -55,7 +55,7 @@ macro_rules! wired {
 }
 
 wired! { Ledger of MemoryLedger, Ledger {
-    set_aside(lead: &Lead, why: QuarantineReason, expires_at: Timestamp) -> Recorded, of &lead.customer, &lead.id;
+    quarantine(lead: &Lead, why: QuarantineReason, expires_at: Timestamp) -> Recorded, of &lead.customer, &lead.id;
     lead(customer: &CustomerId, lead: &LeadId) -> Option<LeadRecord>;
     records(customer: &CustomerId, leads: &[LeadId]) -> Vec<LeadRecord>;
     leads(customer: &CustomerId, filter: &LeadFilter, cursor: Option<&str>, limit: u16) -> Page<LeadRecord>;

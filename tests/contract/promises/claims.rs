@@ -262,7 +262,7 @@ async fn delivered_refused_importing_or_quarantined_lead_cannot_be_claimed<L: Le
     let why = QuarantineReason::Honeypot;
     let quarantined = lead(&customer, 0);
     ledger
-        .set_aside(&quarantined, why, far_future())
+        .quarantine(&quarantined, why, far_future())
         .await
         .unwrap();
     let result = claim(&ledger, &quarantined, "grace", 10).await;

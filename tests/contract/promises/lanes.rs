@@ -262,7 +262,7 @@ async fn quarantined_leads_are_listed_by_arrival_time_until_released<L: Leads>(l
     let customer = fresh::customer();
     let leads = [3_000_001, 3_000_002, 3_000_003].map(|second| lead(&customer, second));
     for lead in &leads {
-        let quarantined = ledger.set_aside(lead, QuarantineReason::Captcha, far_future());
+        let quarantined = ledger.quarantine(lead, QuarantineReason::Captcha, far_future());
         quarantined.await.unwrap();
     }
     let found = async || {

@@ -210,15 +210,15 @@ async fn only_a_lead_not_yet_recorded_can_be_quarantined<L: Leads>(ledger: L) {
     let (why, other) = (QuarantineReason::TooFast, QuarantineReason::Honeypot);
 
     let new = ledger
-        .set_aside(&unrecorded, why, far_future())
+        .quarantine(&unrecorded, why, far_future())
         .await
         .unwrap();
     let again = ledger
-        .set_aside(&unrecorded, other, far_future())
+        .quarantine(&unrecorded, other, far_future())
         .await
         .unwrap();
     let queued = ledger
-        .set_aside(&recorded, why, far_future())
+        .quarantine(&recorded, why, far_future())
         .await
         .unwrap();
 

@@ -121,7 +121,7 @@ async fn only_a_quarantined_lead_is_released_and_only_once<L: Leads>(ledger: L) 
     let (quarantined, received) = (lead(&customer, 5), lead(&customer, 6));
     let why = QuarantineReason::TooFast;
     ledger
-        .set_aside(&quarantined, why, far_future())
+        .quarantine(&quarantined, why, far_future())
         .await
         .unwrap();
     ledger
@@ -199,7 +199,7 @@ async fn repeating_a_requeue_after_a_lost_answer_succeeds_without_requeueing_twi
     let quarantined = lead(&customer, 5);
     let why = QuarantineReason::TooFast;
     ledger
-        .set_aside(&quarantined, why, far_future())
+        .quarantine(&quarantined, why, far_future())
         .await
         .unwrap();
     for (lead, from) in [

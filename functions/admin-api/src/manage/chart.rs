@@ -81,7 +81,7 @@ fn parts(sums: &Sums, place: usize, most: i64) -> Vec<Part> {
     for (class, count) in [
         ("delivered", sums.delivered + sums.exported),
         ("waiting", sums.waiting),
-        ("refused", sums.refused + sums.aside),
+        ("refused", sums.refused + sums.quarantined),
     ] {
         if count <= 0 {
             continue;

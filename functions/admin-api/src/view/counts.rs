@@ -65,7 +65,7 @@ fn sums<'a>(tallies: impl IntoIterator<Item = &'a Tally> + Clone) -> SumsView {
         delivered: sums.delivered,
         waiting: sums.waiting,
         refused: sums.refused,
-        quarantined: sums.aside,
+        quarantined: sums.quarantined,
         exported: sums.exported,
         erased: sums.erased,
         reasons,

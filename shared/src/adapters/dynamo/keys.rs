@@ -187,11 +187,11 @@ pub(super) fn shard(number: u8) -> String {
 }
 
 /// Shard of a quarantined lead: there are as many as for leads on their way.
-pub(super) fn aside_shard_of(lead: &LeadId) -> String {
-    aside_shard(shard_number(lead))
+pub(super) fn quarantine_shard_of(lead: &LeadId) -> String {
+    quarantine_shard(shard_number(lead))
 }
 
-pub(super) fn aside_shard(number: u8) -> String {
+pub(super) fn quarantine_shard(number: u8) -> String {
     format!("aside#{number}")
 }
 

@@ -46,7 +46,7 @@ impl Lanes for DynamoLedger {
         let mut rows = Vec::new();
         for shard in 0..keys::SHARDS {
             let request = self
-                .in_shard(&keys::aside_shard(shard))
+                .in_shard(&keys::quarantine_shard(shard))
                 .key_condition_expression("due_shard = :shard AND due_at >= :since")
                 .expression_attribute_values(":since", millis(since))
                 .limit(i32::from(limit));

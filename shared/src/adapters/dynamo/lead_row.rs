@@ -57,8 +57,10 @@ impl LeadRow {
 
 impl From<LeadRow> for LeadRecord {
     fn from(row: LeadRow) -> Self {
-        let aside = matches!(row.state, LeadState::Quarantined { .. });
-        let due_at = row.due_at.filter(|at| *at < FOR_A_PERSON && !aside);
+        let is_quarantined = matches!(row.state, LeadState::Quarantined { .. });
+        let due_at = row
+            .due_at
+            .filter(|at| *at < FOR_A_PERSON && !is_quarantined);
         Self {
             lead: row.lead,
             state: row.state,
@@ -109,7 +111,9 @@ pub(super) fn due(
             let due = at.map_or(Due::ForPerson { since }, Due::At);
             Some((keys::lane_shard(customer), due_millis(due)))
         }
-        LeadState::Quarantined { .. } => Some((keys::aside_shard_of(lead), at?.as_millisecond())),
+        LeadState::Quarantined { .. } => {
+            Some((keys::quarantine_shard_of(lead), at?.as_millisecond()))
+        }
         LeadState::Delivered { .. } | LeadState::Refused { .. } | LeadState::Erased => None,
     }
 }

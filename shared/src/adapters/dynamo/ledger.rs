@@ -40,7 +40,7 @@ impl Ledger for DynamoLedger {
         self.insert(lead, state, due_at, None).await
     }
 
-    async fn set_aside(
+    async fn quarantine(
         &self,
         lead: &Lead,
         why: QuarantineReason,

@@ -145,9 +145,9 @@ impl<W: Wiring> Admin<W> {
     }
 
     async fn check_quarantine(&self) -> Finding {
-        let aside = observe::quarantined(&self.ledger, self.clock.now()).await?;
+        let quarantined = observe::quarantined(&self.ledger, self.clock.now()).await?;
         let mut of: BTreeMap<&CustomerId, usize> = BTreeMap::new();
-        for (customer, _) in &aside {
+        for (customer, _) in &quarantined {
             *of.entry(customer).or_default() += 1;
         }
         let mut of: Vec<_> = of.into_iter().collect();
@@ -155,12 +155,12 @@ impl<W: Wiring> Admin<W> {
         let whose = of
             .iter()
             .map(|(customer, number)| format!("{customer} ({number})"));
-        Ok((aside.len() >= self.quarantine_alarm).then(|| {
+        Ok((quarantined.len() >= self.quarantine_alarm).then(|| {
             format!(
                 "At least {} leads of the last day were set aside as likely robots, as more than a day's limit, or because a captcha could not be checked: {}. \
                  See why with `leadfeed leads list CUSTOMER --status quarantined`. Release only those of an outage, by their reason and time: \
                  a replay without these also sends what robots left.",
-                aside.len(),
+                quarantined.len(),
                 named(whose)
             )
             .into()

@@ -27,7 +27,7 @@ impl<W: Wiring> Intake<W> {
     ) -> Result<Accepted, IntakeError> {
         loop {
             let written = match quarantine {
-                Some(why) => self.set_aside(lead, why).await?,
+                Some(why) => self.quarantine(lead, why).await?,
                 None => self.send(lead).await?,
             };
             match written {
@@ -38,10 +38,10 @@ impl<W: Wiring> Intake<W> {
     }
 
     /// The queue would deliver it, so it goes only to the ledger.
-    async fn set_aside(&self, lead: Lead, why: QuarantineReason) -> Result<Written, IntakeError> {
+    async fn quarantine(&self, lead: Lead, why: QuarantineReason) -> Result<Written, IntakeError> {
         let state = LeadState::Quarantined { why };
         let until = self.quarantined_until(&lead).await;
-        match self.ledger.set_aside(&lead, why, until).await {
+        match self.ledger.quarantine(&lead, why, until).await {
             Ok(Recorded::New) => Ok(Written::Kept(Accepted {
                 lead: lead.id,
                 status: public_status(&state),

@@ -45,7 +45,7 @@ impl<W: Wiring> Scheduler<W> {
         let oldest = oldest_under_way(&self.ledger).await?;
         let age = oldest.map_or(0, |since| now.duration_since(since).as_secs().max(0));
         let lost = self.directory.lost(LOST).await?;
-        let aside = quarantined(&self.ledger, now).await?;
+        let quarantined = quarantined(&self.ledger, now).await?;
         let mut used = 0.0_f64;
         for app in applications(&self.apps).await? {
             used = used.max(self.used(&app, now).await?);
@@ -56,7 +56,7 @@ impl<W: Wiring> Scheduler<W> {
             (Gauge::OldestUndelivered, seconds),
             (Gauge::LostConnections, count(lost.len())),
             (Gauge::BudgetUsed, used),
-            (Gauge::Quarantined, count(aside.len())),
+            (Gauge::Quarantined, count(quarantined.len())),
         ]
         .map(|(gauge, value)| Metric { gauge, value })
         .into())

@@ -190,12 +190,12 @@ async fn at_most_200_leads_of_an_address_are_searched_for() {
         for number in 0..robots {
             let mut lead = known.clone();
             lead.id = LeadId::new(number);
-            let set_aside =
+            let quarantined =
                 scene
                     .memory
                     .ledger
-                    .set_aside(&lead, QuarantineReason::Honeypot, Timestamp::MAX);
-            set_aside.await.unwrap();
+                    .quarantine(&lead, QuarantineReason::Honeypot, Timestamp::MAX);
+            quarantined.await.unwrap();
         }
         scene.memory.clock.advance(SignedDuration::from_mins(5));
         let lead = submit(&scene, &[("first_name", "Ada")]).await;
