@@ -44,8 +44,8 @@ pub async fn act<W: Wiring>(
                 None => holder.redirect_to_page("retried", tried),
             })
         }
-        "erase" => for_good(admin, holder, ForGood::Erase, request).await,
-        "suppress" => for_good(admin, holder, ForGood::Suppress, request).await,
+        "erase" => confirm_or_run(admin, holder, Irreversible::Erase, request).await,
+        "suppress" => confirm_or_run(admin, holder, Irreversible::Suppress, request).await,
         "leads.csv" => {
             let fields = fields(request)?;
             let fields = fields.iter().map(|(name, value)| (&**name, &**value));
@@ -59,17 +59,17 @@ pub async fn act<W: Wiring>(
 
 /// What the holder of a link cannot undo.
 #[derive(Clone, Copy)]
-enum ForGood {
+enum Irreversible {
     Erase,
     Suppress,
 }
 
 /// Erases a person, or puts an address on the do-not-contact list, once the link's holder has seen what that means. No
 /// URL may contain the address, so the confirmation page is the answer to a POST.
-async fn for_good<W: Wiring>(
+async fn confirm_or_run<W: Wiring>(
     admin: &Admin<W>,
     holder: &LinkHolder<'_>,
-    what: ForGood,
+    what: Irreversible,
     request: &Request,
 ) -> Result<Response<Body>, Refused> {
     let fields = fields(request)?;
@@ -77,7 +77,7 @@ async fn for_good<W: Wiring>(
     let person: Properties = Map::from_iter([("email".to_owned(), Value::from(email))]).into();
     let customer = &holder.customer;
     if field(&fields, "sure") != "yes" {
-        let template = Sure {
+        let template = ConfirmPage {
             what,
             base: holder.base,
             email,
@@ -86,11 +86,11 @@ async fn for_good<W: Wiring>(
         return Ok(holder.page(&template));
     }
     Ok(match what {
-        ForGood::Erase => {
+        Irreversible::Erase => {
             let erased = admin.erase_person(customer, person).await?;
             holder.redirect_to_page("erased", i64::try_from(erased).unwrap_or_default())
         }
-        ForGood::Suppress => {
+        Irreversible::Suppress => {
             admin.suppress(customer, person).await?;
             holder.redirect_to_page("suppressed", 1)
         }
@@ -177,9 +177,9 @@ struct Retry<'a> {
 }
 
 #[derive(Template)]
-#[template(path = "sure.html")]
-struct Sure<'a> {
-    what: ForGood,
+#[template(path = "confirm.html")]
+struct ConfirmPage<'a> {
+    what: Irreversible,
     base: &'a str,
     email: &'a str,
     count: usize,
