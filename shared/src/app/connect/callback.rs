@@ -8,7 +8,7 @@ use crate::domain::connection::{
     Account, Catalog, Connection, ConnectionStatus, Learned, LimitedReason, Terms,
 };
 use crate::domain::handshake::Handshake;
-use crate::domain::ids::{AppId, CustomerId, RemoteId};
+use crate::domain::ids::{AppId, RemoteId};
 use crate::domain::token::Tokens;
 use crate::ports::{
     Clock as _, Connections as _, Customers as _, Handshakes as _, StoreError, Wiring,
@@ -184,7 +184,7 @@ impl<W: Wiring> Connect<W> {
             mark_lane_soon(&self.ledger, customer, self.clock.now()).await?;
         }
         if !self.directory.put_connection(&connection).await? {
-            self.remove_leftovers(customer, generation).await?;
+            self.remove_leftovers(&connection).await?;
             return Err(ConnectError::Busy);
         }
         if self.directory.customer(customer).await?.is_none() {
@@ -229,19 +229,16 @@ impl<W: Wiring> Connect<W> {
 
     /// Removes what is left of a connection that was not made, unless a newer one has taken its place: it was ended
     /// meanwhile, and nobody else would delete the tokens.
-    async fn remove_leftovers(
-        &self,
-        customer: &CustomerId,
-        generation: u64,
-    ) -> Result<(), StoreError> {
-        let row = self.directory.connection(customer).await?;
+    async fn remove_leftovers(&self, failed: &Connection) -> Result<(), StoreError> {
+        let row = self.directory.connection(&failed.customer).await?;
         let is_newer = |row: Connection| {
-            row.generation > generation && row.status != ConnectionStatus::Disconnected
+            row.status != ConnectionStatus::Disconnected
+                && (row.endings > failed.endings || row.generation > failed.generation)
         };
         if row.is_some_and(is_newer) {
             return Ok(());
         }
-        self.end(customer).await
+        self.end(&failed.customer).await
     }
 
     /// Stops deliveries to the old account before tokens of another are stored: a row that is behind its tokens catches

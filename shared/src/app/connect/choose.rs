@@ -115,7 +115,7 @@ impl<W: Wiring> Connect<W> {
     }
 
     /// Confirms that the other account is intended. Changes nothing if yet another one was connected since `shown` was
-    /// asked about.
+    /// asked about. Releases the leads that waited, if what was chosen for that account before is still there.
     ///
     /// # Errors
     /// Those of [`connected`](Self::connected), and [`ConnectError::Busy`] if the connection is changing.
@@ -130,6 +130,7 @@ impl<W: Wiring> Connect<W> {
             customer,
             generation,
             status,
+            terms,
             ..
         } = connected.connection;
         let changed = ConnectionStatus::Limited {
@@ -138,7 +139,10 @@ impl<W: Wiring> Connect<W> {
         if !is_same_account || status != changed {
             return Ok(());
         }
-        let active = ConnectionStatus::Active;
+        let (active, now) = (ConnectionStatus::Active, self.clock.now());
+        if terms.is_some() {
+            mark_lane_soon(&self.ledger, &customer, now).await?;
+        }
         if !self
             .directory
             .set_status(&customer, generation, &active)
@@ -147,6 +151,9 @@ impl<W: Wiring> Connect<W> {
             return Err(ConnectError::Busy);
         }
         self.publish_status(&customer, &active).await;
+        if terms.is_some() {
+            release_waiting(&self.ledger, &self.queue, &customer, now).await?;
+        }
         Ok(())
     }
 

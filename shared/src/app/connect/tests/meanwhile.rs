@@ -60,6 +60,35 @@ async fn disconnecting_during_a_reconnect_leaves_it_fully_connected_or_disconnec
 }
 
 #[tokio::test]
+async fn late_callback_leaves_the_connection_that_was_made_after_a_disconnect() {
+    let mut late = 0;
+    for steps in 0..40 {
+        let (scene, _) = scene().await;
+        let (connect, admin) = (scene.memory.connect(), scene.memory.admin());
+        let (cookie, state) = authorize(&scene).await;
+        let params = callback_params(&scene, OTHER_ACCOUNT, &state);
+        let mut first = pin!(connect.handle_callback(params, Some(&cookie)));
+        if run_steps(first.as_mut(), steps).await.is_some() {
+            break;
+        }
+        admin.disconnect(&scene.customer).await.unwrap();
+        let (cookie, state) = authorize(&scene).await;
+        let params = callback_params(&scene, ACCOUNT, &state);
+        let second = connect.handle_callback(params, Some(&cookie)).await;
+        assert!(second.is_ok(), "{steps} {second:?}");
+
+        let finished = first.await;
+
+        late += u32::from(matches!(finished, Err(ConnectError::Busy)));
+        let tokens = scene.memory.vault.tokens(&scene.customer).await.unwrap();
+        let row = scene.memory.directory.peek(&scene.customer).unwrap();
+        assert!(tokens.is_some(), "{steps}");
+        assert_ne!(row.status, ConnectionStatus::Disconnected, "{steps}");
+    }
+    assert!(late > 5, "{late}");
+}
+
+#[tokio::test]
 async fn connection_ended_after_the_code_exchange_stays_disconnected() {
     for calls in [1, 2] {
         let (scene, _) = scene().await;

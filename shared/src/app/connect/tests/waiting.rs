@@ -9,7 +9,7 @@ use crate::domain::connection::{ConnectionStatus, LimitedReason};
 use crate::domain::ids::{LeadId, RemoteId};
 use crate::domain::lead::{LeadState, WaitReason};
 use crate::fakes::{Call, Memory};
-use crate::ports::{Clock as _, TokenError};
+use crate::ports::{Clock as _, Connections as _, TokenError};
 
 /// The state of a lead after three minutes of releases and drains.
 async fn state_after_minutes(scene: &Scene, lead: &LeadId) -> LeadState {
@@ -64,6 +64,34 @@ async fn lead_goes_to_a_changed_account_only_once_confirmed_and_a_list_is_chosen
     );
     assert_eq!(crm.contacts(OTHER_ACCOUNT).len(), 1);
     assert_eq!(crm.contacts(ACCOUNT), []);
+}
+
+/// As a callback for another account leaves it that ended before the new tokens were stored.
+#[tokio::test]
+async fn confirming_the_account_whose_lists_were_chosen_before_releases_waiting_leads() {
+    let (scene, _) = scene().await;
+    let (connect, directory) = (scene.memory.connect(), &scene.memory.directory);
+    let reason = LimitedReason::AccountChanged;
+    let held = ConnectionStatus::Limited { reason };
+    let generation = row(&scene).await.generation;
+    let set = directory.set_status(&scene.customer, generation, &held);
+    assert!(set.await.unwrap());
+    let lead = scene.sign_up("ada@example.com").await;
+    for _ in 0..2 {
+        let rights = LeadState::waiting(WaitReason::Rights);
+        assert_eq!(state_after_minutes(&scene, &lead).await, rights);
+        scene.memory.clock.advance(SignedDuration::from_hours(1));
+    }
+
+    let (cookie, state) = authorize(&scene).await;
+    let params = callback_params(&scene, ACCOUNT, &state);
+    let outcome = connect.handle_callback(params, Some(&cookie)).await;
+    assert_eq!(outcome.unwrap(), CallbackOutcome::OtherAccount);
+    assert_eq!(state_after_minutes(&scene, &lead).await.as_str(), "waiting");
+    connect.confirm_account(Some(&cookie), None).await.unwrap();
+
+    let state = state_after_minutes(&scene, &lead).await;
+    assert_eq!(state.as_str(), "delivered");
 }
 
 #[tokio::test]
