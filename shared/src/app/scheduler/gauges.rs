@@ -15,7 +15,6 @@ use crate::ports::{
     StoreError, Wiring,
 };
 
-
 impl<W: Wiring> Scheduler<W> {
     /// Measures everything once and records it, then runs the canary, if there is one, and records how late it is. Its
     /// call comes last, because the function may end before it is answered.

@@ -34,6 +34,10 @@ const RUN_FOR: SignedDuration = SignedDuration::from_secs(15);
 /// How much of that is for looking at them, so that there is time to release leads.
 const LOOK_FOR: SignedDuration = SignedDuration::from_secs(10);
 
+/// How far clocks may differ: a claim that has lapsed for the scheduler has lapsed for every drain, too. Else a drain
+/// would drop the message of a lead that it still takes for claimed.
+const CLOCKS_DIFFER_BY: SignedDuration = SignedDuration::from_secs(5);
+
 /// Stuck leads taken up in one run.
 const OVERDUE: u16 = 500;
 
@@ -109,7 +113,7 @@ impl<W: Wiring> Scheduler<W> {
     }
 
     async fn release_overdue(&self, errors: &mut FirstError) -> Result<usize, StoreError> {
-        let now = self.clock.now();
+        let now = self.clock.now() - CLOCKS_DIFFER_BY;
         let mut by_customer: BTreeMap<CustomerId, Vec<ToRequeue>> = BTreeMap::new();
         for (customer, lead) in self.ledger.overdue(now, OVERDUE).await? {
             by_customer

@@ -164,6 +164,23 @@ async fn requeue_of_a_lead_settled_meanwhile_keeps_its_new_wait() {
 }
 
 #[tokio::test]
+async fn lapsed_claim_is_released_only_once_it_has_lapsed_for_every_clock() {
+    let scene = Scene::connected().await;
+    let (memory, customer) = (&scene.memory, &scene.customer);
+    let lead = scene.submit(&[("email", "ada@example.com")]).await.lead;
+    let now = memory.clock.now();
+    let until = now + SignedDuration::from_mins(1);
+    let claim = memory.ledger.claim(customer, &lead, "a drain", until, now);
+    claim.await.unwrap();
+
+    memory.clock.advance(SignedDuration::from_mins(1));
+    for stuck in [0, 0, 0, 1] {
+        assert_eq!(memory.release().await.unwrap().stuck, stuck);
+        memory.clock.advance(SignedDuration::from_secs(2));
+    }
+}
+
+#[tokio::test]
 async fn lead_rejected_by_the_queue_keeps_waiting_and_is_sent_by_the_next_run() {
     let scene = Scene::unconnected().await;
     let mut leads = Vec::new();
