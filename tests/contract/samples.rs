@@ -48,7 +48,6 @@ pub fn customer(id: CustomerId) -> Customer {
         bulk_import: BulkImport::WhenOverBudget,
         retention_days: 31,
         created_at: at(1),
-        links_revoked_at: Some(at(2)),
     }
 }
 

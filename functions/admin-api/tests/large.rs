@@ -288,7 +288,7 @@ fn stored_size(tally: &Tally) -> usize {
 }
 
 #[tokio::test]
-async fn page_takes_five_reads_and_file_parts_little_memory_with_100_000_leads() {
+async fn page_takes_six_reads_and_file_parts_little_memory_with_100_000_leads() {
     let world = Memory::new("2026-11-23T00:00:00Z".parse::<Timestamp>().unwrap());
     let admin = world.admin();
     fill(&world, &admin).await;
@@ -311,7 +311,7 @@ async fn page_takes_five_reads_and_file_parts_little_memory_with_100_000_leads()
     }
 
     let (html, steps) = page(&world).await;
-    assert_eq!(steps, 5, "two rows; forms, counters and the newest leads");
+    assert_eq!(steps, 6, "three rows; forms, counters and the newest leads");
     let today = world.clock.now().to_zoned(TimeZone::UTC).date();
     assert!(
         html.contains(&expected_chart_label(&records, today)),

@@ -42,9 +42,6 @@ pub struct Customer {
     pub retention_days: u16,
     /// When the customer was created.
     pub created_at: Timestamp,
-    /// Links to its page that were made until then are revoked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub links_revoked_at: Option<Timestamp>,
 }
 
 /// Two years: how long implied consent has to be provable under Canada's anti-spam law.

@@ -49,6 +49,26 @@ impl Links for MemoryDirectory {
         };
         self.0.step(redeem).await
     }
+
+    async fn revoke_manage_links(
+        &self,
+        customer: &CustomerId,
+        at: Timestamp,
+        _expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let revoke = |rows: &mut Rows| {
+            rows.links_revoked.insert(customer.clone(), at);
+        };
+        self.0.step(revoke).await
+    }
+
+    async fn manage_links_revoked_at(
+        &self,
+        customer: &CustomerId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let revoked_at = |rows: &mut Rows| rows.links_revoked.get(customer).copied();
+        self.0.step(revoked_at).await
+    }
 }
 
 fn is_redeemable(end: Timestamp, burnt_by: Option<&LinkId>, by: &LinkId, now: Timestamp) -> bool {

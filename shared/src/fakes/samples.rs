@@ -65,7 +65,6 @@ pub fn customer(now: Timestamp) -> Customer {
         bulk_import: BulkImport::Never,
         retention_days: DEFAULT_RETENTION_DAYS,
         created_at: now,
-        links_revoked_at: None,
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::StoreError;
 use crate::domain::ids::{CustomerId, LinkId};
 
-/// Single-use links.
+/// Links: which of the single-use ones are left, and which to customers' pages were revoked.
 pub trait Links: Send + Sync {
     /// Makes a link that can be redeemed once before `expires_at`.
     fn create_link(
@@ -32,4 +32,18 @@ pub trait Links: Send + Sync {
         by: &LinkId,
         now: Timestamp,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Revokes the links to a customer's page that were made until `at`, the last of which expires at `expires_at`.
+    fn revoke_manage_links(
+        &self,
+        customer: &CustomerId,
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Until when links to a customer's page were revoked; `None` if no link that is still valid was.
+    fn manage_links_revoked_at(
+        &self,
+        customer: &CustomerId,
+    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
 }

@@ -290,6 +290,8 @@ wired! { Links of MemoryDirectory, Directory {
     create_link(customer: &CustomerId, link: &LinkId, expires_at: Timestamp) -> ();
     is_redeemable(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
     redeem(customer: &CustomerId, link: &LinkId, by: &LinkId, now: Timestamp) -> bool;
+    revoke_manage_links(customer: &CustomerId, at: Timestamp, expires_at: Timestamp) -> ();
+    manage_links_revoked_at(customer: &CustomerId) -> Option<Timestamp>;
 } }
 
 wired! { Locks of MemoryDirectory, Directory {

@@ -11,6 +11,7 @@ promises! { Links:
     link_is_live_until_it_is_used_up,
     expired_link_cannot_be_used,
     link_works_only_for_its_own_customer,
+    revocation_of_manage_links_is_kept_for_its_customer_alone,
 }
 
 async fn exactly_one_of_many_concurrent_visitors_uses_up_a_link<L>(links: L)
@@ -94,4 +95,18 @@ async fn link_works_only_for_its_own_customer<L: Links>(links: L) {
     assert!(!is_redeemable(&links, &other, &link, 0).await);
     assert!(!redeem(&links, &other, &link, 0).await);
     assert!(redeem(&links, &customer, &link, 0).await);
+}
+
+async fn revocation_of_manage_links_is_kept_for_its_customer_alone<L: Links>(links: L) {
+    let (customer, other) = (fresh::customer(), fresh::customer());
+    let revoked_at = async |customer| links.manage_links_revoked_at(customer).await.unwrap();
+    assert_eq!(revoked_at(&customer).await, None);
+
+    for second in [10, 20] {
+        let revoked = links.revoke_manage_links(&customer, at(second), at(600));
+        revoked.await.unwrap();
+
+        assert_eq!(revoked_at(&customer).await, Some(at(second)));
+    }
+    assert_eq!(revoked_at(&other).await, None);
 }

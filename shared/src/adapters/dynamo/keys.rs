@@ -83,6 +83,10 @@ pub(super) fn link(customer: &CustomerId, link: &LinkId) -> Key {
     Key::new(of_customer(customer), format!("LINK#{link}"))
 }
 
+pub(super) fn revoked_links(customer: &CustomerId) -> Key {
+    Key::new(of_customer(customer), "LINKS_REVOKED")
+}
+
 /// Owner, in `by_owner`, of the counters whose leads have not been recounted since they changed.
 pub(super) const UNSETTLED: &str = "unsettled";
 pub(super) const TALLY: &str = "TALLY#";

@@ -17,6 +17,14 @@ pub(super) struct LinkRow {
     burnt_by: Option<LinkId>,
 }
 
+/// A revocation of links.
+#[derive(Serialize, Deserialize)]
+struct RevocationRow {
+    at: Timestamp,
+    /// For the table's TTL.
+    expires_at: i64,
+}
+
 impl Links for DynamoDirectory {
     async fn create_link(
         &self,
@@ -64,5 +72,29 @@ impl Links for DynamoDirectory {
             .update(keys::link(customer, link), change)
             .await?;
         Ok(done.is_applied())
+    }
+
+    async fn revoke_manage_links(
+        &self,
+        customer: &CustomerId,
+        at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let content = RevocationRow {
+            at,
+            expires_at: ttl(expires_at),
+        };
+        self.table
+            .put(row(keys::revoked_links(customer), &content)?)
+            .await
+    }
+
+    async fn manage_links_revoked_at(
+        &self,
+        customer: &CustomerId,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let row = self.table.get(keys::revoked_links(customer)).await?;
+        let row: Option<RevocationRow> = row.map(read).transpose()?;
+        Ok(row.map(|row| row.at))
     }
 }

@@ -208,6 +208,5 @@ fn read(
             .and_then(|days| u16::try_from(days).ok())
             .unwrap_or(DEFAULT_RETENTION_DAYS),
         created_at: before.map_or(now, |before| before.created_at),
-        links_revoked_at: before.and_then(|before| before.links_revoked_at),
     })
 }

@@ -70,13 +70,13 @@ impl<W: Wiring> Admin<W> {
     /// Revokes every link to the customer's own page that was made until now.
     ///
     /// # Errors
-    /// [`AdminError::NotFound`]; [`AdminError::CustomerDeleted`].
+    /// [`AdminError::NotFound`].
     pub async fn revoke_manage_links(&self, customer: &CustomerId) -> Result<(), AdminError> {
-        let mut customer = self.customer(customer).await?;
-        customer.links_revoked_at = Some(self.clock.now());
-        if !self.directory.put_customer(&customer).await? {
-            return Err(AdminError::CustomerDeleted);
-        }
+        self.customer(customer).await?;
+        let now = self.clock.now();
+        self.directory
+            .revoke_manage_links(customer, now, now + MANAGE_FOR)
+            .await?;
         Ok(())
     }
 
@@ -86,12 +86,12 @@ impl<W: Wiring> Admin<W> {
     /// [`ManageLinkError`].
     pub async fn verify_manage_link(&self, token: &str) -> Result<Customer, ManageLinkError> {
         let link = Link::verify(token, LinkKind::Manage, &self.keys, self.clock.now())?;
+        let revoked_at = self.directory.manage_links_revoked_at(&link.customer);
+        if revoked_at.await?.is_some_and(|at| link.id.made_at() <= at) {
+            return Err(ManageLinkError::Revoked);
+        }
         let customer = self.directory.customer(&link.customer).await?;
-        let is_valid = |customer: &Customer| {
-            let revoked_at = customer.links_revoked_at;
-            revoked_at.is_none_or(|revoked_at| link.id.made_at() > revoked_at)
-        };
-        customer.filter(is_valid).ok_or(ManageLinkError::Revoked)
+        customer.ok_or(ManageLinkError::Revoked)
     }
 
     async fn make_link(

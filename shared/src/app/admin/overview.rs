@@ -9,8 +9,8 @@ use crate::ports::{Connections as _, Forms as _, LeadFilter, Ledger as _, Tallie
 /// Leads that are shown individually.
 const NEWEST: u16 = 20;
 
-/// Everything that a customer's page shows. Five reads, however many leads there are: the customer, whom its link
-/// needed, and four more.
+/// Everything that a customer's page shows. Six reads, however many leads there are: the customer and whether links
+/// were revoked, which its link needed, and four more.
 ///
 /// These are the connection, the forms, the counters and the newest leads. DynamoDB returns the counters of two years at
 /// once, since those of a day take a kilobyte or less.

@@ -37,8 +37,8 @@ impl<W: Wiring> Drain<W> {
             Ok(Ok(delivered)) => Outcome::settled(delivered),
             Ok(Err(outcome)) => outcome,
             Err(_) => {
-                let lead = Some(&leads.newest().lead.id);
-                tracing::error!(lead.id = ?lead, "a delivery broke off");
+                let lead = &leads.newest().lead.id;
+                tracing::error!(lead.id = %lead, "a delivery broke off");
                 Outcome::waits(WaitReason::AnswerLost, None)
             }
         }

@@ -1,7 +1,7 @@
 //! When a lead that is neither accepted nor refused is given up: not in an outage, however long it lasts.
 
-use jiff::civil::Date;
 use jiff::SignedDuration;
+use jiff::civil::Date;
 
 use super::Drain;
 use super::outcome::Outcome;
