@@ -81,9 +81,12 @@ impl<W: Wiring> Bulk<W> {
             return Ok(());
         }
         let (crm, lists) = (&self.crm, &intent.lists);
-        // A throttle may come from the account's own queue of activities, which holds no other customer's calls.
+        // Either may come from the account's own queue of activities, which holds no other customer's calls.
         let call = async |token| match crm.import(&token, rows, lists).await {
             Err(CrmError::Throttled { retry_after }) => Ok(ImportReply::Busy { retry_after }),
+            Err(CrmError::QuotaExceeded) => Ok(ImportReply::Busy {
+                retry_after: BUSY_PAUSE,
+            }),
             answer => answer.map(ImportReply::Taken),
         };
         match self.ask(&intent.customer, deadline, call).await {
@@ -92,7 +95,7 @@ impl<W: Wiring> Bulk<W> {
                     .await
             }
             // Certainly without effect, and no fault of the import.
-            Err(AskError::NotNow | AskError::Crm(CrmError::QuotaExceeded)) => {
+            Err(AskError::NotNow) => {
                 let untried = ImportJob { tries, ..intent };
                 self.enter(&untried, Stage::Ready, PAUSE).await
             }

@@ -109,7 +109,7 @@ impl<W: Wiring> Drain<W> {
             CreateOutcome::Known(contact) => contact,
         };
         let add = async |token| crm.replace(&token, &known, sign_up).await;
-        self.ask_for(turn, Some(checked_leads), None, 2, add).await
+        self.ask_for(turn, Some(checked_leads), None, 3, add).await
     }
 
     /// Removes from a call everything that it was refused for; says whether there was anything. If the refusal does not

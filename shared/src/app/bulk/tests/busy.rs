@@ -126,6 +126,24 @@ async fn throttled_import_waits_for_retry_after_and_does_not_delay_single_leads(
 }
 
 #[tokio::test]
+async fn quota_that_only_an_import_exceeds_does_not_delay_single_leads() {
+    let (scene, leads) = backlog(200).await;
+    let quota = CrmError::QuotaExceeded;
+    scene.memory.crm.fail_next_call(Call::Import, quota);
+
+    run(&scene).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    let single = sign_up(&scene, "eve@example.com").await;
+    for _ in 0..20 {
+        run_next(&scene).await;
+    }
+
+    assert!(matches!(single, LeadState::Delivered { .. }), "{single:?}");
+    assert_eq!(scene.memory.crm.count(Call::Import), 2);
+    assert!(all_are(&scene, &leads, &imported()).await);
+}
+
+#[tokio::test]
 async fn leads_of_an_import_are_not_read_while_the_budget_has_no_moment_for_its_call() {
     let mut steps = Vec::new();
     for count in [1_000, 7_000] {
