@@ -63,6 +63,7 @@ pub fn promise_trials<W: Wiring>(
         promises::handshakes::all(),
         &ports.directory,
     ));
+    trials.extend(implementation.trials("erasures", promises::erasures::all(), &ports.directory));
     trials.extend(implementation.trials("links", promises::links::all(), &ports.directory));
     trials.extend(implementation.trials("locks", promises::locks::all(), &ports.directory));
     trials.extend(implementation.trials("subjects", promises::subjects::all(), &ports.directory));

@@ -29,6 +29,7 @@ pub(super) struct Rows {
     pub(super) unreadable: BTreeSet<CustomerId>,
     pub(super) handshakes: HashMap<String, Handshake>,
     /// When each link ends, and who has used it up.
+    pub(super) erasures: HashMap<(CustomerId, PersonId), Timestamp>,
     pub(super) links_revoked: HashMap<CustomerId, Timestamp>,
     pub(super) links: HashMap<(CustomerId, LinkId), (Timestamp, Option<LinkId>)>,
     pub(super) suppressions: BTreeMap<(CustomerId, PersonId), Suppression>,

@@ -14,6 +14,7 @@ mod connections;
 mod counters;
 mod crm;
 mod directory;
+mod erasures;
 mod events;
 mod exits;
 mod faults;

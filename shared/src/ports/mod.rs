@@ -18,6 +18,7 @@ mod counters;
 mod crm;
 mod customers;
 mod dead_letters;
+mod erasures;
 mod events;
 mod exits;
 mod form_endpoint;
@@ -54,6 +55,7 @@ pub use crm::{
 };
 pub use customers::Customers;
 pub use dead_letters::{DeadLetter, DeadLetters, HIDDEN_FOR};
+pub use erasures::Erasures;
 pub use events::{Event, Events, LeadEvent};
 pub use exits::Exits;
 pub use form_endpoint::FormEndpoint;

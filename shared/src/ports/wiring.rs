@@ -1,8 +1,8 @@
 use super::{
     Accounts, Apps, Authorization, Budget, BulkImports, CaptchaCheck, CaptchaSecrets, Claims,
-    Clock, Connections, Contacts, Customers, DeadLetters, Events, Exits, Forms, Handshakes,
-    Idempotency, Imports, Lanes, Ledger, Links, Locks, Queue, RateCounters, SecureRandom, Subjects,
-    Suppressions, Tallies, Vault,
+    Clock, Connections, Contacts, Customers, DeadLetters, Erasures, Events, Exits, Forms,
+    Handshakes, Idempotency, Imports, Lanes, Ledger, Links, Locks, Queue, RateCounters,
+    SecureRandom, Subjects, Suppressions, Tallies, Vault,
 };
 
 /// One choice of adapter for every port, except for those that only one function needs.
@@ -10,7 +10,7 @@ use super::{
 /// Those are `Metrics`, `FormEndpoint` and `AdminTokens`. A function has exactly one wiring, that of AWS; tests and the
 /// simulation have their own. A use case holds the few ports it needs.
 pub trait Wiring: 'static {
-    /// Customers, forms, connections, handshakes, links, counters, suppressed people, locks, users who connected
+    /// Customers, forms, connections, handshakes, links, counters, suppressed and erased people, locks, users who connected
     /// customers.
     type Directory: Customers
         + Forms
@@ -19,6 +19,7 @@ pub trait Wiring: 'static {
         + Links
         + Tallies
         + Suppressions
+        + Erasures
         + Locks
         + Subjects
         + Clone;

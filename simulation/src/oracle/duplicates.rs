@@ -32,7 +32,7 @@ impl Oracle {
         };
         let duplicates = self
             .duplicates
-            .entry((answer.customer, content))
+            .entry((answer.person.customer, content))
             .or_default();
         if !answer.disturbed {
             duplicates

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use leadfeed_shared::domain::ids::{CustomerId, LeadId};
 use leadfeed_shared::domain::lead::{Lead, LeadRecord, LeadState, WaitReason};
 
 use super::{Oracle, Person, Promise};
 use crate::wire::Process;
+
+/// The longest that an erasure takes to note whom it is about.
+const ERASURE_TAKES: SignedDuration = SignedDuration::from_secs(30);
 
 /// A lead as last seen in the ledger.
 #[derive(Debug, Clone)]
@@ -135,15 +138,22 @@ impl Oracle {
             customer: lead.customer.clone(),
             email: lead.contact.email.key(),
         };
-        if self.erased.contains(&person) {
+        if self.erased.contains_key(&person) {
             self.unrecorded.remove(&lead.id);
         }
     }
 
-    /// Checks that every accepted lead is in the ledger, or in a message.
+    /// Checks that every accepted lead is in the ledger, or in a message, unless its person was erased after it came.
     pub fn check_none_lost(&mut self, is_in_message: impl Fn(&LeadId) -> bool) {
-        let lost = self.unrecorded.iter().find(|lead| !is_in_message(lead));
-        if let Some(lost) = lost.cloned() {
+        let was_erased = |(person, received_at): &(Person, Timestamp)| {
+            let erased_at = self.erased.get(person);
+            erased_at.is_some_and(|at| *received_at <= *at + ERASURE_TAKES)
+        };
+        let mut lost = self
+            .unrecorded
+            .iter()
+            .filter(|(lead, origin)| !is_in_message(lead) && !was_erased(origin));
+        if let Some(lost) = lost.next().map(|(lead, _)| lead.clone()) {
             let how = format!("{lost} was accepted and is nowhere");
             self.report_violation(Promise::NothingLost, how);
         }

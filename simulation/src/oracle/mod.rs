@@ -93,10 +93,10 @@ pub struct Oracle {
     /// Every lead ever seen of each person.
     leads_of: BTreeMap<Person, BTreeSet<LeadId>>,
     /// Leads that were accepted, but not seen in the ledger yet.
-    unrecorded: BTreeSet<LeadId>,
+    unrecorded: BTreeMap<LeadId, (Person, Timestamp)>,
     answered: BTreeSet<LeadId>,
-    /// People whom the operator has erased, perhaps more than once.
-    erased: BTreeSet<Person>,
+    /// When the operator last asked for the erasure of people.
+    erased: BTreeMap<Person, Timestamp>,
     claim_holders: BTreeMap<LeadId, Arc<Process>>,
     /// Claims whose holder has not received the answer (yet), and so cannot use them.
     unanswered_claims: BTreeSet<LeadId>,
@@ -136,9 +136,9 @@ impl Oracle {
             duplicates: BTreeMap::new(),
             leads: BTreeMap::new(),
             leads_of: BTreeMap::new(),
-            unrecorded: BTreeSet::new(),
+            unrecorded: BTreeMap::new(),
             answered: BTreeSet::new(),
-            erased: BTreeSet::new(),
+            erased: BTreeMap::new(),
             claim_holders: BTreeMap::new(),
             unanswered_claims: BTreeSet::new(),
             calls_in_flight: Vec::new(),

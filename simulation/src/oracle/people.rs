@@ -57,8 +57,8 @@ pub enum SubmissionId {
 /// The answer that accepted a lead.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The customer whose form it was.
-    pub customer: CustomerId,
+    /// Who filled in whose form.
+    pub person: Person,
     /// The lead that was accepted.
     pub lead: LeadId,
     /// How the submission is identified.
@@ -125,7 +125,8 @@ impl Oracle {
 
     /// The erasure of a person was requested.
     pub fn erasure_requested(&mut self, person: &Person) {
-        self.erased.insert(person.clone());
+        let now = self.now();
+        self.erased.insert(person.clone(), now);
     }
 
     /// A customer was deleted.
@@ -164,10 +165,11 @@ impl Oracle {
             self.report_violation(Promise::NothingLost, how);
         }
         if self.answered.insert(answer.lead.clone()) && !self.leads.contains_key(&answer.lead) {
-            self.unrecorded.insert(answer.lead.clone());
+            let origin = (answer.person.clone(), answer.received_at);
+            self.unrecorded.insert(answer.lead.clone(), origin);
         }
         let key = match &answer.submission_id {
-            SubmissionId::Key(key) => (answer.customer, key.clone()),
+            SubmissionId::Key(key) => (answer.person.customer, key.clone()),
             SubmissionId::Content(_) => return self.check_duplicates(answer),
         };
         if answer.disturbed {

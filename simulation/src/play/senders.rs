@@ -114,11 +114,11 @@ fn send(world: &mut World, customer: u8, submission: Submission, seed: u64) {
     let instance = Instance::Webhook(process.clone(), intake.clone());
     let simulated = &world.customers[usize::from(customer)];
     let (customer, form) = (simulated.id.clone(), simulated.form.id.to_string());
+    let person = Person {
+        customer: customer.clone(),
+        email: submission.address.to_lowercase(),
+    };
     if let Some(days) = submission.consent_age_days {
-        let person = Person {
-            customer: customer.clone(),
-            email: submission.address.to_lowercase(),
-        };
         let given_at = if days == 0 {
             world.now()
         } else {
@@ -153,7 +153,7 @@ fn send(world: &mut World, customer: u8, submission: Submission, seed: u64) {
         let mut oracle = shared.oracle();
         match answer {
             Ok(accepted) => oracle.answered(Answer {
-                customer,
+                person,
                 lead: accepted.lead,
                 submission_id,
                 received_at,

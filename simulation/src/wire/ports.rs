@@ -25,10 +25,10 @@ use leadfeed_shared::fakes::{
 };
 use leadfeed_shared::ports::{
     AdvanceOutcome, AppCredentials, Apps, Budget, CaptchaCheck, CaptchaOutcome, CaptchaSecrets,
-    Claim, Claims, Connections, Customers, Event, Events, Exits, Forms, Handshakes, Holder,
-    Idempotency, Imports, KeyClaim, KeyClaimed, LaneMark, LanePlace, Lanes, LeadFilter, Ledger,
-    Links, Locks, Page, RECHECK_DELAY, RateCounters, Recorded, Requeue, Settlement, StoreError,
-    StoreOutcome, Subjects, Suppressions, Tallies, Unsettled, Vault,
+    Claim, Claims, Connections, Customers, Erasures, Event, Events, Exits, Forms, Handshakes,
+    Holder, Idempotency, Imports, KeyClaim, KeyClaimed, LaneMark, LanePlace, Lanes, LeadFilter,
+    Ledger, Links, Locks, Page, RECHECK_DELAY, RateCounters, Recorded, Requeue, Settlement,
+    StoreError, StoreOutcome, Subjects, Suppressions, Tallies, Unsettled, Vault,
 };
 use secrecy::SecretString;
 
@@ -309,6 +309,11 @@ wired! { Tallies of MemoryDirectory, Directory {
     tally_of(customer: &CustomerId, day: Date) -> Option<Tally>;
     unsettled(quiet_since: Timestamp) -> Vec<Unsettled>;
     settle_tally(customer: &CustomerId, tally: &Tally, revision: u64) -> bool;
+} }
+
+wired! { Erasures of MemoryDirectory, Directory {
+    note_erasure(customer: &CustomerId, person: &PersonId, at: Timestamp, expires_at: Timestamp) -> ();
+    erased_at(customer: &CustomerId, person: &PersonId) -> Option<Timestamp>;
 } }
 
 wired! { Suppressions of MemoryDirectory, Directory {

@@ -5,6 +5,7 @@ pub mod connection_lists;
 pub mod connections;
 pub mod counters;
 pub mod customers;
+pub mod erasures;
 pub mod exits;
 pub mod forms;
 pub mod handshakes;

@@ -163,8 +163,8 @@ async fn erasure_fails_while_the_dead_letters_cannot_be_searched() {
     dead.send(&stage.memory.queue.receive(1)).await.unwrap();
 
     let mut refused = 0;
-    // The steps: read the customer, take the lock, look at the dead letters, discard one of them.
-    for step in [3, 4] {
+    // The steps: read the customer, note the erasure, take the lock, look at the dead letters, discard one of them.
+    for step in [4, 5] {
         faults.at(faults.steps() + step, Fault::FailBefore);
         let failed = stage.post(ERASURES, email.clone()).await;
         let at_once = stage.post(ERASURES, email.clone()).await;

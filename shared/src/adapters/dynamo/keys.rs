@@ -110,6 +110,10 @@ pub(super) fn suppressed_of(customer: &CustomerId) -> String {
     format!("suppressed#{customer}")
 }
 
+pub(super) fn erasure(customer: &CustomerId, person: &PersonId) -> Key {
+    Key::new(format!("ERASED#{customer}#{person}"), "ERASED")
+}
+
 pub(super) fn subject(subject: &Subject) -> Key {
     Key::new(format!("SUBJECT#{}", subject.as_str()), "SUBJECT")
 }

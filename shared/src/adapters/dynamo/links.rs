@@ -17,14 +17,6 @@ pub(super) struct LinkRow {
     burnt_by: Option<LinkId>,
 }
 
-/// A revocation of links.
-#[derive(Serialize, Deserialize)]
-struct RevocationRow {
-    at: Timestamp,
-    /// For the table's TTL.
-    expires_at: i64,
-}
-
 impl Links for DynamoDirectory {
     async fn create_link(
         &self,
@@ -80,21 +72,14 @@ impl Links for DynamoDirectory {
         at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<(), StoreError> {
-        let content = RevocationRow {
-            at,
-            expires_at: ttl(expires_at),
-        };
-        self.table
-            .put(row(keys::revoked_links(customer), &content)?)
-            .await
+        let key = keys::revoked_links(customer);
+        self.table.mark(key, at, expires_at).await
     }
 
     async fn manage_links_revoked_at(
         &self,
         customer: &CustomerId,
     ) -> Result<Option<Timestamp>, StoreError> {
-        let row = self.table.get(keys::revoked_links(customer)).await?;
-        let row: Option<RevocationRow> = row.map(read).transpose()?;
-        Ok(row.map(|row| row.at))
+        self.table.marked_at(keys::revoked_links(customer)).await
     }
 }

@@ -1,5 +1,6 @@
 //! Erasing a person: in the ledger, and among the dead letters, where their leads would otherwise stay for weeks. The
-//! queue's own messages reach a drain within minutes, which drops them.
+//! queue's own messages reach a drain within minutes, which drops them: those of erased leads, and by a note about the
+//! person also those of which the ledger has never heard.
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -12,11 +13,12 @@ use super::{Admin, AdminError, Properties};
 use crate::domain::customer::kept_for;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::LeadRecord;
+use crate::domain::suppression::PersonId;
 use crate::domain::tally::{Label, TallyChanges, counted_as};
 use crate::domain::task::Task;
 use crate::ports::{
-    Clock as _, Customers as _, DeadLetters as _, Exits as _, HIDDEN_FOR, Ledger as _, Locks as _,
-    SecureRandom as _, StoreError, Tallies as _, Wiring,
+    Clock as _, Customers as _, DeadLetters as _, Erasures as _, Exits as _, HIDDEN_FOR,
+    Ledger as _, Locks as _, SecureRandom as _, StoreError, Tallies as _, Wiring,
 };
 
 /// The shortest time for which the mark of an erased lead is kept. It says only that there was a lead, so that no
@@ -64,6 +66,11 @@ impl<W: Wiring> Admin<W> {
         self.require_ever_existed(customer).await?;
         let email = request.required("email", email);
         let email = request.finish(email)?;
+        let now = self.clock.now();
+        let person = PersonId::of(&self.keys, customer, &email);
+        self.directory
+            .note_erasure(customer, &person, now, now + MARKED_FOR)
+            .await?;
         let is_theirs = |task: &Task| match task {
             Task::Accepted { lead } => {
                 lead.customer == *customer && lead.contact.email.key() == email.key()

@@ -8,7 +8,7 @@ use crate::app::intake::under_new_id;
 use crate::app::moment::CALL_TAKES;
 use crate::domain::ids::{CustomerId, LeadId};
 use crate::domain::lead::{Lead, LeadRecord, LeadState};
-use crate::ports::{Claim, Claims, Clock, Ledger, StoreError, Wiring, causes};
+use crate::ports::{Claim, Claims, Clock, Erasures as _, Ledger, StoreError, Wiring, causes};
 
 /// How long a claim lasts. What a slow ledger leaves of a batch is redelivered, so that there is time for the calls of
 /// the rest.
@@ -86,8 +86,18 @@ impl<W: Wiring> Drain<W> {
         let (Claim::Missing, Some(lead)) = (&claim, carried) else {
             return Ok(claim);
         };
+        if self.was_erased(lead).await? {
+            return Ok(Claim::Settled);
+        }
         self.ledger.record(lead, &LeadState::Queued, until).await?;
         self.ledger.claim(customer, id, owner, until, now).await
+    }
+
+    /// Whether the person of a lead that only its message has was erased after it came.
+    async fn was_erased(&self, lead: &Lead) -> Result<bool, StoreError> {
+        let person = lead.person(&self.keys);
+        let erased_at = self.directory.erased_at(&lead.customer, &person).await?;
+        Ok(erased_at.is_some_and(|at| lead.received_at <= at))
     }
 
     /// A settled lead under the id by which it is recorded, if its own is taken by one whose person was erased before

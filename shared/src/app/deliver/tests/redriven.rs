@@ -105,7 +105,10 @@ async fn lead_whose_message_was_lost_is_requeued_well_within_the_queue_retention
     let retention = SignedDuration::from_hours(24 * 14);
     assert!(CHECK_AFTER * 2 < retention);
 
-    scene.memory.clock.advance(CHECK_AFTER + SignedDuration::from_mins(1));
+    scene
+        .memory
+        .clock
+        .advance(CHECK_AFTER + SignedDuration::from_mins(1));
     assert_eq!(scene.memory.release().await.unwrap().stuck, 1);
     scene.drain().await;
 

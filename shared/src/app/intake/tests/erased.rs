@@ -113,6 +113,34 @@ async fn resubmission_without_a_key_after_erasure_creates_exactly_one_new_lead()
 
 /// Recording is the last step for a submission without a key.
 #[tokio::test]
+async fn lead_that_only_its_message_has_is_not_delivered_after_its_person_is_erased() {
+    let scene = Scene::connected().await;
+    let faults = &scene.memory.faults;
+    let before = faults.steps();
+    scene.submit(&[("email", "eve@example.com")]).await;
+    let steps = faults.steps() - before;
+    scene.drain().await;
+    faults.at(faults.steps() + steps, Fault::FailBefore);
+    scene.submit(ADA).await;
+    assert_eq!(scene.memory.ledger.all().len(), 1, "the lead is in no row");
+    let messages = scene.messages();
+
+    scene.memory.clock.advance(SignedDuration::from_millis(1));
+    let ada = Properties::parse(br#"{"email":"ada@example.com"}"#).unwrap();
+    let erased = scene
+        .memory
+        .admin()
+        .erase_person(&scene.customer, ada)
+        .await;
+    assert_eq!(erased.unwrap(), 0);
+    scene.drain_messages(messages).await;
+
+    assert_eq!(scene.memory.crm.count(Call::SignUp), 1);
+    assert_eq!(scene.memory.ledger.all().len(), 1);
+}
+
+/// Recording is the last step for a submission without a key.
+#[tokio::test]
 async fn lead_submitted_after_erasure_is_delivered_if_only_its_message_was_kept() {
     for (drained, reversed) in [(true, false), (false, false), (false, true)] {
         let scene = Scene::connected().await;
