@@ -6,6 +6,7 @@
 //! mutation check, so that the use cases need no hooks.
 
 mod guard;
+mod ledger;
 mod line;
 mod ports;
 mod queue;

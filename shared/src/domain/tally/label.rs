@@ -22,6 +22,10 @@ word_enum! {
     }
 }
 
+/// The parts of those delivered that have another permission than `explicit`.
+const PENDING: &str = "pending_confirmation";
+const IMPLICIT: &str = "implicit";
+
 /// What a lead counts as: its outcome and, if it has one, its reason or its permission. Ordered as its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Label {
@@ -66,17 +70,18 @@ impl Label {
     /// Its text in two parts: the word of its outcome, and that of its reason or permission.
     #[must_use]
     pub fn parts(&self) -> (&str, Option<&str>) {
-        match self {
-            Self::Delivered => ("delivered", None),
-            Self::DeliveredPending => ("delivered", Some("pending_confirmation")),
-            Self::DeliveredImplicit => ("delivered", Some("implicit")),
-            Self::Waiting(why) => ("waiting", Some(why.as_str())),
-            Self::Refused(why) => ("refused", Some(why.as_str())),
-            Self::Quarantined(why) => ("quarantined", Some(why.as_str())),
-            Self::Exported => ("exported", None),
-            Self::Erased => ("erased", None),
-            Self::Unknown(text) => split(text),
-        }
+        let (outcome, reason) = match self {
+            Self::Delivered => (Outcome::Delivered, None),
+            Self::DeliveredPending => (Outcome::Delivered, Some(PENDING)),
+            Self::DeliveredImplicit => (Outcome::Delivered, Some(IMPLICIT)),
+            Self::Waiting(why) => (Outcome::Waiting, Some(why.as_str())),
+            Self::Refused(why) => (Outcome::Refused, Some(why.as_str())),
+            Self::Quarantined(why) => (Outcome::Quarantined, Some(why.as_str())),
+            Self::Exported => (Outcome::Exported, None),
+            Self::Erased => (Outcome::Erased, None),
+            Self::Unknown(text) => return split(text),
+        };
+        (outcome.as_str(), reason)
     }
 
     /// Its outcome; `None` for one of another version.
@@ -113,17 +118,20 @@ fn split(text: &str) -> (&str, Option<&str>) {
 
 impl From<&str> for Label {
     fn from(text: &str) -> Self {
-        let known = match split(text) {
-            ("delivered", None) => Some(Self::Delivered),
-            ("delivered", Some("pending_confirmation")) => Some(Self::DeliveredPending),
-            ("delivered", Some("implicit")) => Some(Self::DeliveredImplicit),
-            ("waiting", Some(why)) => WaitReason::from_word(why).map(Self::Waiting),
-            ("refused", Some(why)) => RefusalReason::from_word(why).map(Self::Refused),
-            ("quarantined", Some(why)) => QuarantineReason::from_word(why).map(Self::Quarantined),
-            ("exported", None) => Some(Self::Exported),
-            ("erased", None) => Some(Self::Erased),
+        let (outcome, reason) = split(text);
+        let known = Outcome::from_word(outcome).and_then(|outcome| match (outcome, reason) {
+            (Outcome::Delivered, None) => Some(Self::Delivered),
+            (Outcome::Delivered, Some(PENDING)) => Some(Self::DeliveredPending),
+            (Outcome::Delivered, Some(IMPLICIT)) => Some(Self::DeliveredImplicit),
+            (Outcome::Waiting, Some(why)) => WaitReason::from_word(why).map(Self::Waiting),
+            (Outcome::Refused, Some(why)) => RefusalReason::from_word(why).map(Self::Refused),
+            (Outcome::Quarantined, Some(why)) => {
+                QuarantineReason::from_word(why).map(Self::Quarantined)
+            }
+            (Outcome::Exported, None) => Some(Self::Exported),
+            (Outcome::Erased, None) => Some(Self::Erased),
             _ => None,
-        };
+        });
         known.unwrap_or_else(|| Self::Unknown(text.into()))
     }
 }

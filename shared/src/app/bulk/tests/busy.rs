@@ -36,6 +36,14 @@ async fn sign_up(scene: &Scene, email: &str) -> LeadState {
     scene.state(&lead).await
 }
 
+/// Delivers a lead singly just after an import was answered with this error; returns its state.
+async fn sign_up_after_import_fails(scene: &Scene, error: CrmError) -> LeadState {
+    scene.memory.crm.fail_next_call(Call::Import, error);
+    run(scene).await;
+    scene.memory.clock.advance(SignedDuration::from_secs(1));
+    sign_up(scene, "eve@example.com").await
+}
+
 #[tokio::test]
 async fn import_refused_by_a_full_activity_queue_is_retried_until_accepted() {
     let (scene, leads) = backlog(200).await;
@@ -107,11 +115,8 @@ async fn throttled_import_waits_for_retry_after_and_does_not_delay_single_leads(
     let (scene, leads) = backlog(200).await;
     let retry_after = SignedDuration::from_mins(30);
     let throttled = CrmError::Throttled { retry_after };
-    scene.memory.crm.fail_next_call(Call::Import, throttled);
 
-    run(&scene).await;
-    scene.memory.clock.advance(SignedDuration::from_secs(1));
-    let single = sign_up(&scene, "eve@example.com").await;
+    let single = sign_up_after_import_fails(&scene, throttled).await;
     for _ in 0..28 {
         run_next(&scene).await;
     }
@@ -128,12 +133,8 @@ async fn throttled_import_waits_for_retry_after_and_does_not_delay_single_leads(
 #[tokio::test]
 async fn quota_that_only_an_import_exceeds_does_not_delay_single_leads() {
     let (scene, leads) = backlog(200).await;
-    let quota = CrmError::QuotaExceeded;
-    scene.memory.crm.fail_next_call(Call::Import, quota);
 
-    run(&scene).await;
-    scene.memory.clock.advance(SignedDuration::from_secs(1));
-    let single = sign_up(&scene, "eve@example.com").await;
+    let single = sign_up_after_import_fails(&scene, CrmError::QuotaExceeded).await;
     for _ in 0..20 {
         run_next(&scene).await;
     }
